@@ -1,0 +1,1 @@
+"""Tests of the OneNET NB-IoT integration."""

@@ -1,0 +1,35 @@
+"""Run the emulator by itself."""
+
+import argparse
+import asyncio
+import contextlib
+
+from .platform import OneNet, Product
+from .server import Server
+
+
+async def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m tests.emulator", description="Emulate OneNET's NB-IoT API.")
+    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1, any free one by default")
+    parser.add_argument("--key", default="demo-master-key", help="the product's master key")
+    parser.add_argument("--devices", type=int, default=3, help="how many devices the product has")
+    arguments = parser.parse_args()
+    product = Product(key=arguments.key, device_keys=frozenset({"demo-device-key"}))
+    for number in range(1, arguments.devices + 1):
+        product.add(
+            str(866_971_030_000_000 + number),
+            f"Water meter {number}",
+            {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel", (3, 0, 9): 87},
+        )
+    server = await Server(OneNet(product)).start(arguments.port)
+    print(server.url, flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

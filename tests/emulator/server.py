@@ -1,0 +1,249 @@
+"""The emulated API over HTTP, its faults, and the controls for those who are in another process."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+import contextlib
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+import json
+import ssl
+from typing import Any, Self
+
+from aiohttp import web
+
+from .platform import Command, OneNet, Product, RefusalError, Trigger
+
+
+class FaultKind(StrEnum):
+    """What can go wrong with a reply; the second group leaves the call undone, the last carries it out first."""
+
+    DELAY = "delay"
+
+    RESET_BEFORE = "reset_before"
+    PAGE = "page"
+    ERRNO = "errno"
+
+    RESET_AFTER = "reset_after"
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    HUGE = "huge"
+    GARBAGE = "garbage"
+    BODY = "body"
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """A fault, for how many requests, of which path, and what it takes."""
+
+    kind: FaultKind
+    times: int = 1
+    path: str = ""
+    seconds: float = 0
+    status: int = 502
+    errno: int = 0
+    text: str = "<html><body>Welcome</body></html>"
+    location: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+class Server:
+    """The emulator on a socket."""
+
+    def __init__(self, onenet: OneNet) -> None:
+        """Prepare the server; nothing listens yet."""
+        self.onenet = onenet
+        self.faults: list[Fault] = []
+        self.requests: deque[Request] = deque(maxlen=10_000)
+        self.bytes_of_huge_reply = 0
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0, tls: ssl.SSLContext | None = None) -> Self:
+        """Listen on the loopback interface."""
+        app = web.Application()
+        app.router.add_route("*", "/emulator/{control}", self._control)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls)
+        await site.start()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def stop(self) -> None:
+        """Hang up on everybody and listen no more."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """Log a request and answer it, well or badly."""
+        self.requests.append(
+            Request(
+                method=request.method,
+                path=request.path,
+                query=dict(request.query),
+                headers={name.lower(): value for name, value in request.headers.items()},
+            )
+        )
+        fault = next((fault for fault in self.faults if fault.path in request.path), None)
+        if fault is None:
+            return web.json_response(self._call(request))
+        fault.times -= 1
+        if fault.times <= 0:
+            self.faults.remove(fault)
+        return await self._spoil(request, fault)
+
+    def _call(self, request: web.Request) -> dict[str, Any]:
+        """Carry out a call and return the reply."""
+        try:
+            route = ROUTES.get((request.method, request.path), _no_such_url)
+            product = self.onenet.product(request.headers.get("api-key"))
+            data = route(self.onenet, product, dict(request.query))
+        except RefusalError as err:
+            return {"errno": err.errno, "error": err.text}
+        return {"errno": 0, "error": "succ", "data": data}
+
+    async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        """Answer as a fault has it."""
+        match fault.kind:
+            case FaultKind.DELAY:
+                await asyncio.sleep(fault.seconds)
+                return web.json_response(self._call(request))
+            case FaultKind.PAGE:
+                headers = {"Location": fault.location} if fault.location else None
+                return web.Response(status=fault.status, text=fault.text, content_type="text/html", headers=headers)
+            case FaultKind.ERRNO:
+                return web.json_response({"errno": fault.errno, "error": fault.text})
+            case FaultKind.RESET_BEFORE:
+                return self._reset(request)
+        return await self._spoil_reply(request, fault, json.dumps(self._call(request)).encode())
+
+    async def _spoil_reply(self, request: web.Request, fault: Fault, reply: bytes) -> web.StreamResponse:
+        """Lose or spoil the reply to a call that was carried out."""
+        response = web.StreamResponse()
+        match fault.kind:
+            case FaultKind.RESET_AFTER:
+                return self._reset(request)
+            case FaultKind.TRUNCATED:
+                response.content_length = len(reply)
+                await response.prepare(request)
+                await response.write(reply[: len(reply) // 2])
+                return self._reset(request)
+            case FaultKind.HUGE:
+                await response.prepare(request)
+                with contextlib.suppress(ConnectionError):
+                    while self.bytes_of_huge_reply < 2**27:
+                        await response.write(bytes(2**16))
+                        self.bytes_of_huge_reply += 2**16
+            case FaultKind.GARBAGE:
+                assert isinstance(request.transport, asyncio.Transport)
+                request.transport.write(b"SIP/2.0 what?\r\n\r\n")
+                request.transport.close()
+            case FaultKind.BODY:
+                return web.Response(text=fault.text, content_type="application/json")
+        return web.Response()
+
+    def _reset(self, request: web.Request) -> web.Response:
+        """Break the connection, so that what is returned here reaches nobody."""
+        assert request.transport
+        request.transport.abort()
+        return web.Response()
+
+    async def _control(self, request: web.Request) -> web.Response:
+        """Do what a test, a demo or a benchmark in another process asks for."""
+        asked = await request.json() if request.can_read_body else {}
+        answer: Any = None
+        match request.match_info["control"]:
+            case "wake":
+                answer = [_describe(c) for c in self.onenet.wake(asked["imei"], Trigger(asked.get("trigger", 2)))]
+            case "fault":
+                self.faults.append(Fault(**asked | {"kind": FaultKind(asked["kind"])}))
+            case "clock":
+                self.onenet.clock.offset = timedelta(seconds=asked["offset"])
+            case "commands":
+                answer = [_describe(command) for command in self.onenet.commands]
+            case "forget":
+                for product in self.onenet.products:
+                    for device in product.devices.values():
+                        device.commands.clear()
+            case "requests":
+                answer = [vars(logged) for logged in self.requests]
+            case unknown:
+                return web.Response(status=404, text=f"no control {unknown}")
+        return web.json_response(answer)
+
+
+def _describe(command: Command) -> dict[str, Any]:
+    """Return what a command has come to."""
+    return {
+        "uuid": command.uuid,
+        "imei": command.imei,
+        "args": command.args,
+        "send_status": command.send_status,
+        "confirm_status": command.confirm_status,
+        "result": command.result,
+    }
+
+
+def _no_such_url(onenet: OneNet, product: Product, query: dict[str, str]) -> None:
+    """Refuse what the platform does not have."""
+    raise RefusalError(4, "no such url")
+
+
+def _queue_read(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Cached command: read device resources"."""
+    return {"uuid": onenet.queue_read(product, query).uuid}
+
+
+def _devices(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Query devices"."""
+    page, per_page = int(query.get("page", "1")), int(query.get("per_page", "30"))
+    if page < 1 or not 1 <= per_page <= 100:
+        raise RefusalError(3, "invalid parameter: page")
+    devices = list(product.devices.values())
+    return {
+        "total_count": len(devices),
+        "page": page,
+        "per_page": per_page,
+        "devices": [
+            {
+                "id": str(device.id),
+                "title": device.title,
+                "protocol": "LWM2M",
+                "online": device.online,
+                "auth_info": {device.imei: "460000000000001"},
+                "create_time": "2020-12-02 09:02:24",
+            }
+            for device in devices[(page - 1) * per_page : page * per_page]
+        ],
+    }
+
+
+def _device_by_imei(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Query device information by IMEI"."""
+    device = onenet.device(product, query)
+    return {
+        "id": str(device.id),
+        "title": device.title,
+        "online": device.online,
+        "create_time": "2020-12-02 09:02:24",
+        "observe_status": True,
+    }
+
+
+ROUTES: dict[tuple[str, str], Callable[[OneNet, Product, dict[str, str]], Any]] = {
+    ("GET", "/nbiot/offline"): _queue_read,
+    ("GET", "/devices"): _devices,
+    ("GET", "/devices/getbyimei"): _device_by_imei,
+}

@@ -1,0 +1,1 @@
+"""Tests of the OneNET API client."""

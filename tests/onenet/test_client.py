@@ -1,0 +1,312 @@
+"""The API client, against the emulator over a real socket."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+import ipaddress
+from pathlib import Path
+import socket
+import ssl
+import traceback
+from typing import Any
+
+import aiohttp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+import pytest
+
+from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet.client import OneNetClient
+from custom_components.onenet_nbiot.onenet.models import CachedRead, Device, Trigger
+from tests.conftest import DEVICE_KEY, IMEI, KEY
+from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server
+
+pytestmark = pytest.mark.usefixtures("device")
+
+
+@pytest.fixture
+async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a session as a library's user would bring."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def client(session: aiohttp.ClientSession, onenet: Server) -> OneNetClient:
+    """Return a client with a valid key."""
+    return OneNetClient(session, KEY, base_url=onenet.url)
+
+
+def read(**changes: Any) -> CachedRead:
+    """Return a cached read that the platform accepts."""
+    return replace(CachedRead(imei=IMEI, obj_id=3303, expired_time=datetime(2099, 1, 1, tzinfo=UTC)), **changes)
+
+
+async def test_a_queued_read_arrives_with_every_field_as_given(client: OneNetClient, onenet: Server) -> None:
+    """The device would be asked for something else, or at another time."""
+    uuid = await client.queue_read(
+        read(
+            obj_inst_id=0,
+            res_id=5700,
+            valid_time=datetime(2098, 12, 31, 16, 0, tzinfo=UTC),
+            retry=0,
+            timeout=40,
+            trigger_msg=Trigger.REGISTER | Trigger.NOTIFY,
+            bin2hex=False,
+        )
+    )
+    assert [command.uuid for command in onenet.onenet.commands] == [uuid]
+    request = onenet.requests[-1]
+    assert (request.method, request.path, request.headers["api-key"]) == ("GET", "/nbiot/offline", KEY)
+    assert request.query == {
+        "imei": IMEI,
+        "obj_id": "3303",
+        "obj_inst_id": "0",
+        "res_id": "5700",
+        "valid_time": "2099-01-01T00:00:00",
+        "expired_time": "2099-01-01T08:00:00",
+        "retry": "0",
+        "timeout": "40",
+        "trigger_msg": "5",
+        "bin2hex": "false",
+    }
+
+
+async def test_what_was_not_given_is_left_to_the_platform(client: OneNetClient, onenet: Server) -> None:
+    """The platform's own defaults, which it may improve, would be overruled."""
+    await client.queue_read(read())
+    assert onenet.requests[-1].query == {"imei": IMEI, "obj_id": "3303", "expired_time": "2099-01-01T08:00:00"}
+
+
+async def test_the_accounts_devices_come_page_by_page(
+    client: OneNetClient, onenet: Server, device: EmulatedDevice
+) -> None:
+    """A person with more than one page of devices would never see the others."""
+    second = onenet.onenet.products[0].add("1234", "Test lamp")
+    page = await client.get_devices(page=2, per_page=1)
+    assert page.total_count == 2
+    assert page.devices == (Device(id=str(second.id), title="Test lamp", online=False, imei="1234"),)
+
+
+async def test_a_device_is_found_by_its_imei(client: OneNetClient, device: EmulatedDevice) -> None:
+    """A person would have to know the platform's own number of the device."""
+    assert await client.get_device_by_imei(IMEI) == Device(
+        id=str(device.id), title="Water meter", online=False, imei=IMEI
+    )
+
+
+async def test_devices_of_other_protocols_do_not_disturb(client: OneNetClient, onenet: Server) -> None:
+    """An account with one MQTT device could not list any."""
+    onenet.faults.append(
+        Fault(
+            kind=FaultKind.BODY,
+            text='{"errno": 0, "data": {"total_count": "2", "devices": [{"id": 1, "auth_info": "x"}, {"id": "2"}]}}',
+        )
+    )
+    page = await client.get_devices()
+    assert [(device.id, device.imei) for device in page.devices] == [("1", None), ("2", None)]
+
+
+@pytest.mark.parametrize("key", ["somebody-elses-key", DEVICE_KEY])
+async def test_a_key_that_is_no_products_master_key_is_an_authentication_error(
+    session: aiohttp.ClientSession, onenet: Server, key: str
+) -> None:
+    """A person would look for the fault in the device."""
+    client = OneNetClient(session, key, base_url=onenet.url)
+    with pytest.raises(errors.AuthenticationError):
+        await client.prove_key()
+    with pytest.raises(errors.AuthenticationError):
+        await client.queue_read(read())
+    assert onenet.onenet.commands == []
+
+
+async def test_an_imei_of_somebody_elses_is_an_unknown_device(client: OneNetClient) -> None:
+    """A person who mistyped an IMEI would be asked for a new key."""
+    with pytest.raises(errors.UnknownDeviceError) as caught:
+        await client.queue_read(read(imei="866971030000009"))
+    assert caught.value.errno == 1
+    assert "does not belong" in caught.value.text
+
+
+async def test_a_refusal_stays_one_while_the_key_cannot_be_proved(client: OneNetClient, onenet: Server) -> None:
+    """A command that was certainly refused would be reported as perhaps queued."""
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/devices"))
+    with pytest.raises(errors.NotPermittedError):
+        await client.queue_read(read(imei="866971030000009"))
+
+
+async def test_the_eleventh_waiting_command_reaches_the_limit(client: OneNetClient) -> None:
+    """An automation could not tell a full queue from any other trouble."""
+    for _ in range(10):
+        await client.queue_read(read())
+    with pytest.raises(errors.LimitReachedError):
+        await client.queue_read(read())
+
+
+PAGE = FaultKind.PAGE
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "text"),
+    [
+        (Fault(kind=FaultKind.RESET_BEFORE), errors.NoReplyError, "broke before the reply"),
+        (Fault(kind=FaultKind.RESET_AFTER), errors.NoReplyError, "broke before the reply"),
+        (Fault(kind=FaultKind.TRUNCATED), errors.NoReplyError, "broke off"),
+        (Fault(kind=FaultKind.GARBAGE), errors.UnexpectedReplyError, "not HTTP"),
+        (Fault(kind=FaultKind.HUGE), errors.UnexpectedReplyError, "larger than"),
+        (Fault(kind=FaultKind.EMPTY), errors.UnexpectedReplyError, "not in OneNET's format"),
+        (Fault(kind=PAGE, status=200), errors.UnexpectedReplyError, "not in OneNET's format"),
+        (Fault(kind=PAGE, status=302, location="/elsewhere"), errors.UnexpectedReplyError, "HTTP 302"),
+        (Fault(kind=PAGE, status=400), errors.UnexpectedReplyError, "HTTP 400"),
+        (Fault(kind=PAGE, status=404), errors.UnexpectedReplyError, "HTTP 404 Not Found, text/html"),
+        (Fault(kind=PAGE, status=401), errors.AuthenticationError, "HTTP 401"),
+        (Fault(kind=PAGE, status=403), errors.AuthenticationError, "HTTP 403"),
+        (Fault(kind=PAGE, status=429), errors.PlatformBusyError, "HTTP 429"),
+        (Fault(kind=PAGE, status=500), errors.NoReplyError, "HTTP 500"),
+        (Fault(kind=PAGE, status=503), errors.NoReplyError, "HTTP 503"),
+        (Fault(kind=PAGE, status=500, text='{"errno": 0, "data": {}}'), errors.NoReplyError, "HTTP 500"),
+        (Fault(kind=PAGE, status=500, text='{"errno": 15, "error": "slow"}'), errors.PlatformBusyError, "slow"),
+        (Fault(kind=FaultKind.BODY, text="["), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text="[" * 100_000), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text="null"), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='["errno"]'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"error": "succ"}'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": null}'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": Infinity}'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": 0}'), errors.UnexpectedReplyError, "not a list of devices"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": []}'), errors.UnexpectedReplyError, "not a list"),
+        (
+            Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": {"total_count": 1, "devices": [7]}}'),
+            errors.UnexpectedReplyError,
+            "does not describe a device",
+        ),
+        (Fault(kind=FaultKind.BODY, text='{"errno": "15", "error": null}'), errors.PlatformBusyError, "no text"),
+    ],
+)
+async def test_whatever_comes_back_is_an_error_of_the_family(
+    client: OneNetClient, onenet: Server, fault: Fault, error: type[errors.OneNetError], text: str
+) -> None:
+    """A caller would meet exceptions that nobody told it of."""
+    onenet.faults.append(Fault(**vars(fault)))
+    with pytest.raises(errors.OneNetError) as caught:
+        await client.get_devices()
+    assert type(caught.value) is error
+    assert text in str(caught.value)
+
+
+async def test_a_huge_reply_is_not_read_to_its_end(client: OneNetClient, onenet: Server) -> None:
+    """A broken server could fill Home Assistant's memory."""
+    onenet.faults.append(Fault(kind=FaultKind.HUGE))
+    with pytest.raises(errors.UnexpectedReplyError):
+        await client.get_devices()
+    assert onenet.bytes_of_huge_reply < 2**25
+
+
+@pytest.mark.parametrize(
+    ("fault", "stored"),
+    [
+        (Fault(kind=FaultKind.RESET_BEFORE), 0),
+        (Fault(kind=FaultKind.RESET_AFTER), 1),
+        (Fault(kind=FaultKind.TRUNCATED), 1),
+        (Fault(kind=FaultKind.EMPTY), 1),
+        (Fault(kind=FaultKind.GARBAGE), 1),
+        (Fault(kind=FaultKind.HUGE), 1),
+        (Fault(kind=FaultKind.DELAY, seconds=60), 0),
+        (Fault(kind=PAGE, status=502), 0),
+        (Fault(kind=PAGE, status=302, location="/nbiot/offline"), 0),
+        (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": {"uuid": " "}}'), 1),
+        (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": {"uuid": 7}}'), 1),
+    ],
+)
+@pytest.mark.parametrize("connected_before", [False, True])
+async def test_a_lost_reply_never_queues_a_command_twice(
+    session: aiohttp.ClientSession, onenet: Server, fault: Fault, stored: int, *, connected_before: bool
+) -> None:
+    """A device that lives ten years on one battery would do everything twice."""
+    client = OneNetClient(session, KEY, base_url=onenet.url, timeout=0.5)
+    if connected_before:
+        await client.prove_key()
+        onenet.requests.clear()
+    onenet.faults.append(Fault(**vars(fault)))
+    with pytest.raises(errors.OutcomeUnknownError):
+        await client.queue_read(read())
+    assert len(onenet.requests) == 1
+    assert len(onenet.onenet.commands) == stored
+
+
+async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetClient, onenet: Server) -> None:
+    """Whoever can redirect a request would own the account."""
+    thief = await Server(OneNet()).start()
+    onenet.faults.append(Fault(kind=PAGE, status=307, location=f"{thief.url}/devices"))
+    with pytest.raises(errors.UnexpectedReplyError):
+        await client.prove_key()
+    assert not thief.requests
+    await thief.stop()
+
+
+async def test_an_unreachable_host_is_told_from_a_lost_reply(session: aiohttp.ClientSession) -> None:
+    """A command that was certainly not sent would be reported as perhaps queued."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        client = OneNetClient(session, KEY, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
+        with pytest.raises(errors.CannotConnectError):
+            await client.queue_read(read())
+
+
+async def test_a_certificate_that_nobody_signed_is_a_tls_error(
+    session: aiohttp.ClientSession, tmp_path: Path, expected_warnings: list[str]
+) -> None:
+    """The key would be handed to whoever stands in between."""
+    expected_warnings.append("Error doing job: Error on transport creation for incoming connection")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    server = await Server(OneNet()).start(tls=context)
+    with pytest.raises(errors.TlsError):
+        await OneNetClient(session, KEY, base_url=server.url).prove_key()
+    assert not server.requests
+    await server.stop()
+
+
+async def test_a_server_without_tls_behind_https_is_a_tls_error(session: aiohttp.ClientSession, onenet: Server) -> None:
+    """A person could not tell a wrong scheme from a dead host."""
+    with pytest.raises(errors.TlsError):
+        await OneNetClient(session, KEY, base_url=onenet.url.replace("http:", "https:")).prove_key()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault(kind=kind) for kind in FaultKind if kind not in (FaultKind.DELAY, FaultKind.BODY)),
+        Fault(kind=FaultKind.ERRNO, errno=3, text=f"auth failed for {KEY}"),
+        Fault(kind=FaultKind.ERRNO, errno=7, text=f"bad parameter, key {KEY}"),
+    ],
+)
+async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, fault: Fault) -> None:
+    """The key would end up in logs, traces and reports of problems."""
+    onenet.faults.append(Fault(**vars(fault)))
+    with pytest.raises(errors.OneNetError) as caught:
+        await client.queue_read(read())
+    shown = ["".join(traceback.format_exception(caught.value)), repr(client)]
+    error: BaseException | None = caught.value
+    while error:
+        shown.append(repr(error))
+        error = error.__cause__
+    assert KEY not in "".join(shown)
