@@ -1,5 +1,6 @@
 """The calls of OneNET's HTTP API."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -74,9 +75,7 @@ class OneNetClient:
 
         Source: "Query devices".
         """
-        return DevicePage.from_wire(
-            await self._request("GET", "/devices", {"page": str(page), "per_page": str(per_page)})
-        )
+        return DevicePage.from_wire(await self._request("GET", "/devices", {"page": page, "per_page": per_page}))
 
     async def get_device_by_imei(self, imei: str) -> Device:
         """Return the device with this IMEI.
@@ -101,7 +100,9 @@ class OneNetClient:
         except NoReplyError as err:
             raise OutcomeUnknownError(err.text) from err
 
-    async def _device_request(self, method: str, path: str, query: dict[str, str], *, idempotent: bool = True) -> Any:
+    async def _device_request(
+        self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool = True
+    ) -> Any:
         """Make a call for one device, and tell a wrong key from a device that is not the account's."""
         try:
             return await self._request(method, path, query, idempotent=idempotent)
@@ -114,7 +115,7 @@ class OneNetClient:
                 raise err from None
             raise UnknownDeviceError(err.text, err.errno) from err
 
-    async def _request(self, method: str, path: str, query: dict[str, str], *, idempotent: bool = True) -> Any:
+    async def _request(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool = True) -> Any:
         """Make one request and return the data of its reply."""
         try:
             async with self._session.request(
@@ -155,20 +156,20 @@ class OneNetClient:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Return the body; raise UnexpectedReplyError, and read no further, where it is too large."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
+    body = b""
+    while not response.content.at_eof():
+        body += await response.content.readany()
         if len(body) > BODY_MAX:
             raise UnexpectedReplyError(f"The reply is larger than {BODY_MAX} bytes")
-    return bytes(body)
+    return body
 
 
 def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformError | None:
     """Return what a status means that did not come with a reply of OneNET's."""
+    if response.status == HTTPStatus.OK:
+        return None
     text = f"HTTP {response.status} {response.reason}, {response.content_type}"
     match response.status:
-        case HTTPStatus.OK:
-            return None
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return AuthenticationError(text)
         case HTTPStatus.TOO_MANY_REQUESTS:

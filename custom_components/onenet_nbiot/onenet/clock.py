@@ -13,4 +13,4 @@ def to_wire(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(BEIJING).strftime("%Y-%m-%dT%H:%M:%S")
+    return moment.astimezone(BEIJING).replace(tzinfo=None).isoformat(timespec="seconds")

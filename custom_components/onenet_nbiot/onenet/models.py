@@ -43,17 +43,21 @@ class CachedRead:
     trigger_msg: Trigger | None = None
     bin2hex: bool | None = None
 
-    def query(self) -> dict[str, str]:
+    def query(self) -> dict[str, str | int]:
         """Return the parameters of the request, without those that were not given."""
-        parameters = {"imei": self.imei, "obj_id": str(self.obj_id), "expired_time": clock.to_wire(self.expired_time)}
-        if self.valid_time is not None:
-            parameters["valid_time"] = clock.to_wire(self.valid_time)
-        for name in ("obj_inst_id", "res_id", "retry", "timeout", "trigger_msg"):
-            if (value := getattr(self, name)) is not None:
-                parameters[name] = str(int(value))
-        if self.bin2hex is not None:
-            parameters["bin2hex"] = "true" if self.bin2hex else "false"
-        return parameters
+        parameters: dict[str, str | int | None] = {
+            "imei": self.imei,
+            "obj_id": self.obj_id,
+            "obj_inst_id": self.obj_inst_id,
+            "res_id": self.res_id,
+            "valid_time": None if self.valid_time is None else clock.to_wire(self.valid_time),
+            "expired_time": clock.to_wire(self.expired_time),
+            "retry": self.retry,
+            "timeout": self.timeout,
+            "trigger_msg": self.trigger_msg,
+            "bin2hex": None if self.bin2hex is None else str(self.bin2hex).lower(),
+        }
+        return {name: value for name, value in parameters.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ class Platform:
         reply of this platform. Source: "API return status codes".
         """
         try:
-            reply = json.loads(body)
+            reply = json.loads(body.decode())
             errno = int(reply[self.error_number])
         except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as err:
             raise UnexpectedReplyError("The reply is not in OneNET's format") from err

@@ -1,0 +1,19 @@
+"""What a person can attach to a report of a problem."""
+
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_API_KEY
+from homeassistant.core import HomeAssistant
+
+from .ledger import OneNetConfigEntry
+
+TO_REDACT = {CONF_API_KEY, "title", "unique_id"}
+
+
+async def async_get_config_entry_diagnostics(
+    hass: HomeAssistant,  # noqa: ARG001
+    entry: OneNetConfigEntry,
+) -> dict[str, Any]:
+    """Return an account's configuration without its secrets."""
+    return {"entry": async_redact_data(entry.as_dict(), TO_REDACT)}

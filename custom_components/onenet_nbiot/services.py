@@ -1,0 +1,212 @@
+"""The actions: what may be asked, and who is asked to do it."""
+
+from collections.abc import Callable
+from datetime import MAXYEAR, datetime, timedelta
+from functools import reduce
+from operator import or_
+import re
+from typing import Any
+
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import config_validation as cv, service
+from homeassistant.helpers.typing import VolDictType
+from homeassistant.util import dt as dt_util
+import voluptuous as vol
+
+from .const import (
+    ATTR_BIN2HEX,
+    ATTR_EXPIRED_TIME,
+    ATTR_EXPIRES_IN,
+    ATTR_IMEI,
+    ATTR_OBJ_ID,
+    ATTR_OBJ_INST_ID,
+    ATTR_RES_ID,
+    ATTR_RETRY,
+    ATTR_TIMEOUT,
+    ATTR_TRIGGER_MSG,
+    ATTR_VALID_TIME,
+    DOMAIN,
+    SERVICE_OFFLINE_READ,
+)
+from .ledger import OneNetConfigEntry
+from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, CachedRead, Trigger
+
+# 15 digits, 4 for a test device.
+_IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
+
+
+def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
+    """Return the error that tells the caller what to do."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key=key,
+        # What was given may be anything; a whole page of it helps nobody.
+        translation_placeholders={name: str(value)[:100] for name, value in placeholders.items()},
+    )
+
+
+def _imei(value: Any) -> str:
+    """Return an IMEI; templates and YAML make a number of it."""
+    text = str(value).strip()
+    if not _IMEI.fullmatch(text):
+        raise ValueError
+    return text
+
+
+def _whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
+    """Return a validator for a whole number in a range; its text will do, a truth value or a fraction will not."""
+
+    def validate(value: Any) -> int:
+        number = int(value)
+        if isinstance(value, bool) or number != float(value) or not minimum <= number <= maximum:
+            raise ValueError
+        return number
+
+    return validate
+
+
+def _trigger(value: Any) -> Trigger:
+    """Return the uplinks that set off a command, from a bit mask or from names."""
+    if isinstance(value, list):
+        return reduce(or_, (Trigger[name.upper()] for name in value))
+    if isinstance(value, str) and not value.isdecimal():
+        return Trigger[value.upper()]
+    return Trigger(_whole_number(1, 7)(value))
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """Return the moment, or the next one that the platform can be told: it knows no fractions of a second."""
+    # The last year leaves no room for time zones.
+    if moment.year == MAXYEAR:
+        raise OverflowError
+    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
+
+
+def _moment(value: Any) -> datetime:
+    """Return a date and time in UTC; what has no time zone is in Home Assistant's."""
+    # UTC, because two moments in one zone are compared by their wall clocks, even across a change of the clocks.
+    return _whole_second(dt_util.as_utc(cv.datetime(value)))
+
+
+def _duration(value: Any) -> timedelta:
+    """Return a duration that is longer than nothing."""
+    # A mapping is what the action panel sends; cv.time_period would find that out last.
+    if isinstance(value, dict):
+        duration = timedelta(**{unit: float(amount) for unit, amount in value.items()})
+    else:
+        duration = cv.time_period(value)
+    if duration <= timedelta():
+        raise ValueError
+    return duration
+
+
+def _schema(fields: VolDictType, *checks: Callable[[dict[str, Any]], dict[str, Any]]) -> vol.Schema:
+    """Return a schema whose every refusal is a translated error, `invalid_<field>` for a field's value.
+
+    The checks come after, on all fields at once.
+    """
+
+    def translated(name: str, validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def validate(value: Any) -> Any:
+            try:
+                return validator(value)
+            except (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
+                raise _invalid(f"invalid_{name}", value=value) from err
+
+        return validate
+
+    schema = vol.Schema({key: translated(str(key), validator) for key, validator in fields.items()})
+    known = {str(key) for key in fields}
+
+    def validate(data: dict[str, Any]) -> dict[str, Any]:
+        try:
+            data = schema(data)
+        except vol.Invalid as err:
+            unknown = next((name for name in data if name not in known), None)
+            if unknown is not None:
+                raise _invalid("unknown_field", field=unknown) from err
+            raise _invalid("missing_field", field=err.path[0]) from err
+        for check in checks:
+            data = check(data)
+        return data
+
+    return vol.Schema(validate)
+
+
+def _check_resource(data: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a resource of which nobody can tell the object instance."""
+    if ATTR_RES_ID in data and ATTR_OBJ_INST_ID not in data:
+        raise _invalid("instance_missing")
+    return data
+
+
+def _check_times(data: dict[str, Any]) -> dict[str, Any]:
+    """Replace expires_in by expired_time, and refuse times that the platform would."""
+    now = dt_util.utcnow()
+    if (start := data.get(ATTR_VALID_TIME, now)) <= now and ATTR_VALID_TIME in data:
+        raise _invalid("valid_time_past", value=dt_util.as_local(start))
+    expires_in = data.pop(ATTR_EXPIRES_IN, None)
+    if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
+        raise _invalid("one_expiry")
+    if expires_in is not None:
+        try:
+            data[ATTR_EXPIRED_TIME] = _whole_second(start + expires_in)
+        except OverflowError as err:
+            raise _invalid("invalid_expires_in", value=expires_in) from err
+    if (expired_time := data[ATTR_EXPIRED_TIME]) <= start:
+        raise _invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
+    return data
+
+
+_LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
+
+_ADDRESS: VolDictType = {
+    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
+    vol.Required(ATTR_IMEI): _imei,
+}
+_CACHED: VolDictType = {
+    vol.Optional(ATTR_VALID_TIME): _moment,
+    vol.Optional(ATTR_EXPIRED_TIME): _moment,
+    vol.Optional(ATTR_EXPIRES_IN): _duration,
+    vol.Optional(ATTR_RETRY): _whole_number(0, RETRY_MAX),
+    vol.Optional(ATTR_TIMEOUT): _whole_number(TIMEOUT_MIN, TIMEOUT_MAX),
+    vol.Optional(ATTR_TRIGGER_MSG): _trigger,
+}
+
+OFFLINE_READ_FIELDS: VolDictType = {
+    **_ADDRESS,
+    vol.Required(ATTR_OBJ_ID): _LWM2M_ID,
+    vol.Optional(ATTR_OBJ_INST_ID): _LWM2M_ID,
+    vol.Optional(ATTR_RES_ID): _LWM2M_ID,
+    **_CACHED,
+    vol.Optional(ATTR_BIN2HEX): cv.boolean,
+}
+OFFLINE_READ_SCHEMA = _schema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
+
+
+async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
+    """Queue a cached read for a device that sleeps.
+
+    Takes the parameters of CachedRead, with `expires_in` allowed in place of `expired_time`, and `config_entry_id`
+    where there are several accounts. Return the fields of the event `command_queued`. Raise ServiceValidationError
+    for a field that is wrong or a device that is not the account's, HomeAssistantError for every other refusal and
+    when it is not known whether the command was queued. Source: "Cached command: read device resources".
+    """
+    fields = dict(call.data)
+    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None))
+    response = await entry.runtime_data.async_queue(CachedRead(**fields), call.context)
+    return response if call.return_response else None
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Register the actions."""
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_OFFLINE_READ,
+        _async_offline_read,
+        schema=OFFLINE_READ_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )

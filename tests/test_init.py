@@ -1,0 +1,59 @@
+"""Set-up and tear-down of an account."""
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+
+from .conftest import KEY
+from .emulator import Fault, FaultKind, Server
+
+
+async def test_an_account_comes_and_goes(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A person would have to restart Home Assistant to be rid of it."""
+    assert hass.config_entries.async_loaded_entries(DOMAIN) == [account]
+    assert await hass.config_entries.async_unload(account.entry_id)
+    assert account.state is ConfigEntryState.NOT_LOADED
+    assert hass.services.has_service(DOMAIN, SERVICE_OFFLINE_READ)
+
+
+async def test_a_key_that_was_revoked_is_asked_for_at_set_up(
+    hass: HomeAssistant, entry: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """Home Assistant would try the old key for ever."""
+    expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration could not authenticate")
+    onenet.onenet.products[0].key = "another"
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.SETUP_ERROR
+    assert entry.error_reason_translation_key == "invalid_auth"
+    assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault(kind=FaultKind.RESET_BEFORE), "no_reply"),
+        (Fault(kind=FaultKind.PAGE, status=200), "unexpected_reply"),
+        (Fault(kind=FaultKind.ERRNO, errno=14, text="late"), "platform_busy"),
+    ],
+)
+async def test_an_outage_at_set_up_passes_by_itself(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    onenet: Server,
+    expected_warnings: list[str],
+    fault: Fault,
+    reason: str,
+) -> None:
+    """A person would have to reload the account after every outage."""
+    expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration not ready yet")
+    onenet.faults.append(Fault(**vars(fault)))
+    assert not await hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+    assert entry.error_reason_translation_key == reason
+    assert KEY not in str(entry.reason)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert hass.config_entries.async_loaded_entries(DOMAIN) == [entry]

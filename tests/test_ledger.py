@@ -1,0 +1,56 @@
+"""What is said of a command, whatever becomes of the caller."""
+
+import asyncio
+import contextlib
+
+from homeassistant.core import Event, HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from .conftest import IMEI, offline_read
+from .emulator import Device, Fault, FaultKind, Server
+
+
+async def arrival(onenet: Server) -> None:
+    """Wait until a command has arrived at the platform."""
+    while not onenet.requests[-1].path.endswith("/offline"):  # noqa: ASYNC110 - the emulator rings no bell
+        await asyncio.sleep(0)
+
+
+async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """An automation in mode restart would queue a command that nobody knows of."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
+    call = asyncio.create_task(offline_read(hass))
+    await arrival(onenet)
+    call.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await call
+    await hass.async_block_till_done()
+    assert [event.data["uuid"] for event in events] == [command.uuid for command in onenet.onenet.commands]
+    assert len(events) == 1
+
+
+async def test_a_command_is_heard_of_though_its_account_is_reloaded(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A command would be lost whenever somebody changes a setting."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
+    call = asyncio.create_task(offline_read(hass))
+    await arrival(onenet)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    assert (await call)["uuid"] == onenet.onenet.commands[0].uuid == events[0].data["uuid"]
+
+
+async def test_a_hundred_calls_at_once_each_get_their_own_uuid(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """The answer to one automation would reach another."""
+    product = onenet.onenet.products[0]
+    imeis = [str(int(IMEI) + number) for number in range(1, 101)]
+    for imei in imeis:
+        product.add(imei, "Meter")
+    responses = await asyncio.gather(*(offline_read(hass, imei=imei) for imei in imeis))
+    stored = {command.imei: command.uuid for command in onenet.onenet.commands}
+    assert {response["imei"]: response["uuid"] for response in responses} == stored
+    assert {event.data["imei"]: event.data["uuid"] for event in events} == stored

@@ -1,0 +1,85 @@
+"""What a person reads, in every language, and that it is about what there is."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import selector
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+import voluptuous as vol
+
+from custom_components.onenet_nbiot import config_flow, services
+from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet.models import Trigger
+
+INTEGRATION = Path(services.__file__).parent
+LANGUAGES = ("en", "zh-Hans")
+ACTIONS = {"offline_read": services.OFFLINE_READ_FIELDS}
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return a JSON file of the integration."""
+    content: dict[str, Any] = json.loads((INTEGRATION / name).read_text())
+    return content
+
+
+def family(error: type[errors.OneNetError]) -> set[str]:
+    """Return the reasons of an error and of all that it stands for."""
+    own = {error.reason} if hasattr(error, "reason") else set()
+    return own.union(*(family(child) for child in error.__subclasses__()))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_has_a_text(language: str) -> None:
+    """A person would read a bare keyword."""
+    texts = load(f"translations/{language}.json")
+    fields = {str(field) for schema in ACTIONS.values() for field in schema}
+    assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields}
+    connecting = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
+    assert set(texts["config"]["error"]) >= set().union(*map(family, connecting)) | {errors.PlatformError.reason}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_field_of_an_action_is_shown_and_explained(action: str, language: str) -> None:
+    """A person could not use a field from the action panel, or not know what it is for."""
+    fields: dict[str, Any] = {}
+    sections = set()
+    for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
+        if "fields" in field:
+            sections.add(name)
+            fields |= field["fields"]
+        else:
+            fields[name] = field
+    assert set(fields) == {str(field) for field in ACTIONS[action]}
+    required = {str(field) for field in ACTIONS[action] if isinstance(field, vol.Required)}
+    assert {name for name, field in fields.items() if field.get("required")} == required
+    for field in fields.values():
+        selector.selector(field["selector"])
+        assert "example" in field
+    texts = load(f"translations/{language}.json")["services"][action]
+    assert (set(texts["fields"]), set(texts["sections"])) == (set(fields), sections)
+    icons = load("icons.json")["services"][action]
+    assert icons["service"]
+    assert set(icons["sections"]) == sections
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_choice_has_a_name(language: str) -> None:
+    """A person would choose between keywords."""
+    texts = load(f"translations/{language}.json")["selector"]
+    assert list(texts["region"]["options"]) == [*config_flow._REGIONS, config_flow._CUSTOM]
+    assert set(texts["trigger_msg"]["options"]) == {trigger.name.lower() for trigger in Trigger if trigger.name}
+
+
+async def test_home_assistant_accepts_the_examples_as_they_stand(hass: HomeAssistant) -> None:
+    """A person who copies an example from the action panel would get an error."""
+    described = load_yaml_dict(str(INTEGRATION / "services.yaml"))["offline_read"]["fields"]
+    assert services.OFFLINE_READ_SCHEMA(
+        {
+            name: described[name]["example"] if name != "expires_in" else {"days": 1}
+            for name in ("imei", "obj_id", "obj_inst_id", "res_id", "expires_in")
+        }
+    )
