@@ -1,0 +1,107 @@
+"""What the live tests share: one real Home Assistant with an account on an emulated OneNET."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.emulator import OneNet, Product, Server
+
+from .home_assistant import INTERFACE, HomeAssistant, free_port, seed
+
+KEY = "live-master-key"
+SECOND_KEY = "second-live-master-key"
+IMEI = "866971030000001"
+
+AUTOMATION = """\
+- id: ask
+  alias: Ask when somebody asks
+  triggers:
+    - trigger: event
+      event_type: somebody_asks
+  actions:
+    - action: onenet_nbiot.offline_read
+      data:
+        imei: {imei}
+        obj_id: 3303
+        expires_in: "06:00:00"
+      response_variable: queued
+    - event: somebody_was_answered
+      event_data:
+        uuid: "{{{{ queued.uuid }}}}"
+- id: hear
+  alias: Hear of every command
+  mode: parallel
+  triggers:
+    - trigger: event
+      event_type: onenet_nbiot_event
+      event_data:
+        type: command_queued
+  actions:
+    - event: somebody_heard
+      event_data:
+        uuid: "{{{{ trigger.event.data.uuid }}}}"
+"""
+SCRIPT = """\
+read_water_meter:
+  alias: Read the water meter
+  sequence:
+    - action: onenet_nbiot.offline_read
+      data:
+        imei: "{imei}"
+        obj_id: 3303
+        obj_inst_id: 0
+        res_id: 5700
+        expires_in:
+          days: 1
+"""
+DASHBOARD = """\
+title: Meters
+views:
+  - cards:
+      - type: button
+        name: Read now
+        tap_action:
+          action: perform-action
+          perform_action: script.read_water_meter
+"""
+DASHBOARDS = """\
+lovelace:
+  dashboards:
+    lovelace-meters:
+      mode: yaml
+      filename: meters.yaml
+      title: Meters
+"""
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def onenet() -> AsyncIterator[Server]:
+    """Return an emulated OneNET with one device that sleeps."""
+    product = Product(key=KEY)
+    product.add(IMEI, "Water meter", {(3303, 0, 5700): 21.5})
+    server = await Server(OneNet(product, Product(key=SECOND_KEY))).start()
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def home_assistant(onenet: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HomeAssistant]:
+    """Return a real Home Assistant in which the account was connected through the dialog."""
+    config: Path = tmp_path_factory.mktemp("config")
+    port = free_port()
+    (config / "automations.yaml").write_text(AUTOMATION.format(imei=IMEI))
+    (config / "scripts.yaml").write_text(SCRIPT.format(imei=IMEI))
+    (config / "meters.yaml").write_text(DASHBOARD)
+    seed(config, port, more=INTERFACE + DASHBOARDS)
+    async with HomeAssistant.running(config, port) as home_assistant:
+        result = await home_assistant.connect_account(KEY, onenet.url)
+        assert (result["type"], result["title"]) == ("create_entry", "OneNET")
+        yield home_assistant
+
+
+@pytest.fixture(autouse=True)
+def _room_in_the_queue(onenet: Server) -> None:
+    """Forget the commands of the test before: a device has room for ten."""
+    onenet.onenet.products[0].devices[IMEI].commands.clear()

@@ -1,0 +1,225 @@
+"""A real Home Assistant in a process of its own: configured, started, signed in to, and called."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+import json
+from pathlib import Path
+import socket
+import sys
+from typing import Any, Self
+
+import aiohttp
+
+REPOSITORY = Path(__file__).parents[2]
+USER = "demo"
+PASSWORD = "onenet-demo"
+
+# No default_config: it would bring integrations that need the internet, or programs that are not here.
+CONFIGURATION = """\
+homeassistant:
+  name: Home
+  latitude: 31.23
+  longitude: 121.47
+  elevation: 4
+  unit_system: metric
+  currency: CNY
+  time_zone: Asia/Shanghai
+  country: CN
+  language: {language}
+  internal_url: {url}
+  external_url: {url}
+logger:
+  default: warning
+  logs:
+    custom_components.onenet_nbiot: debug
+"""
+# What a person sees and uses.
+INTERFACE = """\
+api:
+config:
+frontend:
+history:
+logbook:
+websocket_api:
+automation: !include automations.yaml
+script: !include scripts.yaml
+"""
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE) -> None:
+    """Write a configuration that starts without the internet, with the integration in it."""
+    storage = config / ".storage"
+    storage.mkdir(parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{port}"
+    (config / "configuration.yaml").write_text(CONFIGURATION.format(language=language, url=url) + more)
+    for name, empty in (("automations.yaml", "[]\n"), ("scripts.yaml", "{}\n")):
+        if not (config / name).exists():
+            (config / name).write_text(empty)
+    # What is written in YAML here, Home Assistant 2026.11 takes for a trial, and restarts.
+    _store(
+        storage / "http",
+        2,
+        2,
+        {
+            "stable": {
+                "server_host": ["127.0.0.1"],
+                "server_port": port,
+                "cors_allowed_origins": [],
+                "login_attempts_threshold": -1,
+                "ip_ban_enabled": False,
+                "ssl_profile": "modern",
+                "use_x_frame_options": True,
+                "created_at": "2026-01-01T00:00:00+00:00",
+                "error": None,
+                "error_message": None,
+            },
+            "pending": None,
+            "yaml_migration_done": True,
+        },
+    )
+    # Without these steps: they would set up integrations that need the internet.
+    _store(storage / "onboarding", 4, 1, {"done": ["core_config", "analytics", "integration"]})
+    integrations = config / "custom_components"
+    if not integrations.exists():
+        integrations.symlink_to(REPOSITORY / "custom_components")
+
+
+def _store(path: Path, version: int, minor_version: int, data: dict[str, Any]) -> None:
+    """Write a file as Home Assistant's own storage does."""
+    content = {"version": version, "minor_version": minor_version, "key": path.name, "data": data}
+    path.write_text(json.dumps(content))
+
+
+class HomeAssistant:
+    """A Home Assistant that was started and can be called."""
+
+    def __init__(self, config: Path, port: int) -> None:
+        """Prepare to start from a configuration."""
+        self.config = config
+        self.url = f"http://127.0.0.1:{port}"
+        self._process: asyncio.subprocess.Process | None = None
+        self._session = aiohttp.ClientSession()
+        self._token = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, config: Path, port: int) -> AsyncIterator[Self]:
+        """Start, create and sign in the user, and stop at the end."""
+        home_assistant = cls(config, port)
+        try:
+            await home_assistant._start()
+            await home_assistant._sign_in()
+            yield home_assistant
+        finally:
+            await home_assistant._stop()
+
+    async def _start(self) -> None:
+        """Start the process and wait until it answers."""
+        with (self.config / "output.log").open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "homeassistant",
+                "--config",
+                str(self.config),
+                stdout=output,
+                stderr=output,
+            )
+        async with asyncio.timeout(120):
+            while True:
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"Home Assistant did not start:\n{self.log()}")
+                try:
+                    async with self._session.get(f"{self.url}/api/onboarding"):
+                        return
+                except aiohttp.ClientConnectionError:
+                    await asyncio.sleep(0.1)
+
+    async def _sign_in(self) -> None:
+        """Create the user as the first start's dialog does, and sign in."""
+        client = {"client_id": f"{self.url}/"}
+        user = {"name": "Demo", "username": USER, "password": PASSWORD, "language": "en"}
+        code = (await self.post("/api/onboarding/users", client | user))["auth_code"]
+        token = {"grant_type": "authorization_code", "code": code}
+        async with self._session.post(f"{self.url}/auth/token", data=client | token) as response:
+            self._token = (await response.json())["access_token"]
+        # Only then do automations listen.
+        async with asyncio.timeout(60):
+            while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+
+    async def _stop(self) -> None:
+        """Stop the process, and end it where that takes too long."""
+        if self._process and self._process.returncode is None:
+            self._process.terminate()
+            try:
+                await asyncio.wait_for(self._process.wait(), 30)
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+        await self._session.close()
+
+    def log(self) -> str:
+        """Return what Home Assistant has logged so far."""
+        return (self.config / "output.log").read_text()
+
+    async def get(self, path: str) -> Any:
+        """Ask the REST API."""
+        return await self._request("GET", path)
+
+    async def post(self, path: str, data: Any) -> Any:
+        """Tell the REST API."""
+        return await self._request("POST", path, data)
+
+    async def _request(self, method: str, path: str, data: Any = None) -> Any:
+        """Call the REST API."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with self._session.request(method, f"{self.url}{path}", json=data, headers=headers) as response:
+            text = await response.text()
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise RuntimeError(f"{path}: {response.status} {text}")
+            return json.loads(text)
+
+    async def call(self, action: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Call an action and return its response."""
+        path = f"/api/services/{action.replace('.', '/')}?return_response"
+        response: dict[str, Any] = (await self.post(path, data))["service_response"]
+        return response
+
+    async def connect_account(self, key: str, url: str) -> dict[str, Any]:
+        """Go through the dialog for a new account, and return its end."""
+        flows = "/api/config/config_entries/flow"
+        flow = await self.post(flows, {"handler": "onenet_nbiot"})
+        user_input = {"api_key": key, "server": {"region": "custom", "url": url}}
+        result: dict[str, Any] = await self.post(f"{flows}/{flow['flow_id']}", user_input)
+        return result
+
+    @asynccontextmanager
+    async def events(self, event_type: str) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+        """Receive events over the websocket."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        async with self._session.ws_connect(f"{self.url}/api/websocket") as socket_:
+            await socket_.receive_json()
+            await socket_.send_json({"type": "auth", "access_token": self._token})
+            assert (await socket_.receive_json())["type"] == "auth_ok"
+            await socket_.send_json({"id": 1, "type": "subscribe_events", "event_type": event_type})
+            assert (await socket_.receive_json())["success"]
+
+            async def receive() -> None:
+                async for message in socket_:
+                    await queue.put(message.json()["event"])
+
+            receiver = asyncio.create_task(receive())
+            try:
+                yield queue
+            finally:
+                receiver.cancel()

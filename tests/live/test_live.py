@@ -1,0 +1,83 @@
+"""The ways in which a person meets the integration, in a real Home Assistant."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.emulator import Server
+
+from .conftest import IMEI, KEY
+from .home_assistant import HomeAssistant
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+READ = {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"hours": 12}}
+
+
+async def next_event(events: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
+    """Return the next event."""
+    return await asyncio.wait_for(events.get(), 20)
+
+
+async def test_the_rest_api_answers_with_the_uuid(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """Programs outside could not use the action."""
+    async with home_assistant.events("onenet_nbiot_event") as events:
+        response = await home_assistant.call("onenet_nbiot.offline_read", READ)
+        event = await next_event(events)
+    assert response["uuid"] == onenet.onenet.commands[0].uuid
+    assert event["data"] == {"type": "command_queued", **response}
+    assert event["context"]["user_id"]
+
+
+async def test_a_wrong_field_is_explained_to_a_caller_of_the_rest_api(home_assistant: HomeAssistant) -> None:
+    """A person would see a number instead of a sentence."""
+    with pytest.raises(RuntimeError, match=r"400.*is not an IMEI: it has 15 digits"):
+        await home_assistant.call("onenet_nbiot.offline_read", READ | {"imei": "12"})
+
+
+async def test_an_automation_asks_and_another_hears_of_it(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """The integration would be of no use in automations."""
+    async with (
+        home_assistant.events("somebody_was_answered") as answers,
+        home_assistant.events("somebody_heard") as rumours,
+    ):
+        await home_assistant.post("/api/events/somebody_asks", {})
+        answer, rumour = await next_event(answers), await next_event(rumours)
+    assert answer["data"]["uuid"] == rumour["data"]["uuid"] == onenet.onenet.commands[0].uuid
+
+
+async def test_a_script_as_a_dashboard_button_runs_it(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """A button on a dashboard would do nothing."""
+    async with home_assistant.events("onenet_nbiot_event") as events:
+        await home_assistant.post("/api/services/script/read_water_meter", {})
+        event = await next_event(events)
+    assert event["data"]["uuid"] == onenet.onenet.commands[0].uuid
+
+
+async def test_the_configuration_check_finds_nothing(home_assistant: HomeAssistant) -> None:
+    """A person would be warned of an integration that works."""
+    check = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "homeassistant", "--script", "check_config", "--config", str(home_assistant.config)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    output = check.stdout + check.stderr
+    assert not re.search(r"(?i)error|warning|invalid|failed", output), output
+
+
+async def test_the_log_stays_clean_and_without_the_key(home_assistant: HomeAssistant) -> None:
+    """A person would look for faults that are none, or publish their key with the log."""
+    await home_assistant.call("onenet_nbiot.offline_read", READ)
+    log = home_assistant.log()
+    assert KEY not in log
+    # This machine may have no programs for video, which Home Assistant's cameras miss; one test mistypes an IMEI.
+    expected = ("custom integration onenet_nbiot", "[haffmpeg.", "[homeassistant.components.camera.", "12 is not an")
+    loud = [line for line in log.splitlines() if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
+    assert [line for line in loud if not any(text in line for text in expected)] == []
