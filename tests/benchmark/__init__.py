@@ -1,0 +1,1 @@
+"""How fast the integration is, as ratios within one run."""
