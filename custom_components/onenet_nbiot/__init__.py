@@ -34,5 +34,5 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:  # noqa: ARG001
-    """Leave an account; commands under way are finished first."""
+    """Leave an account; commands under way are finished all the same."""
     return True

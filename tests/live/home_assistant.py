@@ -180,6 +180,10 @@ class HomeAssistant:
         """Tell the REST API."""
         return await self._request("POST", path, data)
 
+    async def delete(self, path: str) -> Any:
+        """Remove something through the REST API."""
+        return await self._request("DELETE", path)
+
     async def _request(self, method: str, path: str, data: Any = None) -> Any:
         """Call the REST API."""
         headers = {"Authorization": f"Bearer {self._token}"}

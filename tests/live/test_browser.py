@@ -97,7 +97,7 @@ async def test_a_button_on_a_dashboard_queues_a_read(
     assert event["data"]["uuid"] == onenet.onenet.commands[0].uuid
 
 
-async def test_an_account_is_connected_in_the_dialog(
+async def test_an_account_is_connected_in_the_dialog_and_removed_again(
     home_assistant: HomeAssistant, onenet: Server, tmp_path: Path
 ) -> None:
     """A person could not start."""
@@ -115,3 +115,6 @@ async def test_an_account_is_connected_in_the_dialog(
         await page.get_by_text("Submit", exact=True).click()
         await expect(page.get_by_text("OneNET 2").first).to_be_visible(timeout=WAIT)
     assert {request.headers["api-key"] for request in onenet.requests} >= {"mistyped", SECOND_KEY}
+    entries = "/api/config/config_entries/entry"
+    second = next(entry for entry in await home_assistant.get(entries) if entry["title"] == "OneNET 2")
+    assert await home_assistant.delete(f"{entries}/{second['entry_id']}") == {"require_restart": False}
