@@ -70,7 +70,10 @@ class Command:
     trigger_msg: Trigger
     send_status: SendStatus = SendStatus.WAITING
     confirm_status: str | None = None
+    send_time: datetime | None = None
+    confirm_time: datetime | None = None
     result: list[dict[str, Any]] | None = None
+    log: list[tuple[datetime, str]] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -177,7 +180,44 @@ class OneNet:
         if sum(c.send_status is SendStatus.WAITING for c in device.commands) >= WAITING_MAX:
             raise RefusalError(5006, "too many cached commands of this device")
         device.commands.append(command)
+        command.log.append((now, "received command"))
         return command
+
+    def history(self, product: Product, query: Mapping[str, str]) -> list[Command]:
+        """Return a device's commands between two times, the newest first unless the other order is asked for."""
+        device = self.device(product, query)
+        self._expire(device)
+        start = _time(query, "start")
+        end = _time(query, "end") if "end" in query else self.clock.now()
+        if query.get("sort", "DESC") not in ("DESC", "ASC"):
+            raise RefusalError(3, "invalid parameter: sort")
+        found = [command for command in device.commands if start <= command.create_time <= end]
+        return found if query.get("sort") == "ASC" else found[::-1]
+
+    def command(self, product: Product, query: Mapping[str, str], uuid: str) -> Command:
+        """Return the command of a device with this UUID."""
+        device = self.device(product, query)
+        self._expire(device)
+        for command in device.commands:
+            if command.uuid == uuid:
+                return command
+        raise RefusalError(3, "invalid parameter: no such command")
+
+    def cancel(self, product: Product, query: Mapping[str, str], uuid: str) -> None:
+        """Cancel a command that waits."""
+        command = self.command(product, query, uuid)
+        if command.send_status is not SendStatus.WAITING:
+            raise RefusalError(5104, "the command is not waiting")
+        command.send_status = SendStatus.CANCELLED
+
+    def cancel_all(self, product: Product, query: Mapping[str, str]) -> list[str]:
+        """Cancel all commands of a device that wait, and return their UUIDs."""
+        device = self.device(product, query)
+        self._expire(device)
+        waiting = [command for command in device.commands if command.send_status is SendStatus.WAITING]
+        for command in waiting:
+            command.send_status = SendStatus.CANCELLED
+        return [command.uuid for command in waiting]
 
     def wake(self, imei: str, trigger: Trigger) -> list[Command]:
         """Let a device show up, and send it what waits for this kind of uplink; return what was sent."""
@@ -207,6 +247,8 @@ class OneNet:
 
     def _deliver(self, device: Device, command: Command) -> None:
         """Send a command and keep the device's answer; without one, wait for the next uplink while retries remain."""
+        command.send_time = self.clock.now()
+        command.log.append((command.send_time, "send command"))
         if not device.answers:
             command.confirm_status = "TIME_OUT"
             if command.remain:
@@ -215,6 +257,8 @@ class OneNet:
                 command.send_status = SendStatus.FAILED
             return
         command.send_status = SendStatus.DELIVERED
+        command.confirm_time = self.clock.now()
+        command.log.append((command.confirm_time, "received confirm message"))
         command.result = device.read(command.args) or None
         command.confirm_status = "SUCCESS" if command.result else "NOT_FOUND"
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 import json
+import re
 import ssl
 from typing import Any, Self
 
 from aiohttp import web
 
-from .platform import Command, OneNet, Product, RefusalError, Trigger
+from .platform import BEIJING, Command, OneNet, Product, RefusalError, Trigger
 
 
 class FaultKind(StrEnum):
@@ -35,13 +36,14 @@ class FaultKind(StrEnum):
 
 @dataclass(kw_only=True)
 class Fault:
-    """A fault, for how many requests, of which path, and what it takes."""
+    """A fault, for how many requests, of which path, after how many seconds, and what it takes."""
 
     kind: FaultKind
     times: int = 1
     path: str = ""
     seconds: float = 0
     status: int = 502
+    reason: str = ""
     errno: int = 0
     text: str = "<html><body>Welcome</body></html>"
     location: str = ""
@@ -107,22 +109,32 @@ class Server:
     def _call(self, request: web.Request) -> dict[str, Any]:
         """Carry out a call and return the reply."""
         try:
-            route = ROUTES.get((request.method, request.path), _no_such_url)
             product = self.onenet.product(request.headers.get("api-key"))
-            data = route(self.onenet, product, dict(request.query))
+            for method, path, route in ROUTES:
+                if method == request.method and (match := re.fullmatch(path, request.path)):
+                    data = route(self.onenet, product, dict(request.query), *match.groups())
+                    break
+            else:
+                return {"errno": 4, "error": "no such url"}
         except RefusalError as err:
             return {"errno": err.errno, "error": err.text}
         return {"errno": 0, "error": "succ", "data": data}
 
     async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         """Answer as a fault has it."""
+        await asyncio.sleep(fault.seconds)
         match fault.kind:
             case FaultKind.DELAY:
-                await asyncio.sleep(fault.seconds)
                 return web.json_response(self._call(request))
             case FaultKind.PAGE:
                 headers = {"Location": fault.location} if fault.location else None
-                return web.Response(status=fault.status, text=fault.text, content_type="text/html", headers=headers)
+                return web.Response(
+                    status=fault.status,
+                    reason=fault.reason or None,
+                    text=fault.text,
+                    content_type="text/html",
+                    headers=headers,
+                )
             case FaultKind.ERRNO:
                 return web.json_response({"errno": fault.errno, "error": fault.text})
             case FaultKind.RESET_BEFORE:
@@ -148,7 +160,7 @@ class Server:
                         self.bytes_of_huge_reply += 2**16
             case FaultKind.GARBAGE:
                 assert isinstance(request.transport, asyncio.Transport)
-                request.transport.write(b"SIP/2.0 what?\r\n\r\n")
+                request.transport.write(fault.text.encode())
                 request.transport.close()
             case FaultKind.BODY:
                 return web.Response(text=fault.text, content_type="application/json")
@@ -196,11 +208,6 @@ def _describe(command: Command) -> dict[str, Any]:
     }
 
 
-def _no_such_url(onenet: OneNet, product: Product, query: dict[str, str]) -> None:
-    """Refuse what the platform does not have."""
-    raise RefusalError(4, "no such url")
-
-
 def _queue_read(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
     """Answer "Cached command: read device resources"."""
     return {"uuid": onenet.queue_read(product, query).uuid}
@@ -242,8 +249,65 @@ def _device_by_imei(onenet: OneNet, product: Product, query: dict[str, str]) -> 
     }
 
 
-ROUTES: dict[tuple[str, str], Callable[[OneNet, Product, dict[str, str]], Any]] = {
-    ("GET", "/nbiot/offline"): _queue_read,
-    ("GET", "/devices"): _devices,
-    ("GET", "/devices/getbyimei"): _device_by_imei,
-}
+def _history(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "View the list of a device's cached commands"."""
+    found = onenet.history(product, query)
+    page, per_page = int(query.get("page", "1")), int(query.get("per_page", "30"))
+    return {
+        "total_count": len(found),
+        "items": [_item(command) for command in found[(page - 1) * per_page :][:per_page]],
+    }
+
+
+def _detail(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> dict[str, Any]:
+    """Answer "View the details of a cached command"."""
+    command = onenet.command(product, query, uuid)
+    detail = _item(command) | {"args": command.args, "content": None}
+    return detail if command.result is None else detail | {"cmd_result": command.result}
+
+
+def _log(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> list[dict[str, str]]:
+    """Answer "Full-link log of a cached command"."""
+    log = onenet.command(product, query, uuid).log
+    return [{"log": text, "time": time.astimezone(BEIJING).strftime("%a %b %d %H:%M:%S CST %Y")} for time, text in log]
+
+
+def _item(command: Command) -> dict[str, Any]:
+    """Return a command as lists and details have it."""
+    times = {
+        name: moment.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+        for name in ("create_time", "valid_time", "expired_time", "send_time", "confirm_time")
+        if (moment := getattr(command, name)) is not None
+    }
+    return times | {
+        "cmd_uuid": command.uuid,
+        "type": command.kind,
+        "imei": command.imei,
+        "send_status": command.send_status,
+        "confirm_status": command.confirm_status,
+        "trigger_msg": command.trigger_msg,
+        "remain": str(command.remain),
+    }
+
+
+def _cancel(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> None:
+    """Answer "Cancel a cached command"."""
+    onenet.cancel(product, query, uuid)
+
+
+def _cancel_all(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Cancel all waiting commands of a device"."""
+    cancelled = onenet.cancel_all(product, query)
+    return {"succ": cancelled, "failed": [], "total": len(cancelled)}
+
+
+ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
+    ("GET", "/nbiot/offline", _queue_read),
+    ("GET", "/nbiot/offline/history", _history),
+    ("GET", "/nbiot/offline/history/([^/]+)", _detail),
+    ("GET", "/nbiot/offline/history/([^/]+)/piecewise", _log),
+    ("PUT", "/nbiot/offline/cancel/all", _cancel_all),
+    ("PUT", "/nbiot/offline/cancel/([^/]+)", _cancel),
+    ("GET", "/devices", _devices),
+    ("GET", "/devices/getbyimei", _device_by_imei),
+)

@@ -1,8 +1,28 @@
 """The API client needs no Home Assistant, and neither do its tests."""
 
+from collections.abc import AsyncIterator
+
+import aiohttp
 import pytest
+
+from custom_components.onenet_nbiot.onenet.client import OneNetClient
+from tests.conftest import KEY
+from tests.emulator import Server
 
 
 @pytest.fixture(autouse=True)
 def _custom_integration() -> None:
     """Start none."""
+
+
+@pytest.fixture
+async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
+    """Return a session as a library's user would bring."""
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+def client(session: aiohttp.ClientSession, onenet: Server) -> OneNetClient:
+    """Return a client with a valid key."""
+    return OneNetClient(session, KEY, base_url=onenet.url)

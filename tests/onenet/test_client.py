@@ -1,6 +1,6 @@
 """The API client, against the emulator over a real socket."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import ipaddress
@@ -8,9 +8,10 @@ from pathlib import Path
 import socket
 import ssl
 import traceback
-from typing import Any
+from typing import Any, override
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,19 +25,6 @@ from tests.conftest import DEVICE_KEY, IMEI, KEY
 from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server
 
 pytestmark = pytest.mark.usefixtures("device")
-
-
-@pytest.fixture
-async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Return a session as a library's user would bring."""
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
-def client(session: aiohttp.ClientSession, onenet: Server) -> OneNetClient:
-    """Return a client with a valid key."""
-    return OneNetClient(session, KEY, base_url=onenet.url)
 
 
 def read(**changes: Any) -> CachedRead:
@@ -162,7 +150,7 @@ PAGE = FaultKind.PAGE
         (Fault(kind=PAGE, status=400), errors.UnexpectedReplyError, "HTTP 400"),
         (Fault(kind=PAGE, status=404), errors.UnexpectedReplyError, "HTTP 404 Not Found, text/html"),
         (Fault(kind=PAGE, status=401), errors.AuthenticationError, "HTTP 401"),
-        (Fault(kind=PAGE, status=403), errors.AuthenticationError, "HTTP 403"),
+        (Fault(kind=PAGE, status=403), errors.UnexpectedReplyError, "HTTP 403"),
         (Fault(kind=PAGE, status=429), errors.PlatformBusyError, "HTTP 429"),
         (Fault(kind=PAGE, status=500), errors.NoReplyError, "HTTP 500"),
         (Fault(kind=PAGE, status=503), errors.NoReplyError, "HTTP 503"),
@@ -175,6 +163,8 @@ PAGE = FaultKind.PAGE
         (Fault(kind=FaultKind.BODY, text='{"error": "succ"}'), errors.UnexpectedReplyError, "format"),
         (Fault(kind=FaultKind.BODY, text='{"errno": null}'), errors.UnexpectedReplyError, "format"),
         (Fault(kind=FaultKind.BODY, text='{"errno": Infinity}'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": 0.9, "data": {}}'), errors.UnexpectedReplyError, "format"),
+        (Fault(kind=FaultKind.BODY, text='{"errno": false, "data": {}}'), errors.UnexpectedReplyError, "format"),
         (Fault(kind=FaultKind.BODY, text='{"errno": 0}'), errors.UnexpectedReplyError, "not a list of devices"),
         (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": []}'), errors.UnexpectedReplyError, "not a list"),
         (
@@ -218,6 +208,9 @@ async def test_a_huge_reply_is_not_read_to_its_end(client: OneNetClient, onenet:
         (Fault(kind=PAGE, status=302, location="/nbiot/offline"), 0),
         (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": {"uuid": " "}}'), 1),
         (Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": {"uuid": 7}}'), 1),
+        (Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {{"uuid": "{"u" * 999}"}}}}'), 1),
+        (Fault(kind=FaultKind.ERRNO, errno=7, text="internal"), 0),
+        (Fault(kind=FaultKind.ERRNO, errno=5108, text="RPC error"), 0),
     ],
 )
 @pytest.mark.parametrize("connected_before", [False, True])
@@ -244,6 +237,56 @@ async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetC
         await client.prove_key()
     assert not thief.requests
     await thief.stop()
+
+
+@pytest.mark.parametrize(("size", "fits"), [(2**20, True), (2**20 + 1, False)])
+async def test_a_reply_may_have_a_mebibyte(client: OneNetClient, onenet: Server, size: int, *, fits: bool) -> None:
+    """A long list of devices would be refused, or the limit be none."""
+    text = '{"errno": 0, "data": {"total_count": 0, "devices": []}}'
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=text.ljust(size)))
+    if fits:
+        assert (await client.get_devices()).devices == ()
+    else:
+        with pytest.raises(errors.UnexpectedReplyError):
+            await client.get_devices()
+
+
+class BrokenResolver(AbstractResolver):
+    """Look up names as no name server of ours could."""
+
+    def __init__(self, error: Exception, seconds: float = 0) -> None:
+        """Fail with an error, after some time."""
+        self._error = error
+        self._seconds = seconds
+
+    @override
+    async def resolve(self, *_: Any, **__: Any) -> list[ResolveResult]:
+        await asyncio.sleep(self._seconds)
+        raise self._error
+
+    @override
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "resolver",
+    [
+        BrokenResolver(OSError("no such host")),
+        BrokenResolver(OSError("too late"), seconds=60),
+        # What the standard library makes of a..b, or of a label of 64 characters.
+        BrokenResolver(UnicodeError("label empty or too long")),
+    ],
+    ids=["unknown", "hanging", "impossible"],
+)
+async def test_a_name_that_is_not_found_is_told_from_a_lost_reply(
+    socket_enabled: None, resolver: BrokenResolver
+) -> None:
+    """A command that was certainly not sent would be reported as perhaps queued, at every outage."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
+        client = OneNetClient(session, KEY, base_url="http://api.example.com", timeout=0.2)
+        with pytest.raises(errors.CannotConnectError):
+            await client.queue_read(read())
 
 
 async def test_an_unreachable_host_is_told_from_a_lost_reply(session: aiohttp.ClientSession) -> None:
@@ -297,6 +340,10 @@ async def test_a_server_without_tls_behind_https_is_a_tls_error(session: aiohttp
         *(Fault(kind=kind) for kind in FaultKind if kind not in (FaultKind.DELAY, FaultKind.BODY)),
         Fault(kind=FaultKind.ERRNO, errno=3, text=f"auth failed for {KEY}"),
         Fault(kind=FaultKind.ERRNO, errno=7, text=f"bad parameter, key {KEY}"),
+        Fault(kind=FaultKind.ERRNO, errno=3, text=f"{'x' * 290}{KEY}"),
+        Fault(kind=PAGE, status=401, text=f"bad key {KEY}", reason=f"bad key {KEY}"),
+        Fault(kind=PAGE, status=500, text=KEY, reason=KEY),
+        Fault(kind=FaultKind.GARBAGE, text=f"SIP/2.0 {KEY}\r\n\r\n"),
     ],
 )
 async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, fault: Fault) -> None:
@@ -304,9 +351,19 @@ async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, faul
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OneNetError) as caught:
         await client.queue_read(read())
+    assert len(caught.value.text) <= 300
     shown = ["".join(traceback.format_exception(caught.value)), repr(client)]
-    error: BaseException | None = caught.value
-    while error:
-        shown.append(repr(error))
-        error = error.__cause__
-    assert KEY not in "".join(shown)
+    hanging: list[BaseException | None] = [caught.value]
+    for error in hanging:
+        if error:
+            shown.append(repr(error))
+            hanging += [error.__cause__, error.__context__]
+    assert KEY[:20] not in "".join(shown)
+
+
+async def test_a_text_that_no_json_can_hold_is_mended(client: OneNetClient, onenet: Server) -> None:
+    """The event of a refused command could not be sent to anybody."""
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text='{"errno": 3, "error": "bad \\ud800"}'))
+    with pytest.raises(errors.InvalidRequestError) as caught:
+        await client.queue_read(read())
+    assert caught.value.text == "bad ?"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from custom_components.onenet_nbiot.onenet.errors import ErrorKind, platform_error
+from custom_components.onenet_nbiot.onenet.errors import ErrorKind, PlatformError, platform_error
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,14 @@ def test_every_number_says_whose_turn_it_is(errno: int, text: str, reason: str, 
     assert str(error) == f"{text} (errno {errno})"
 
 
-@pytest.mark.parametrize("errno", [5108, 5117])
-def test_an_rpc_error_may_be_tried_again_only_when_that_does_no_harm(errno: int) -> None:
-    """A battery-powered device would be sent the same command twice."""
-    assert platform_error(errno, "rpc", idempotent=True).kind is ErrorKind.TRANSIENT
-    assert platform_error(errno, "rpc", idempotent=False).kind is ErrorKind.PLATFORM
+@pytest.mark.parametrize("errno", [7, 14, 17, 5108, 5117, 10500])
+def test_trouble_of_the_platforms_leaves_open_whether_a_command_was_queued(errno: int) -> None:
+    """A person would be told to try again, and a battery-powered device do everything twice."""
+    assert platform_error(errno, "internal", idempotent=True).kind is ErrorKind.TRANSIENT
+    assert platform_error(errno, "internal", idempotent=False).reason == "outcome_unknown"
 
 
-def test_a_text_of_any_length_stays_short() -> None:
-    """A page of nonsense would end up in events and in the log."""
-    assert len(platform_error(3, "x" * 10_000, idempotent=True).text) == 300
+@pytest.mark.parametrize(("errno", "text"), [(7, "parameter missing"), (15, "too often"), (5006, "limit")])
+def test_a_refusal_stays_one_for_a_command(errno: int, text: str) -> None:
+    """A person would look for a command that was certainly not queued."""
+    assert isinstance(platform_error(errno, text, idempotent=False), PlatformError)

@@ -1,13 +1,15 @@
 """The calls of OneNET's HTTP API."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
-from . import platforms
+from . import clock, platforms
 from .errors import (
     AuthenticationError,
     CannotConnectError,
@@ -21,9 +23,21 @@ from .errors import (
     UnexpectedReplyError,
     UnknownDeviceError,
 )
-from .models import CachedRead, Device, DevicePage, uuid_from_wire
+from .models import (
+    CachedRead,
+    CancelledCommands,
+    CommandDetail,
+    CommandPage,
+    CommandRecord,
+    Device,
+    DevicePage,
+    LogEntry,
+    uuid_from_wire,
+)
 
 BODY_MAX = 2**20
+TEXT_MAX = 300
+_PER_PAGE = 100
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -39,8 +53,8 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
 class OneNetClient:
     """Call OneNET with one account's credentials.
 
-    `session` stays the caller's to close. `base_url` replaces the platform's own. Every call takes
-    `timeout` seconds at most and raises OneNetError when it fails; none is ever sent twice.
+    `session` stays the caller's to close. `base_url` replaces the platform's own. Every request takes
+    `timeout` seconds at most and is never sent twice; every call raises OneNetError when it fails.
     """
 
     def __init__(
@@ -58,7 +72,7 @@ class OneNetClient:
         self._base_url = (base_url or platform.base_url).rstrip("/")
         self._headers = {"api-key": api_key}
         # A connection that takes half the time has failed for certain, before anything was sent.
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=timeout / 2)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
 
     async def prove_key(self) -> None:
         """Make the cheapest call that only a valid key allows.
@@ -82,7 +96,7 @@ class OneNetClient:
 
         Raise UnknownDeviceError where the account has none. Source: "Query device information by IMEI".
         """
-        return Device.from_wire(await self._device_request("GET", "/devices/getbyimei", {"imei": imei}), imei)
+        return Device.from_wire(await self._request("GET", "/devices/getbyimei", {"imei": imei}), imei)
 
     async def queue_read(self, command: CachedRead) -> str:
         """Queue a cached read and return the command's UUID.
@@ -93,30 +107,83 @@ class OneNetClient:
         """
         try:
             return uuid_from_wire(
-                await self._device_request(
-                    "GET", f"{self._platform.nbiot_prefix}/offline", command.query(), idempotent=False
-                )
+                await self._request("GET", self._nbiot("/offline"), command.query(), idempotent=False)
             )
         except NoReplyError as err:
             raise OutcomeUnknownError(err.text) from err
 
-    async def _device_request(
-        self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool = True
-    ) -> Any:
-        """Make a call for one device, and tell a wrong key from a device that is not the account's."""
-        try:
-            return await self._request(method, path, query, idempotent=idempotent)
-        except NotPermittedError as err:
-            try:
-                await self.prove_key()
-            except AuthenticationError:
-                raise
-            except OneNetError:
-                raise err from None
-            raise UnknownDeviceError(err.text, err.errno) from err
+    async def get_commands(
+        self, imei: str, *, start: datetime, end: datetime | None = None, page: int = 1, per_page: int = 30
+    ) -> CommandPage:
+        """Return one page of a device's cached commands that were created since `start`, the newest first.
+
+        `start` and `end` are aware, `page` counts from 1. Source: "View the list of a device's cached commands".
+        """
+        query: dict[str, str | int] = {"imei": imei, "start": clock.to_wire(start), "page": page, "per_page": per_page}
+        if end is not None:
+            query["end"] = clock.to_wire(end)
+        return CommandPage.from_wire(await self._request("GET", self._nbiot("/offline/history"), query))
+
+    async def get_all_commands(self, imei: str, *, start: datetime) -> list[CommandRecord]:
+        """Return all of a device's cached commands that were created since `start`, the newest first."""
+        commands: dict[str, CommandRecord] = {}
+        page = 0
+        while True:
+            page += 1
+            got = await self.get_commands(imei, start=start, page=page, per_page=_PER_PAGE)
+            # What is queued meanwhile moves the last of this page to the next.
+            commands |= {command.uuid: command for command in got.commands}
+            if page * _PER_PAGE >= got.total_count:
+                return list(commands.values())
+
+    async def get_command(self, imei: str, uuid: str) -> CommandDetail:
+        """Return the details of a cached command. Source: "View the details of a cached command"."""
+        return CommandDetail.from_wire(
+            await self._request("GET", self._nbiot(f"/offline/history/{quote(uuid)}"), {"imei": imei})
+        )
+
+    async def get_command_log(self, imei: str, uuid: str) -> tuple[LogEntry, ...]:
+        """Return the platform's log of a cached command. Source: "Full-link log of a cached command"."""
+        path = self._nbiot(f"/offline/history/{quote(uuid)}/piecewise")
+        return LogEntry.all_from_wire(await self._request("GET", path, {"imei": imei}))
+
+    async def cancel_command(self, imei: str, uuid: str) -> None:
+        """Cancel a command that waits. Raise PlatformError for one that does not. Source: "Cancel a cached command"."""
+        await self._request("PUT", self._nbiot(f"/offline/cancel/{quote(uuid)}"), {"imei": imei})
+
+    async def cancel_commands(self, imei: str) -> CancelledCommands:
+        """Cancel all of a device's commands that wait. Source: "Cancel all waiting commands of a device"."""
+        return CancelledCommands.from_wire(
+            await self._request("PUT", self._nbiot("/offline/cancel/all"), {"imei": imei})
+        )
+
+    def _nbiot(self, path: str) -> str:
+        """Return the path of an NB-IoT call on this platform."""
+        return f"{self._platform.nbiot_prefix}{path}"
 
     async def _request(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool = True) -> Any:
-        """Make one request and return the data of its reply."""
+        """Make one request and return the data of its reply, without the key in any error."""
+        try:
+            return await self._exchange(method, path, query, idempotent=idempotent)
+        except OneNetError as err:
+            # A server may repeat the key in whatever it says, and say anything at any length.
+            text = err.text.replace(self._headers["api-key"], "***").encode(errors="replace").decode()[:TEXT_MAX]
+            error = type(err)(text, err.errno)
+        # Out here nothing hangs on the error that holds the key, such as the headers of the request.
+        raise await self._explain(error) if isinstance(error, NotPermittedError) and "imei" in query else error
+
+    async def _explain(self, error: NotPermittedError) -> PlatformError:
+        """Tell a wrong key from a device that is not the account's: OneNET says the same of both."""
+        try:
+            await self.prove_key()
+        except AuthenticationError as err:
+            return err
+        except OneNetError:
+            return error
+        return UnknownDeviceError(error.text, error.errno)
+
+    async def _exchange(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool) -> Any:
+        """Send one request and read its reply."""
         try:
             async with self._session.request(
                 method,
@@ -125,16 +192,17 @@ class OneNetClient:
                 timeout=self._timeout,
                 # Another host must not be handed the key.
                 allow_redirects=False,
+                raise_for_status=False,
                 middlewares=(_send_once,),
             ) as response:
                 body = await _read(response)
         except aiohttp.ClientSSLError as err:
             raise TlsError(str(err)) from err
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as err:
+        # An address that cannot be one is found out only when it is looked up.
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, UnicodeError) as err:
             raise CannotConnectError(f"No connection: {err}") from err
         except aiohttp.ClientResponseError as err:
-            # The original holds the request's headers, and so the key.
-            raise UnexpectedReplyError(f"The reply is not HTTP: {err.message}") from None
+            raise UnexpectedReplyError(f"The reply is not HTTP: {err.message}") from err
         except TimeoutError as err:
             raise NoReplyError(f"No reply within {self._timeout.total} seconds") from err
         except aiohttp.ClientError as err:
@@ -146,9 +214,6 @@ class OneNetClient:
             if status_error:
                 raise status_error from err
             raise
-        except PlatformError as err:
-            # A platform that repeats the key in its text must not bring it into logs and events.
-            raise type(err)(err.text.replace(self._headers["api-key"], "***"), err.errno) from None
         if status_error:
             raise status_error
         return data
@@ -170,7 +235,7 @@ def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformEr
         return None
     text = f"HTTP {response.status} {response.reason}, {response.content_type}"
     match response.status:
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+        case HTTPStatus.UNAUTHORIZED:
             return AuthenticationError(text)
         case HTTPStatus.TOO_MANY_REQUESTS:
             return PlatformBusyError(text)

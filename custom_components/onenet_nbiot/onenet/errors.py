@@ -3,8 +3,6 @@
 from enum import StrEnum
 from typing import ClassVar
 
-TEXT_MAX = 300
-
 
 class ErrorKind(StrEnum):
     """Whose turn it is after an error."""
@@ -160,18 +158,22 @@ _BY_TEXT: dict[int, tuple[str, type[PlatformError]]] = {
     3: ("auth", AuthenticationError),
     7: ("param", InvalidRequestError),
 }
-# RPC errors that the documents ask to try again; only a call that changes nothing may be.
-_REPEATABLE = {5108, 5117}
+# RPC errors that the documents ask to try again.
+_RPC = {5108, 5117}
+# After these nobody knows whether the call was carried out.
+_UNCERTAIN = {7, 14, 17, 10500} | _RPC
 
 
-def platform_error(errno: int, text: str, *, idempotent: bool) -> PlatformError:
+def platform_error(errno: int, text: str, *, idempotent: bool) -> PlatformError | OutcomeUnknownError:
     """Return the exception for one of OneNET's error numbers.
 
-    `idempotent` says whether the failed call may be repeated without harm. Source: "API return status codes".
+    `idempotent` says whether the failed call may be repeated without harm; where it may not, an error after which it
+    may have been carried out all the same is an OutcomeUnknownError. Source: "API return status codes".
     """
-    error = _BY_ERRNO.get(errno, PlatformError)
     if errno in _BY_TEXT and _BY_TEXT[errno][0] in text.lower():
-        error = _BY_TEXT[errno][1]
-    if errno in _REPEATABLE and idempotent:
-        error = PlatformBusyError
-    return error(text[:TEXT_MAX], errno)
+        return _BY_TEXT[errno][1](text, errno)
+    if errno in _UNCERTAIN and not idempotent:
+        return OutcomeUnknownError(text, errno)
+    if errno in _RPC:
+        return PlatformBusyError(text, errno)
+    return _BY_ERRNO.get(errno, PlatformError)(text, errno)

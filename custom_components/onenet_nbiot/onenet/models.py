@@ -1,12 +1,19 @@
 """What is sent to OneNET and what comes back, as values."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntFlag
+from enum import IntEnum, IntFlag, StrEnum
+import json
+import re
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from . import clock
 from .errors import UnexpectedReplyError
+
+# Not only what RFC 9562 calls one: another form is no reason to lose a command.
+_UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 LWM2M_ID_MAX = 65535
 RETRY_MAX = 10
@@ -58,6 +65,311 @@ class CachedRead:
             "bin2hex": None if self.bin2hex is None else str(self.bin2hex).lower(),
         }
         return {name: value for name, value in parameters.items() if value is not None}
+
+
+class SendStatus(IntEnum):
+    """Name how far a cached command has come; numbers that no document has are UNDEFINED."""
+
+    WAITING = 1
+    CANCELLED = 2
+    SENT = 3
+    EXPIRED = 4
+    DELIVERED = 5
+    FAILED = 6
+    TIMED_OUT = 7
+    UNDEFINED = 8
+
+    @classmethod
+    def _missing_(cls, value: object) -> SendStatus:  # noqa: ARG003
+        """Take a number that came later than this code."""
+        return cls.UNDEFINED
+
+
+class CommandState(StrEnum):
+    """Name the states in the life of a command that OneNET has accepted."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+# By number; replies have the number, its digits, or the name.
+_CONFIRM_STATUS = (
+    "success",
+    "method_not_allowed",
+    "forbidden",
+    "not_found",
+    "internal_server_error",
+    "time_out",
+    "req_param_error",
+    "resp_error",
+    "unauthorized",
+    "bad_request",
+    "not_acceptable",
+    "unsupported_content_format",
+    "offline",
+    "addr_occupied",
+)
+
+_STATES = {
+    SendStatus.WAITING: CommandState.QUEUED,
+    SendStatus.CANCELLED: CommandState.CANCELLED,
+    SendStatus.SENT: CommandState.SENT,
+    SendStatus.EXPIRED: CommandState.EXPIRED,
+    SendStatus.FAILED: CommandState.FAILED,
+    SendStatus.TIMED_OUT: CommandState.FAILED,
+}
+
+
+def _confirm_status(value: Any) -> str | None:
+    """Return the name of the device's answer, lowercase; None while there is none."""
+    if value is None or value == "":
+        return None
+    text = str(value).strip().lower()
+    if text.isdecimal() and int(text) < len(_CONFIRM_STATUS):
+        return _CONFIRM_STATUS[int(text)]
+    return text
+
+
+def _moment(data: dict[str, Any], name: str) -> datetime | None:
+    """Return a time of a reply, None where it has none or none that can be read."""
+    try:
+        return clock.from_wire(data[name])
+    except AttributeError, LookupError, TypeError, ValueError:
+        return None
+
+
+def _number(data: dict[str, Any], name: str) -> int | None:
+    """Return a whole number of a reply, also from its digits, None where it has none."""
+    try:
+        return int(data[name])
+    except LookupError, OverflowError, TypeError, ValueError:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResourceValue:
+    """Hold the value of one resource, or of one instance of it; opaque bytes are a hex string."""
+
+    obj_id: int
+    obj_inst_id: int
+    res_id: int
+    res_inst_id: int | None = None
+    value: Any
+
+    @classmethod
+    def all_from_wire(cls, data: Any, obj_id: int) -> tuple[Self, ...]:
+        """Read the values of a finished read, in either of the shapes in which they come.
+
+        One is a list of object instances, of the object `obj_id`; the other names the object and holds that list. What
+        cannot be read is left out. Sources: "Immediate command: read", "HTTP push: development guide".
+        """
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except ValueError:
+                return ()
+        if isinstance(data, dict):
+            named = _number(data, "obj_id")
+            obj_id, data = obj_id if named is None else named, data.get("obj_inst")
+        return tuple(cls._each_from_wire(data, obj_id))
+
+    @classmethod
+    def _each_from_wire(cls, instances: Any, obj_id: int) -> Iterator[Self]:
+        """Yield the values of object instances."""
+        for instance in _dicts(instances):
+            obj_inst_id = _number(instance, "obj_inst_id")
+            for resource in _dicts(instance.get("res")):
+                res_id = _number(resource, "res_id")
+                if obj_inst_id is None or res_id is None:
+                    continue
+                for part in _dicts(resource["res_inst"]) if "res_inst" in resource else [resource]:
+                    if "val" in part:
+                        yield cls(
+                            obj_id=obj_id,
+                            obj_inst_id=obj_inst_id,
+                            res_id=res_id,
+                            res_inst_id=_number(part, "res_inst_id"),
+                            value=_value(part["val"]),
+                        )
+
+
+def _dicts(data: Any) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list, nothing for anything else."""
+    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+
+
+def _value(value: Any) -> Any:
+    """Return a value, with bytes that come as a list of numbers as a hex string."""
+    # A list of numbers that are no bytes, whatever it may be, stays as it is.
+    try:
+        return bytes(value).hex() if isinstance(value, list) else value
+    except TypeError, ValueError:
+        return value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandRecord:
+    """Hold what OneNET knows of a cached command.
+
+    `command` is `read`, `write` or `execute`; `remain` how many deliveries are left. Times are aware and in UTC, None
+    where OneNET does not tell. Source: "View the list of a device's cached commands".
+    """
+
+    uuid: str
+    command: str
+    send_status: SendStatus
+    confirm_status: str | None
+    create_time: datetime | None
+    valid_time: datetime | None
+    expired_time: datetime | None
+    send_time: datetime | None
+    confirm_time: datetime | None
+    remain: int | None
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Self:
+        """Read a command from a list or from its details. Raise UnexpectedReplyError where it has no UUID or status."""
+        uuid = data.get("cmd_uuid")
+        status = _number(data, "send_status")
+        if not isinstance(uuid, str) or not uuid.strip() or status is None:
+            raise UnexpectedReplyError("The reply does not describe a command")
+        return cls(
+            uuid=uuid.strip(),
+            command=str(data.get("type") or "").lower(),
+            send_status=SendStatus(status),
+            confirm_status=_confirm_status(data.get("confirm_status")),
+            create_time=_moment(data, "create_time"),
+            valid_time=_moment(data, "valid_time"),
+            expired_time=_moment(data, "expired_time"),
+            send_time=_moment(data, "send_time"),
+            confirm_time=_moment(data, "confirm_time"),
+            remain=_number(data, "remain"),
+        )
+
+    @property
+    def state(self) -> CommandState:
+        """Return the state, which needs both what OneNET did and what the device answered."""
+        if self.send_status is SendStatus.DELIVERED and self.confirm_status is not None:
+            return CommandState.SUCCEEDED if self.confirm_status == "success" else CommandState.FAILED
+        # Without the device's answer nobody knows more than that it was sent, or, of a status of later times, queued.
+        if self.send_status is SendStatus.DELIVERED:
+            return CommandState.SENT
+        return _STATES.get(self.send_status, CommandState.QUEUED)
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the command failed, as a lowercase word, None for every other state."""
+        if self.state is not CommandState.FAILED:
+            return None
+        if self.confirm_status not in (None, "success"):
+            return self.confirm_status
+        return "time_out" if self.send_status is SendStatus.TIMED_OUT else "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandPage:
+    """Hold one page of a device's commands, and how many there are on all pages."""
+
+    total_count: int
+    commands: tuple[CommandRecord, ...]
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        """Read a page from a reply; a command of an unknown shape is left out.
+
+        Raise UnexpectedReplyError where the reply is no list of commands.
+        """
+        if not isinstance(data, dict) or not isinstance(items := data.get("items"), list):
+            raise UnexpectedReplyError("The reply is not a list of commands")
+        commands = []
+        for item in _dicts(items):
+            try:
+                commands.append(CommandRecord.from_wire(item))
+            except UnexpectedReplyError:
+                continue
+        total_count = _number(data, "total_count")
+        if total_count is None:
+            total_count = _number(data, "count")
+        return cls(total_count=len(items) if total_count is None else total_count, commands=tuple(commands))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandDetail:
+    """Hold a command, what was asked for, and the values that a finished read brought.
+
+    Source: "View the details of a cached command".
+    """
+
+    record: CommandRecord
+    obj_id: int | None
+    obj_inst_id: int | None
+    res_id: int | None
+    values: tuple[ResourceValue, ...]
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        """Read a command from a reply. Raise UnexpectedReplyError for another shape."""
+        if not isinstance(data, dict):
+            raise UnexpectedReplyError("The reply does not describe a command")
+        asked = data.get("args")
+        if isinstance(asked, str):
+            # The document says no more than that this is the query.
+            try:
+                asked = json.loads(asked)
+            except ValueError:
+                asked = dict(parse_qsl(asked))
+        asked = asked if isinstance(asked, dict) else {}
+        obj_id = _number(asked, "obj_id")
+        return cls(
+            record=CommandRecord.from_wire(data),
+            obj_id=obj_id,
+            obj_inst_id=_number(asked, "obj_inst_id"),
+            res_id=_number(asked, "res_id"),
+            values=ResourceValue.all_from_wire(data.get("cmd_result"), -1 if obj_id is None else obj_id),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CancelledCommands:
+    """Hold the UUIDs of the commands that were cancelled, and of those for which it was too late.
+
+    Source: "Cancel all waiting commands of a device".
+    """
+
+    succeeded: tuple[str, ...]
+    failed: tuple[str, ...]
+
+    @classmethod
+    def from_wire(cls, data: Any) -> Self:
+        """Read them from a reply. Raise UnexpectedReplyError for another shape."""
+        if not isinstance(data, dict) or not isinstance(data.get("succ"), list):
+            raise UnexpectedReplyError("The reply does not list cancelled commands")
+        return cls(
+            succeeded=tuple(str(uuid).strip() for uuid in data["succ"]),
+            failed=tuple(str(uuid).strip() for uuid in data.get("failed") or ()),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LogEntry:
+    """Hold one line of a command's log; `time` is None where it cannot be read.
+
+    Source: "Full-link log of a cached command".
+    """
+
+    time: datetime | None
+    text: str
+
+    @classmethod
+    def all_from_wire(cls, data: Any) -> tuple[Self, ...]:
+        """Read a log from a reply. Raise UnexpectedReplyError for another shape."""
+        if not isinstance(data, list):
+            raise UnexpectedReplyError("The reply is not a log")
+        return tuple(cls(time=_moment(line, "time"), text=str(line.get("log") or "").strip()) for line in _dicts(data))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +424,6 @@ class DevicePage:
 def uuid_from_wire(data: Any) -> str:
     """Read the UUID of a command that was queued. Raise UnexpectedReplyError where there is none."""
     uuid = data.get("uuid") if isinstance(data, dict) else None
-    if not isinstance(uuid, str) or not (uuid := uuid.strip()):
+    if not isinstance(uuid, str) or not _UUID.fullmatch(uuid := uuid.strip()):
         raise UnexpectedReplyError("The reply has no UUID")
     return uuid

@@ -22,13 +22,13 @@ class Platform:
     def unwrap(self, body: bytes, *, idempotent: bool) -> Any:
         """Return the `data` of a reply, None where it has none.
 
-        Raise PlatformError when the reply says that the call failed, UnexpectedReplyError when the body is not a
-        reply of this platform. Source: "API return status codes".
+        Raise what platform_error returns when the reply says that the call failed, UnexpectedReplyError when the body
+        is not a reply of this platform. Source: "API return status codes".
         """
         try:
             reply = json.loads(body.decode())
-            errno = int(reply[self.error_number])
-        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as err:
+            errno = int(str(reply[self.error_number]))
+        except (ValueError, TypeError, LookupError, RecursionError) as err:
             raise UnexpectedReplyError("The reply is not in OneNET's format") from err
         if errno:
             raise platform_error(errno, str(reply.get(self.error_text) or "no text"), idempotent=idempotent)

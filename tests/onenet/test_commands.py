@@ -1,0 +1,225 @@
+"""What became of a command, as lists, details and logs tell it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from custom_components.onenet_nbiot.onenet import clock, errors
+from custom_components.onenet_nbiot.onenet.client import OneNetClient
+from custom_components.onenet_nbiot.onenet.models import (
+    CachedRead,
+    CommandDetail,
+    CommandPage,
+    CommandRecord,
+    CommandState,
+    ResourceValue,
+    SendStatus,
+)
+from tests.conftest import IMEI
+from tests.emulator import Device, Fault, FaultKind, Server, Trigger
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def read() -> CachedRead:
+    """Return a cached read of a temperature."""
+    return CachedRead(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700, expired_time=datetime(2099, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2020-12-02 09:02:24", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("2020-12-02T09:02:24", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("2020-12-02 09:02:24.981", datetime(2020, 12, 2, 1, 2, 24, 981000, tzinfo=UTC)),
+        ("2020-12-02T09:02:24:981", datetime(2020, 12, 2, 1, 2, 24, 981000, tzinfo=UTC)),
+        (" 2020-12-02 00:02:24 ", datetime(2020, 12, 1, 16, 2, 24, tzinfo=UTC)),
+        ("Wed Dec 02 09:02:24 CST 2020", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+    ],
+)
+def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
+    """A person would see no times, or times that are hours off."""
+    assert clock.from_wire(text) == moment
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2020-13-02 09:02:24", "2020-12-02", "1606870944000"])
+def test_what_is_no_time_is_told(text: str) -> None:
+    """A wrong time would be shown for a right one."""
+    with pytest.raises(ValueError, match=r".+"):
+        clock.from_wire(text)
+
+
+@pytest.mark.parametrize(
+    ("send_status", "confirm_status", "state", "reason"),
+    [
+        (1, None, CommandState.QUEUED, None),
+        ("1", "", CommandState.QUEUED, None),
+        (2, None, CommandState.CANCELLED, None),
+        (3, None, CommandState.SENT, None),
+        (4, None, CommandState.EXPIRED, None),
+        (5, None, CommandState.SENT, None),
+        (5, 0, CommandState.SUCCEEDED, None),
+        (5, "0", CommandState.SUCCEEDED, None),
+        (5, "SUCCESS", CommandState.SUCCEEDED, None),
+        (5, 9, CommandState.FAILED, "bad_request"),
+        (5, "NOT_FOUND", CommandState.FAILED, "not_found"),
+        (5, 99, CommandState.FAILED, "99"),
+        (6, None, CommandState.FAILED, "failed"),
+        (6, "SUCCESS", CommandState.FAILED, "failed"),
+        (6, 5, CommandState.FAILED, "time_out"),
+        (7, None, CommandState.FAILED, "time_out"),
+        (8, None, CommandState.QUEUED, None),
+        (42, None, CommandState.QUEUED, None),
+    ],
+)
+def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
+    send_status: Any, confirm_status: Any, state: CommandState, reason: str | None
+) -> None:
+    """A command that the device refused would pass for done."""
+    record = CommandRecord.from_wire(
+        {"cmd_uuid": "u ", "type": "READ", "send_status": send_status, "confirm_status": confirm_status, "remain": "3"}
+    )
+    assert (record.uuid, record.command, record.remain) == ("u", "read", 3)
+    assert (record.state, record.reason) == (state, reason)
+
+
+@pytest.mark.parametrize(
+    ("data", "values"),
+    [
+        ([{"obj_inst_id": 0, "res": [{"res_id": 5700, "val": 21.5}]}], [(3303, 0, 5700, None, 21.5)]),
+        ('[{"obj_inst_id": 0, "res": [{"res_id": 5700, "val": 21.5}]}]', [(3303, 0, 5700, None, 21.5)]),
+        (
+            {
+                "obj_id": 3,
+                "obj_inst": [
+                    {
+                        "obj_inst_id": 0,
+                        "res": [
+                            {"res_id": 13, "val": 1530496927000},
+                            {"res_id": 11, "res_inst": [{"res_inst_id": 0, "val": 0}, {"res_inst_id": 1, "val": 7}]},
+                        ],
+                    }
+                ],
+            },
+            [(3, 0, 13, None, 1530496927000), (3, 0, 11, 0, 0), (3, 0, 11, 1, 7)],
+        ),
+        (
+            {"obj_id": 0, "obj_inst": [{"obj_inst_id": "1", "res": [{"res_id": "2", "val": None}]}]},
+            [(0, 1, 2, None, None)],
+        ),
+        # Opaque: a list of byte values; another list stays as it is.
+        ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [0, 255, 16]}]}], [(3303, 0, 1, None, "00ff10")]),
+        ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [256]}]}], [(3303, 0, 1, None, [256])]),
+        # What nobody has seen must not stop the others.
+        (
+            [
+                7,
+                {"res": [{"res_id": 1, "val": 1}]},
+                {"obj_inst_id": 0, "res": [{"val": 1}, 8, {"res_id": 2, "val": 2}]},
+            ],
+            [(3303, 0, 2, None, 2)],
+        ),
+        ([{"obj_inst_id": 0, "res": [{"res_id": 1}, {"res_id": 2, "res_inst": 5}]}], []),
+        ("not JSON", []),
+        (None, []),
+        ({}, []),
+    ],
+)
+def test_values_are_read_in_every_shape(data: Any, values: list[tuple[Any, ...]]) -> None:
+    """A reading that arrived would not be shown."""
+    got = ResourceValue.all_from_wire(data, 3303)
+    assert [(v.obj_id, v.obj_inst_id, v.res_id, v.res_inst_id, v.value) for v in got] == values
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"obj_id": 3303, "obj_inst_id": "0", "res_id": 5700},
+        '{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}',
+        "imei=1234&obj_id=3303&obj_inst_id=0&res_id=5700",
+    ],
+)
+def test_what_was_asked_for_is_read_in_every_form(args: Any) -> None:
+    """A person could not tell which reading it was."""
+    detail = CommandDetail.from_wire({"cmd_uuid": "u", "send_status": 1, "args": args})
+    assert (detail.obj_id, detail.obj_inst_id, detail.res_id, detail.values) == (3303, 0, 5700, ())
+
+
+def test_a_list_of_another_age_or_with_a_strange_item_is_read() -> None:
+    """One strange command would hide all others."""
+    page = CommandPage.from_wire({"count": 3, "items": [{"cmd_uuid": "u", "send_status": 1}, {"cmd_uuid": ""}, 7]})
+    assert (page.total_count, [command.uuid for command in page.commands]) == (3, ["u"])
+    assert CommandPage.from_wire({"items": [{"cmd_uuid": "u", "send_status": 1}]}).total_count == 1
+
+
+async def test_a_command_is_followed_from_its_queueing_to_its_value(
+    client: OneNetClient, onenet: Server, device: Device
+) -> None:
+    """Nobody could learn what became of a command."""
+    uuid = await client.queue_read(read())
+    waiting = await client.get_command(IMEI, uuid)
+    assert (waiting.record.state, waiting.record.send_time, waiting.values) == (CommandState.QUEUED, None, ())
+    assert (waiting.obj_id, waiting.obj_inst_id, waiting.res_id) == (3303, 0, 5700)
+    assert waiting.record.expired_time == datetime(2099, 1, 1, tzinfo=UTC)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    done = await client.get_command(IMEI, uuid)
+    assert (done.record.state, [value.value for value in done.values]) == (CommandState.SUCCEEDED, [21.5])
+    assert done.record.confirm_time
+    assert done.record.create_time
+    assert timedelta() <= done.record.confirm_time - done.record.create_time < timedelta(minutes=1)
+    log = await client.get_command_log(IMEI, uuid)
+    assert [entry.text for entry in log] == ["received command", "send command", "received confirm message"]
+    assert all(entry.time for entry in log)
+
+
+async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """Commands would be missing from the list of a device that was asked often."""
+    expected = []
+    for _ in range(25):
+        expected += [await client.queue_read(read()) for _ in range(10)]
+        onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    commands = await client.get_all_commands(IMEI, start=LONG_AGO)
+    assert [command.uuid for command in commands] == expected[::-1]
+    assert len([request for request in onenet.requests if request.path.endswith("/history")]) == 3
+    assert await client.get_all_commands(IMEI, start=datetime.now(UTC) + timedelta(hours=1)) == []
+    page = await client.get_commands(IMEI, start=LONG_AGO, end=LONG_AGO, page=1)
+    assert (page.total_count, page.commands) == (0, ())
+
+
+async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetClient, device: Device) -> None:
+    """A person could not take a command back."""
+    first, second, third = [await client.queue_read(read()) for _ in range(3)]
+    await client.cancel_command(IMEI, first)
+    assert (await client.get_command(IMEI, first)).record.send_status is SendStatus.CANCELLED
+    cancelled = await client.cancel_commands(IMEI)
+    assert (cancelled.succeeded, cancelled.failed) == ((second, third), ())
+    with pytest.raises(errors.PlatformError):
+        await client.cancel_command(IMEI, first)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "data"),
+    [
+        *(("get_commands", (), data) for data in ("null", "[]", "{}", '{"items": 7}')),
+        *(("get_command", ("u",), data) for data in ("null", "[]", "{}", '{"cmd_uuid": "u"}', '{"send_status": 1}')),
+        *(("get_command_log", ("u",), data) for data in ("null", "{}", '"text"')),
+        *(("cancel_commands", (), data) for data in ("null", "[]", "{}", '{"succ": 7}')),
+    ],
+)
+async def test_a_reply_of_another_shape_is_an_error_of_the_family(
+    client: OneNetClient, onenet: Server, device: Device, call: str, arguments: tuple[str, ...], data: str
+) -> None:
+    """A caller would meet exceptions that nobody told it of."""
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
+    keywords = {"start": LONG_AGO} if call == "get_commands" else {}
+    with pytest.raises(errors.UnexpectedReplyError):
+        await getattr(client, call)(IMEI, *arguments, **keywords)
+
+
+async def test_a_log_with_strange_lines_is_read(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """One strange line would hide all others."""
+    text = '{"errno": 0, "data": [{"log": "sent", "time": "?"}, 7, {"time": "2020-12-02 09:02:24"}]}'
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
+    log = await client.get_command_log(IMEI, "u")
+    assert [(entry.text, entry.time is None) for entry in log] == [("sent", True), ("", False)]
