@@ -1,5 +1,6 @@
 """The dialogs in which a person connects an account."""
 
+import asyncio
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
@@ -76,9 +77,7 @@ async def test_every_trouble_has_its_own_text_and_can_be_mended(
 @pytest.mark.parametrize(("scheme", "error"), [("http", "cannot_connect"), ("https", "tls_failed")])
 async def test_a_wrong_address_can_be_mended(hass: HomeAssistant, onenet: Server, scheme: str, error: str) -> None:
     """A person could not tell a mistyped address from a wrong key."""
-    url = onenet.url.replace("http", scheme)
-    if scheme == "http":
-        url = "http://127.0.0.1:9"
+    url = "http://127.0.0.1:9" if scheme == "http" else onenet.url.replace("http:", "https:")
     result = await submit(hass, await start(hass), account_input(url))
     assert result["errors"] == {"base": error}
     assert (await submit(hass, result, account_input(onenet.url)))["type"] is FlowResultType.CREATE_ENTRY
@@ -131,6 +130,23 @@ async def test_the_same_account_is_not_connected_twice(hass: HomeAssistant, entr
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
 
+async def test_two_dialogs_at_once_do_not_connect_an_account_twice(hass: HomeAssistant, onenet: Server) -> None:
+    """Every event would come twice."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.1, times=2))
+    dialogs = [await start(hass) for _ in range(2)]
+    results = await asyncio.gather(*(submit(hass, dialog, account_input(onenet.url)) for dialog in dialogs))
+    assert sorted(result["type"] for result in results) == [FlowResultType.ABORT, FlowResultType.CREATE_ENTRY]
+
+
+async def test_a_program_that_names_no_server_does_not_move_an_account(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The key would be handed to another server."""
+    result = await submit(hass, await account.start_reconfigure_flow(hass), {CONF_API_KEY: KEY})
+    assert result["reason"] == "reconfigure_successful"
+    assert account.data[CONF_URL] == onenet.url
+
+
 async def test_several_accounts_stand_side_by_side(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
@@ -165,6 +181,7 @@ async def test_an_account_moves_to_another_server(
     server = next(field for key, field in schema.schema.items() if key == CONF_SERVER)
     suggested = {str(key): (key.description or {}).get("suggested_value") for key in server.schema.schema}
     assert suggested == {CONF_REGION: "custom", CONF_URL: onenet.url}
+    assert server.options == {"collapsed": False}
     assert KEY not in str(schema.schema)
     result = await submit(hass, result, account_input("http://127.0.0.1:9"))
     assert result["errors"] == {"base": "cannot_connect"}
@@ -189,6 +206,7 @@ async def test_a_known_server_is_shown_by_its_region(hass: HomeAssistant, url: s
     server = next(field for key, field in schema.schema.items() if key == CONF_SERVER)
     suggested = {str(key): (key.description or {}).get("suggested_value") for key in server.schema.schema}
     assert suggested == {CONF_REGION: region, CONF_URL: None}
+    assert server.options == {"collapsed": region == "china"}
 
 
 async def test_one_account_does_not_take_over_the_key_of_another(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 from homeassistant.core import Event, HomeAssistant
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from .conftest import IMEI, offline_read
@@ -29,6 +30,38 @@ async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
     await hass.async_block_till_done()
     assert [event.data["uuid"] for event in events] == [command.uuid for command in onenet.onenet.commands]
     assert len(events) == 1
+
+
+async def test_trouble_is_heard_of_though_the_caller_was_cancelled(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody would know of a command whose reply was lost."""
+    expected_warnings.append("After its caller had gone, a command failed: OneNET's answer was lost")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
+    call = asyncio.create_task(offline_read(hass))
+    await arrival(onenet)
+    call.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await call
+    await hass.async_block_till_done()
+    assert "may or may not have been queued" in caplog.text
+
+
+async def test_nobody_waits_for_ever_when_home_assistant_stops(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Home Assistant would hang at its end."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=60))
+    call = asyncio.create_task(offline_read(hass))
+    await arrival(onenet)
+    (work,) = (task for task in asyncio.all_tasks() if task.get_name() == "OneNET command")
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
 
 
 async def test_a_command_is_heard_of_though_its_account_is_reloaded(

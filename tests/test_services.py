@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,18 +14,23 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
 from .conftest import IMEI, offline_read
-from .emulator import Fault, FaultKind, OneNet, Product, Server
+from .emulator import Fault, FaultKind, OneNet, Product, Server, Trigger
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+async def now(
+    hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory, expected_warnings: list[str]
+) -> FrozenDateTimeFactory:
     """Stop the clock, for Home Assistant and for the platform."""
+    # The event loop believes the clock that a test moves.
+    expected_warnings.append("Executing <Task")
     freezer.move_to(NOW)
     await hass.config.async_set_time_zone("Europe/Berlin")
     return freezer
@@ -194,7 +200,6 @@ async def test_a_field_arrives_as_it_was_meant(
         ({"expires_in": None, "expired_time": "0001-01-01 00:00:00"}, "invalid_expired_time", "0001"),
         ({"valid_time": "soon"}, "invalid_valid_time", "soon"),
         ({"valid_time": "2026-11-23 04:59:59"}, "valid_time_past", "2026-11-23 04:59:59+01:00"),
-        ({"valid_time": "2026-11-23 05:00:00"}, "valid_time_past", "2026-11-23 05:00:00+01:00"),
         (
             {"valid_time": "2026-11-24 08:00:00", "expires_in": None, "expired_time": "2026-11-24 08:00:00"},
             "expired_time_past",
@@ -231,18 +236,22 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     assert not events
 
 
-async def test_a_start_of_now_is_not_the_past(
-    hass: HomeAssistant,
-    account: MockConfigEntry,
-    onenet: Server,
-    now: FrozenDateTimeFactory,
-    expected_warnings: list[str],
+@pytest.mark.parametrize("milliseconds", [-999, -1, 0, 1, 300, 5000])
+async def test_a_start_of_about_now_is_now(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory, milliseconds: int
 ) -> None:
-    """The template that everybody writes first would be refused."""
-    expected_warnings.append("Executing <Task")  # The event loop believes the clock that this test moves.
-    now.move_to(NOW + timedelta(milliseconds=300))
-    await offline_read(hass, valid_time=(NOW + timedelta(milliseconds=300)).isoformat())
-    assert onenet.requests[-1].query["valid_time"] == "2026-11-23T12:00:01"
+    """The template that everybody writes first would be refused, sometimes, on its way to OneNET."""
+    start = NOW + timedelta(milliseconds=milliseconds)
+    response = await offline_read(hass, valid_time=start.isoformat(), expires_in={"hours": 1})
+    assert "valid_time" not in response
+    assert "valid_time" not in onenet.requests[-1].query
+    assert onenet.requests[-1].query["expired_time"] == "2026-11-23T13:00:00"
+
+
+async def test_a_start_soon_is_told(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """A command would start before its time."""
+    await offline_read(hass, valid_time=(NOW + timedelta(seconds=6)).isoformat())
+    assert onenet.requests[-1].query["valid_time"] == "2026-11-23T12:00:06"
 
 
 @pytest.mark.parametrize(
@@ -250,7 +259,6 @@ async def test_a_start_of_now_is_not_the_past(
     [
         (3, "body error", "invalid_request", ServiceValidationError),
         (5006, "queue is full", "limit_reached", HomeAssistantError),
-        (5108, "RPC error", "platform_error", HomeAssistantError),
         (2001, "not online", "device_offline", HomeAssistantError),
         (5106, "TIME_OUT", "device_error", HomeAssistantError),
         (10410, "no such device", "unknown_device", ServiceValidationError),
@@ -302,6 +310,25 @@ async def test_an_imei_of_another_product_is_not_taken_for_a_wrong_key(
     assert hass.config_entries.flow.async_progress() == []
 
 
+async def test_a_call_that_outlives_its_key_does_not_ask_for_another(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person who has just typed a new key would be asked for it again."""
+    ledger = account.runtime_data
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", path="/offline"))
+    assert await hass.config_entries.async_reload(account.entry_id)
+    with pytest.raises(HomeAssistantError, match="does not accept"):
+        await ledger.async_get(IMEI, "42742677-adc3-54ca-83a1-5aaaf71482f8", include_log=False)
+    await hass.async_block_till_done()
+    assert hass.config_entries.flow.async_progress() == []
+
+
+async def test_data_that_is_no_mapping_is_refused_as_usual(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A program outside would be told of a fault in Home Assistant."""
+    with pytest.raises(vol.Invalid):
+        await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, [{}], blocking=True)  # type: ignore[arg-type]
+
+
 async def test_a_refused_key_asks_for_a_new_one_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
@@ -317,15 +344,17 @@ async def test_a_refused_key_asks_for_a_new_one_once(
     assert [(flow["step_id"], flow["context"]["entry_id"]) for flow in flows] == [("reauth_confirm", account.entry_id)]
 
 
-@pytest.mark.parametrize("kind", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.TRUNCATED])
+@pytest.mark.parametrize(
+    "kind", [FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.TRUNCATED, FaultKind.ERRNO, FaultKind.PAGE]
+)
 async def test_a_lost_reply_is_neither_a_success_nor_a_refusal(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], kind: FaultKind
 ) -> None:
     """A person would send the command again, and the device do it twice."""
-    onenet.faults.append(Fault(kind=kind))
+    onenet.faults.append(Fault(kind=kind, errno=5117, text="RPC error"))
     with pytest.raises(HomeAssistantError, match="may or may not have been queued"):
         await offline_read(hass)
-    assert len(onenet.onenet.commands) == (kind is not FaultKind.RESET_BEFORE)
+    assert len(onenet.onenet.commands) == (kind in (FaultKind.RESET_AFTER, FaultKind.TRUNCATED))
     assert not events
 
 
@@ -408,3 +437,205 @@ async def test_continue_on_error_survives_a_wrong_field_and_a_refusal(
     await hass.async_block_till_done()
     assert [event.data["type"] for event in events] == ["command_rejected", "command_queued"]
     assert done[0].data["uuid"] == events[1].data["uuid"]
+
+
+async def call(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:
+    """Call an action for a device that exists, and return its response."""
+    return await hass.services.async_call(
+        DOMAIN, action, {"imei": IMEI} | fields, blocking=True, context=context, return_response=True
+    )
+
+
+async def test_a_command_is_looked_up_from_its_queueing_to_its_value(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory
+) -> None:
+    """Nobody could learn what became of a command."""
+    queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
+    waiting = await call(hass, "get_command", uuid=queued["uuid"].upper())
+    assert waiting == queued | {
+        "state": "queued",
+        "create_time": "2026-11-23T05:00:00+01:00",
+        "valid_time": "2026-11-23T05:00:00+01:00",
+        "remain": 3,
+    }
+    now.move_to(NOW + timedelta(hours=6))
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    done = await call(hass, "get_command", uuid=queued["uuid"], include_log=True)
+    assert done == waiting | {
+        "state": "succeeded",
+        "send_time": "2026-11-23T11:00:00+01:00",
+        "confirm_time": "2026-11-23T11:00:00+01:00",
+        "values": [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}],
+        "log": [
+            {"time": "2026-11-23T05:00:00+01:00", "message": "received command"},
+            {"time": "2026-11-23T11:00:00+01:00", "message": "send command"},
+            {"time": "2026-11-23T11:00:00+01:00", "message": "received confirm message"},
+        ],
+    }
+
+
+async def test_a_command_that_the_device_refused_is_failed_with_a_reason(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Delivered would pass for done."""
+    queued = await offline_read(hass, obj_id=9)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    looked_up = await call(hass, "get_command", uuid=queued["uuid"])
+    assert (looked_up["state"], looked_up["reason"]) == ("failed", "not_found")
+    assert "values" not in looked_up
+
+
+async def test_every_instance_of_a_resource_and_a_null_are_told(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Two values of one resource could not be told apart."""
+    data = {
+        "cmd_uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8",
+        "type": "READ",
+        "send_status": 5,
+        "confirm_status": "SUCCESS",
+        "args": {"obj_id": 3},
+        "cmd_result": [
+            {"obj_inst_id": 0, "res": [{"res_id": 11, "res_inst": [{"res_inst_id": 1, "val": None}]}]},
+        ],
+    }
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": data})))
+    looked_up = await call(hass, "get_command", uuid=data["cmd_uuid"])
+    assert looked_up["values"] == [{"obj_id": 3, "obj_inst_id": 0, "res_id": 11, "res_inst_id": 1, "value": None}]
+
+
+async def test_a_devices_commands_are_listed_by_state_and_age(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory
+) -> None:
+    """A person could not see what waits for a device."""
+    old = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    now.move_to(NOW + timedelta(days=8))
+    new = await offline_read(hass)
+    listed = await call(hass, "list_commands")
+    assert (listed["config_entry_id"], listed["imei"]) == (account.entry_id, IMEI)
+    assert [(command["uuid"], command["state"]) for command in listed["commands"]] == [(new["uuid"], "queued")]
+    listed = await call(hass, "list_commands", since="2026-11-01 00:00:00")
+    assert [command["uuid"] for command in listed["commands"]] == [new["uuid"], old["uuid"]]
+    listed = await call(hass, "list_commands", since="2026-11-01 00:00:00", state=["succeeded", "failed"])
+    assert [command["uuid"] for command in listed["commands"]] == [old["uuid"]]
+    listed = await call(hass, "list_commands", since="2026-11-01 00:00:00", state="expired")
+    assert listed["commands"] == []
+
+
+async def test_a_waiting_command_is_cancelled_and_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person could not take a command back, or an automation would wait for it for ever."""
+    queued = await offline_read(hass, obj_inst_id=0, res_id=5700, valid_time="2026-11-24 08:00:00")
+    context = Context()
+    response = await call(hass, "cancel_command", context, uuid=queued["uuid"])
+    assert response == queued
+    assert events[1].data == {"type": "command_cancelled", **queued}
+    assert events[1].context is context
+    assert (await call(hass, "get_command", uuid=queued["uuid"]))["state"] == "cancelled"
+    with pytest.raises(ServiceValidationError, match="it is cancelled"):
+        await call(hass, "cancel_command", uuid=queued["uuid"])
+    assert len(events) == 2
+
+
+async def test_a_command_that_was_sent_cannot_be_cancelled(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person would believe that nothing happens."""
+    queued = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    with pytest.raises(ServiceValidationError, match="it is succeeded"):
+        await call(hass, "cancel_command", uuid=queued["uuid"])
+    assert [event.data["type"] for event in events] == ["command_queued"]
+
+
+async def test_a_command_that_is_sent_while_it_is_cancelled_is_told(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person would read of an error of OneNET's that they cannot mend."""
+    queued = await offline_read(hass)
+    cancel = onenet.onenet.cancel
+
+    def wake_first(*args: Any) -> None:
+        onenet.onenet.wake(IMEI, Trigger.UPDATE)
+        cancel(*args)
+
+    monkeypatch.setattr(onenet.onenet, "cancel", wake_first)
+    with pytest.raises(ServiceValidationError, match="it is succeeded"):
+        await call(hass, "cancel_command", uuid=queued["uuid"])
+
+
+async def test_a_cancellation_that_onenet_refuses_raises(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A command that still waits would pass for cancelled."""
+    queued = await offline_read(hass)
+    for kind in (FaultKind.ERRNO, FaultKind.RESET_BEFORE):
+        onenet.faults.append(Fault(kind=kind, path="/cancel/", errno=14, text="late"))
+        with pytest.raises(HomeAssistantError, match=r"late|broke"):
+            await call(hass, "cancel_command", uuid=queued["uuid"])
+    assert len(events) == 1
+
+
+async def test_all_waiting_commands_are_cancelled_and_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person would have to cancel ten commands one by one."""
+    sent = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    waiting = [await offline_read(hass) for _ in range(3)]
+    # What cannot be looked up any more is cancelled all the same.
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path=waiting[2]["uuid"]))
+    response = await call(hass, "cancel_commands")
+    assert {command["uuid"] for command in response["commands"]} == {command["uuid"] for command in waiting}
+    cancelled = [event.data for event in events if event.data["type"] == "command_cancelled"]
+    assert [command["uuid"] for command in cancelled] == [command["uuid"] for command in waiting]
+    assert [command.get("obj_id") for command in cancelled] == [3303, 3303, None]
+    assert (await call(hass, "get_command", uuid=sent["uuid"]))["state"] == "succeeded"
+    assert (await call(hass, "cancel_commands"))["commands"] == []
+
+
+async def test_cancelling_needs_no_one_who_wants_a_response(
+    hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
+) -> None:
+    """A plain action in an automation would be refused."""
+    queued = await offline_read(hass)
+    await offline_read(hass)
+    await hass.services.async_call(DOMAIN, "cancel_command", {"imei": IMEI, "uuid": queued["uuid"]}, blocking=True)
+    await hass.services.async_call(DOMAIN, "cancel_commands", {"imei": IMEI}, blocking=True)
+    assert [event.data["type"] for event in events] == ["command_queued"] * 2 + ["command_cancelled"] * 2
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "key"),
+    [
+        ("get_command", {}, "missing_field"),
+        ("get_command", {"uuid": "../cancel/all"}, "invalid_uuid"),
+        (
+            "get_command",
+            {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8", "include_log": "perhaps"},
+            "invalid_include_log",
+        ),
+        ("list_commands", {"since": "long ago"}, "invalid_since"),
+        ("list_commands", {"state": ["asleep"]}, "invalid_state"),
+        ("list_commands", {"imei": "12"}, "invalid_imei"),
+        ("cancel_command", {"uuid": 5}, "invalid_uuid"),
+        ("cancel_commands", {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8"}, "unknown_field"),
+    ],
+)
+async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, action: str, fields: dict[str, Any], key: str
+) -> None:
+    """A person would have to guess, or cancel more than they meant."""
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await call(hass, action, **fields)
+    assert caught.value.translation_key == key
+    assert not onenet.requests
+
+
+async def test_an_unknown_command_is_told(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A person could not tell a mistyped UUID from a command without news."""
+    with pytest.raises(ServiceValidationError, match="no such command"):
+        await call(hass, "get_command", uuid="42742677-adc3-54ca-83a1-5aaaf71482f8")

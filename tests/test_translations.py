@@ -4,19 +4,25 @@ import json
 from pathlib import Path
 from typing import Any
 
-from homeassistant.core import HomeAssistant
 from homeassistant.helpers import selector
-from homeassistant.util.yaml import load_yaml_dict
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
 from custom_components.onenet_nbiot import config_flow, services
 from custom_components.onenet_nbiot.onenet import errors
-from custom_components.onenet_nbiot.onenet.models import Trigger
+from custom_components.onenet_nbiot.onenet.models import CommandState, Trigger
 
+CHECKS = {"offline_read": (services._check_resource, services._check_times)}
 INTEGRATION = Path(services.__file__).parent
 LANGUAGES = ("en", "zh-Hans")
-ACTIONS = {"offline_read": services.OFFLINE_READ_FIELDS}
+ACTIONS = {
+    "cancel_command": services.CANCEL_COMMAND_FIELDS,
+    "cancel_commands": services.CANCEL_COMMANDS_FIELDS,
+    "get_command": services.GET_COMMAND_FIELDS,
+    "list_commands": services.LIST_COMMANDS_FIELDS,
+    "offline_read": services.OFFLINE_READ_FIELDS,
+}
 
 
 def load(name: str) -> dict[str, Any]:
@@ -56,14 +62,15 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
     assert set(fields) == {str(field) for field in ACTIONS[action]}
     required = {str(field) for field in ACTIONS[action] if isinstance(field, vol.Required)}
     assert {name for name, field in fields.items() if field.get("required")} == required
+    assert set(load_yaml_dict(str(INTEGRATION / "services.yaml"))) == set(ACTIONS)
     for field in fields.values():
         selector.selector(field["selector"])
         assert "example" in field
     texts = load(f"translations/{language}.json")["services"][action]
-    assert (set(texts["fields"]), set(texts["sections"])) == (set(fields), sections)
+    assert (set(texts["fields"]), set(texts.get("sections", ()))) == (set(fields), sections)
     icons = load("icons.json")["services"][action]
     assert icons["service"]
-    assert set(icons["sections"]) == sections
+    assert set(icons.get("sections", ())) == sections
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -71,15 +78,19 @@ def test_every_choice_has_a_name(language: str) -> None:
     """A person would choose between keywords."""
     texts = load(f"translations/{language}.json")["selector"]
     assert list(texts["region"]["options"]) == [*config_flow._REGIONS, config_flow._CUSTOM]
+    assert set(texts["state"]["options"]) == {str(state) for state in CommandState}
     assert set(texts["trigger_msg"]["options"]) == {trigger.name.lower() for trigger in Trigger if trigger.name}
 
 
-async def test_home_assistant_accepts_the_examples_as_they_stand(hass: HomeAssistant) -> None:
-    """A person who copies an example from the action panel would get an error."""
-    described = load_yaml_dict(str(INTEGRATION / "services.yaml"))["offline_read"]["fields"]
-    assert services.OFFLINE_READ_SCHEMA(
-        {
-            name: described[name]["example"] if name != "expires_in" else {"days": 1}
-            for name in ("imei", "obj_id", "obj_inst_id", "res_id", "expires_in")
-        }
-    )
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_examples_of_the_action_panel_are_accepted(action: str) -> None:
+    """A person who lets the action panel fill in its examples would get an error."""
+    data: dict[str, Any] = {}
+    for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
+        data |= field.get("fields", {name: field})
+    # The panel leaves out what is falsy, and reads the rest as YAML.
+    examples = {name: parse_yaml(str(field["example"])) for name, field in data.items() if field["example"]}
+    assert set(examples) == set(data)
+    # One of the two is all that an action may have.
+    examples.pop("expired_time", None)
+    services._ActionSchema(ACTIONS[action], *CHECKS.get(action, ()))(examples)

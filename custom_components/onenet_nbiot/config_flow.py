@@ -75,16 +75,17 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for an account's key and server."""
-        if data := await self._async_account(user_input):
+        if data := await self._async_account(user_input, _DEFAULT_SERVER):
             return self.async_create_entry(title=self._free_title(), data=data)
         return self._show_account("user", user_input)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for another key or server."""
         entry = self._get_reconfigure_entry()
-        if data := await self._async_account(user_input):
+        server = _server(entry.data[CONF_URL])
+        if data := await self._async_account(user_input, server):
             return self.async_update_reload_and_abort(entry, data=data)
-        return self._show_account("reconfigure", user_input or {CONF_SERVER: _server(entry.data[CONF_URL])})
+        return self._show_account("reconfigure", user_input or {CONF_SERVER: server})
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:  # noqa: ARG002
         """Start to ask for a new key after OneNET refused the old one."""
@@ -118,11 +119,14 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             },
         )
 
-    async def _async_account(self, user_input: dict[str, Any] | None) -> dict[str, str] | None:
-        """Return the data of the account that was typed, None while something is wrong with it."""
+    async def _async_account(self, user_input: dict[str, Any] | None, server: dict[str, str]) -> dict[str, str] | None:
+        """Return the data of the account that was typed, None while something is wrong with it.
+
+        Who does not say which server, as a program may, means the one given.
+        """
         if user_input is None:
             return None
-        if (base_url := _base_url(user_input.get(CONF_SERVER, _DEFAULT_SERVER))) is None:
+        if (base_url := _base_url(user_input.get(CONF_SERVER, server))) is None:
             self._errors = {"base": "invalid_url"}
             return None
         return await self._async_prove(user_input[CONF_API_KEY], base_url)
@@ -141,6 +145,8 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors = {"base": err.reason if told else PlatformError.reason}
             self._message = str(err)
             return None
+        # Another dialog may have been quicker.
+        self._async_abort_entries_match({CONF_API_KEY: api_key})
         return {CONF_API_KEY: api_key, CONF_URL: base_url}
 
     def _free_title(self) -> str:

@@ -1,7 +1,5 @@
 """OneNET's errors, as Home Assistant shows and handles them."""
 
-from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     ConfigEntryNotReady,
@@ -28,8 +26,6 @@ def setup_error(err: OneNetError) -> HomeAssistantError:
     return _translated(ConfigEntryAuthFailed if refused else ConfigEntryNotReady, err)
 
 
-def action_error(hass: HomeAssistant, entry: ConfigEntry, err: OneNetError) -> HomeAssistantError:
-    """Return what an action raises, and ask for a new key where that is what it takes."""
-    if err.kind is ErrorKind.AUTHENTICATION:
-        entry.async_start_reauth(hass)
+def action_error(err: OneNetError) -> HomeAssistantError:
+    """Return what an action raises."""
     return _translated(ServiceValidationError if err.kind is ErrorKind.CALLER else HomeAssistantError, err)

@@ -5,9 +5,10 @@ from datetime import MAXYEAR, datetime, timedelta
 from functools import reduce
 from operator import or_
 import re
-from typing import Any
+from typing import Any, override
+from uuid import UUID
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
@@ -20,21 +21,30 @@ from .const import (
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
     ATTR_IMEI,
+    ATTR_INCLUDE_LOG,
     ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
     ATTR_RES_ID,
     ATTR_RETRY,
+    ATTR_SINCE,
     ATTR_TIMEOUT,
     ATTR_TRIGGER_MSG,
+    ATTR_UUID,
     ATTR_VALID_TIME,
     DOMAIN,
+    SERVICE_CANCEL_COMMAND,
+    SERVICE_CANCEL_COMMANDS,
+    SERVICE_GET_COMMAND,
+    SERVICE_LIST_COMMANDS,
     SERVICE_OFFLINE_READ,
 )
-from .ledger import OneNetConfigEntry
-from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, CachedRead, Trigger
+from .ledger import Ledger, OneNetConfigEntry
+from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, CachedRead, CommandState, Trigger
 
 # 15 digits, 4 for a test device.
 _IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
+_JUST_NOW = timedelta(seconds=1)
+_ABOUT_NOW = timedelta(seconds=5)
 
 
 def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
@@ -65,6 +75,16 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
         return number
 
     return validate
+
+
+def _uuid(value: Any) -> str:
+    """Return a UUID as OneNET writes it."""
+    return str(UUID(str(value).strip()))
+
+
+def _states(value: Any) -> set[CommandState]:
+    """Return one or more states of commands."""
+    return {CommandState(name) for name in (value if isinstance(value, list) else [value])}
 
 
 def _trigger(value: Any) -> Trigger:
@@ -102,51 +122,61 @@ def _duration(value: Any) -> timedelta:
     return duration
 
 
-def _schema(fields: VolDictType, *checks: Callable[[dict[str, Any]], dict[str, Any]]) -> vol.Schema:
-    """Return a schema whose every refusal is a translated error, `invalid_<field>` for a field's value.
+def _translated(name: str, validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the validator of a field, with `invalid_<field>` as its only error."""
 
-    The checks come after, on all fields at once.
-    """
-
-    def translated(name: str, validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def validate(value: Any) -> Any:
-            try:
-                return validator(value)
-            except (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
-                raise _invalid(f"invalid_{name}", value=value) from err
-
-        return validate
-
-    schema = vol.Schema({key: translated(str(key), validator) for key, validator in fields.items()})
-    known = {str(key) for key in fields}
-
-    def validate(data: dict[str, Any]) -> dict[str, Any]:
+    def validate(value: Any) -> Any:
         try:
-            data = schema(data)
+            return validator(value)
+        except (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
+            raise _invalid(f"invalid_{name}", value=value) from err
+
+    return validate
+
+
+class _ActionSchema(vol.Schema):
+    """Validate an action's fields one by one, then all at once, with a translated error for every refusal."""
+
+    def __init__(self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None]) -> None:
+        """Keep the checks, which may also change the data that they are given."""
+        super().__init__({key: _translated(str(key), validator) for key, validator in fields.items()})
+        self._known = {str(key) for key in fields}
+        self._checks = checks
+
+    @override
+    def __call__(self, data: Any, **options: Any) -> Any:
+        """Return the data, validated."""
+        try:
+            validated = super().__call__(data, **options)
         except vol.Invalid as err:
-            unknown = next((name for name in data if name not in known), None)
+            if not isinstance(data, dict):
+                raise
+            unknown = next((name for name in data if name not in self._known), None)
             if unknown is not None:
                 raise _invalid("unknown_field", field=unknown) from err
             raise _invalid("missing_field", field=err.path[0]) from err
-        for check in checks:
-            data = check(data)
-        return data
-
-    return vol.Schema(validate)
+        for check in self._checks:
+            check(validated)
+        return validated
 
 
-def _check_resource(data: dict[str, Any]) -> dict[str, Any]:
+def _check_resource(data: dict[str, Any]) -> None:
     """Refuse a resource of which nobody can tell the object instance."""
     if ATTR_RES_ID in data and ATTR_OBJ_INST_ID not in data:
         raise _invalid("instance_missing")
-    return data
 
 
-def _check_times(data: dict[str, Any]) -> dict[str, Any]:
+def _check_times(data: dict[str, Any]) -> None:
     """Replace expires_in by expired_time, and refuse times that the platform would."""
     now = dt_util.utcnow()
-    if (start := data.get(ATTR_VALID_TIME, now)) <= now and ATTR_VALID_TIME in data:
-        raise _invalid("valid_time_past", value=dt_util.as_local(start))
+    start = data.get(ATTR_VALID_TIME, now)
+    if ATTR_VALID_TIME in data:
+        if start <= now - _JUST_NOW:
+            raise _invalid("valid_time_past", value=dt_util.as_local(start))
+        if start <= now + _ABOUT_NOW:
+            # What is now here may be over when it arrives there; not to tell it means now, too.
+            del data[ATTR_VALID_TIME]
+            start = now
     expires_in = data.pop(ATTR_EXPIRES_IN, None)
     if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
         raise _invalid("one_expiry")
@@ -157,7 +187,6 @@ def _check_times(data: dict[str, Any]) -> dict[str, Any]:
             raise _invalid("invalid_expires_in", value=expires_in) from err
     if (expired_time := data[ATTR_EXPIRED_TIME]) <= start:
         raise _invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
-    return data
 
 
 _LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
@@ -183,7 +212,30 @@ OFFLINE_READ_FIELDS: VolDictType = {
     **_CACHED,
     vol.Optional(ATTR_BIN2HEX): cv.boolean,
 }
-OFFLINE_READ_SCHEMA = _schema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
+OFFLINE_READ_SCHEMA = _ActionSchema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
+
+
+_REFERENCE: VolDictType = {
+    **_ADDRESS,
+    vol.Required(ATTR_UUID): _uuid,
+}
+GET_COMMAND_FIELDS: VolDictType = {
+    **_REFERENCE,
+    vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean,
+}
+LIST_COMMANDS_FIELDS: VolDictType = {
+    **_ADDRESS,
+    vol.Optional(ATTR_SINCE): _moment,
+    vol.Optional(ATTR_STATE): _states,
+}
+CANCEL_COMMAND_FIELDS = _REFERENCE
+CANCEL_COMMANDS_FIELDS = _ADDRESS
+
+
+def _ledger(call: ServiceCall) -> Ledger:
+    """Return the ledger of the account that a call is for."""
+    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID))
+    return entry.runtime_data
 
 
 async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
@@ -195,18 +247,76 @@ async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     when it is not known whether the command was queued. Source: "Cached command: read device resources".
     """
     fields = dict(call.data)
-    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, fields.pop(ATTR_CONFIG_ENTRY_ID, None))
-    response = await entry.runtime_data.async_queue(CachedRead(**fields), call.context)
+    fields.pop(ATTR_CONFIG_ENTRY_ID, None)
+    response = await _ledger(call).async_queue(CachedRead(**fields), call.context)
+    return response if call.return_response else None
+
+
+async def _async_get_command(call: ServiceCall) -> ServiceResponse:
+    """Look up a cached command at OneNET.
+
+    Takes `imei`, `uuid`, `include_log`, and `config_entry_id` where there are several accounts. Return the fields of
+    an event with `state`, `reason` of a failed command, the times that OneNET has, how many deliveries `remain`, the
+    `values` of a finished read, and `log`. Raise ServiceValidationError where the device has no such command,
+    HomeAssistantError when OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of
+    a cached command".
+    """
+    data = call.data
+    return await _ledger(call).async_get(data[ATTR_IMEI], data[ATTR_UUID], include_log=data[ATTR_INCLUDE_LOG])
+
+
+async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
+    """List a device's cached commands, the newest first.
+
+    Takes `imei`, `since`, a week ago by default, `state`, all by default, and `config_entry_id` where there are several
+    accounts. Return them under `commands`, without what was asked for and its values, which OneNET tells of one command
+    at a time. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's cached
+    commands".
+    """
+    since = call.data.get(ATTR_SINCE) or dt_util.utcnow() - timedelta(days=7)
+    return await _ledger(call).async_list(call.data[ATTR_IMEI], since, call.data.get(ATTR_STATE, set(CommandState)))
+
+
+async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
+    """Cancel a cached command that waits.
+
+    Takes `imei`, `uuid`, and `config_entry_id` where there are several accounts. Return the fields of the event
+    `command_cancelled`. Raise ServiceValidationError for a command that was sent or is over, HomeAssistantError when
+    OneNET cannot be asked. Source: "Cancel a cached command".
+    """
+    response = await _ledger(call).async_cancel(call.data[ATTR_IMEI], call.data[ATTR_UUID], call.context)
+    return response if call.return_response else None
+
+
+async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
+    """Cancel all cached commands of a device that wait.
+
+    Takes `imei`, and `config_entry_id` where there are several accounts. Return the fields of each event
+    `command_cancelled` under `commands`. Raise HomeAssistantError when OneNET cannot be asked. Source: "Cancel all
+    waiting commands of a device".
+    """
+    response = await _ledger(call).async_cancel_all(call.data[ATTR_IMEI], call.context)
     return response if call.return_response else None
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    hass.services.async_register(
-        DOMAIN,
-        SERVICE_OFFLINE_READ,
-        _async_offline_read,
-        schema=OFFLINE_READ_SCHEMA,
-        supports_response=SupportsResponse.OPTIONAL,
-    )
+    for name, handler, schema, supports_response in (
+        (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, SupportsResponse.OPTIONAL),
+        (SERVICE_GET_COMMAND, _async_get_command, _ActionSchema(GET_COMMAND_FIELDS), SupportsResponse.ONLY),
+        (SERVICE_LIST_COMMANDS, _async_list_commands, _ActionSchema(LIST_COMMANDS_FIELDS), SupportsResponse.ONLY),
+        (
+            SERVICE_CANCEL_COMMAND,
+            _async_cancel_command,
+            _ActionSchema(CANCEL_COMMAND_FIELDS),
+            SupportsResponse.OPTIONAL,
+        ),
+        (
+            SERVICE_CANCEL_COMMANDS,
+            _async_cancel_commands,
+            _ActionSchema(CANCEL_COMMANDS_FIELDS),
+            SupportsResponse.OPTIONAL,
+        ),
+    ):
+        hass.services.async_register(DOMAIN, name, handler, schema=schema, supports_response=supports_response)

@@ -63,7 +63,7 @@ async def main() -> None:
                 )
                 while True:
                     await asyncio.sleep(30)
-                    wake(onenet)
+                    await wake(home_assistant, onenet)
     await onenet.stop()
 
 
@@ -79,18 +79,16 @@ async def demonstrate(home_assistant: HomeAssistant, onenet: Server) -> None:
         event = await asyncio.wait_for(events.get(), 10)
     show("Response of onenet_nbiot.offline_read", response)
     show("Event onenet_nbiot_event", event["data"])
-    print(f"\nUUID: {event['data']['uuid']}\n\nThe device sleeps. Half a day later it wakes ...", flush=True)
+    print(f"\nUUID: {response['uuid']}\n\nThe device sleeps. Half a day later it wakes ...", flush=True)
     onenet.onenet.clock.offset += timedelta(hours=12)
-    wake(onenet)
+    await wake(home_assistant, onenet)
 
 
-def wake(onenet: Server) -> None:
-    """Wake the device, and tell what the platform sent it and got back."""
+async def wake(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """Wake the device, and let Home Assistant look up what came of the commands that waited for it."""
     for command in onenet.onenet.wake(IMEI, Trigger.UPDATE):
-        show(
-            f"Result at OneNET of {command.uuid}: {command.send_status.name}, {command.confirm_status}",
-            command.result,
-        )
+        found = await home_assistant.call("onenet_nbiot.get_command", {"imei": IMEI, "uuid": command.uuid})
+        show(f"Result of {command.uuid}: {found['state']}", found.get("values"))
     onenet.onenet.sleep(IMEI)
 
 
