@@ -566,6 +566,18 @@ async def test_a_command_that_is_sent_while_it_is_cancelled_is_told(
         await call(hass, "cancel_command", uuid=queued["uuid"])
 
 
+async def test_a_cancellation_whose_answer_was_lost_is_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """An automation would wait for ever for a command that is cancelled."""
+    queued = await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/cancel/"))
+    assert await call(hass, "cancel_command", uuid=queued["uuid"]) | queued == queued | {
+        "valid_time": "2026-11-23T05:00:00+01:00"
+    }
+    assert [event.data["type"] for event in events] == ["command_queued", "command_cancelled"]
+
+
 async def test_a_cancellation_that_onenet_refuses_raises(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:

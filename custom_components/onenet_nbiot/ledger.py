@@ -176,20 +176,20 @@ class Ledger:
 
     async def _async_cancel(self, imei: str, uuid: str, context: Context) -> dict[str, Any]:
         """Cancel a command and say so."""
-        waiting = await self._async_waiting(imei, uuid)
+        command = await self._async_find(imei, uuid, CommandState.QUEUED)
         try:
             await self._client.cancel_command(imei, uuid)
         except OneNetError as err:
-            if isinstance(err, PlatformError):
-                # The device may have shown up in this very moment.
-                await self._async_waiting(imei, uuid)
-            raise self._error(err) from err
-        return self._say_cancelled(self._describe_detail(imei, waiting), context)
+            # The device may have shown up in this very moment, or only the answer have been lost.
+            found = await self._async_find(imei, uuid, CommandState.QUEUED, CommandState.CANCELLED)
+            if found.record.state is CommandState.QUEUED:
+                raise self._error(err) from err
+        return self._say_cancelled(self._describe_detail(imei, command), context)
 
-    async def _async_waiting(self, imei: str, uuid: str) -> CommandDetail:
-        """Return a command that waits; raise ServiceValidationError for one that does not."""
+    async def _async_find(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
+        """Return a command that can be cancelled; raise ServiceValidationError for one in another state."""
         detail = await self._async_ask(self._client.get_command(imei, uuid))
-        if detail.record.state is not CommandState.QUEUED:
+        if detail.record.state not in states:
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="not_waiting",

@@ -1,6 +1,7 @@
 """What became of a command, as lists, details and logs tell it."""
 
 from datetime import UTC, datetime, timedelta
+import json
 from typing import Any
 
 import pytest
@@ -185,6 +186,17 @@ async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: 
     assert await client.get_all_commands(IMEI, start=datetime.now(UTC) + timedelta(hours=1)) == []
     page = await client.get_commands(IMEI, start=LONG_AGO, end=LONG_AGO, page=1)
     assert (page.total_count, page.commands) == (0, ())
+
+
+async def test_pages_smaller_than_asked_for_are_all_read(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """Commands would be missing from the list, and nobody know it."""
+    for total in (3, 3, 3, 10**9):
+        page = [] if total == 10**9 else [{"cmd_uuid": f"u{len(onenet.faults)}", "send_status": 1}]
+        text = json.dumps({"errno": 0, "data": {"total_count": total, "items": page}})
+        onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
+    assert len(await client.get_all_commands(IMEI, start=LONG_AGO)) == 3
+    # A count that never comes true ends, too.
+    assert await client.get_all_commands(IMEI, start=LONG_AGO) == []
 
 
 async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetClient, device: Device) -> None:

@@ -133,7 +133,8 @@ class OneNetClient:
             got = await self.get_commands(imei, start=start, page=page, per_page=_PER_PAGE)
             # What is queued meanwhile moves the last of this page to the next.
             commands |= {command.uuid: command for command in got.commands}
-            if page * _PER_PAGE >= got.total_count:
+            # Not by the number of pages: the platform may give fewer on a page than it was asked for.
+            if not got.commands or len(commands) >= got.total_count:
                 return list(commands.values())
 
     async def get_command(self, imei: str, uuid: str) -> CommandDetail:
