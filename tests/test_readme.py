@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.onenet_nbiot.onenet import errors
 
 from .conftest import IMEI
-from .emulator import Server, Trigger
+from .emulator import Fault, FaultKind, Server, Trigger
 from .test_translations import family
 
 # Nobody wants to wait for a test as long as for a device.
@@ -67,17 +67,19 @@ async def test_a_refusal_is_told_by_the_second_automation(
 
 
 async def test_the_third_automation_reads_waits_and_tells_the_value(
-    hass: HomeAssistant, onenet: Server, notifications: list[Any]
+    hass: HomeAssistant, onenet: Server, notifications: list[Any], expected_warnings: list[str]
 ) -> None:
-    """A reader could ask for a value, but never get it."""
+    """A reader could ask for a value, but never get it, or not after one broken connection."""
 
     async def looked_up(times: int) -> None:
         while sum("/offline/history/" in request.path for request in onenet.requests) < times:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     entity_id = "automation.read_the_water_meter_and_tell_the_value"
+    expected_warnings.append("Read the water meter and tell the value: Repeat at step 2: Error executing script.")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/offline/history/"))
     await hass.services.async_call("automation", "trigger", {"entity_id": entity_id})
-    await looked_up(2)
+    await looked_up(3)
     assert not notifications
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     while not notifications:  # noqa: ASYNC110 - nor does the mocked action ring a bell

@@ -205,6 +205,11 @@ async def test_a_field_arrives_as_it_was_meant(
             "expired_time_past",
             "2026-11-24 08:00:00+01:00",
         ),
+        (
+            {"valid_time": "2026-11-23 05:00:04", "expires_in": None, "expired_time": "2026-11-23 05:00:02"},
+            "expired_time_past",
+            "05:00:04",
+        ),
         # By the wall clock the expiry is later; in truth it is earlier.
         (
             {
@@ -236,16 +241,18 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     assert not events
 
 
-@pytest.mark.parametrize("milliseconds", [-999, -1, 0, 1, 300, 5000])
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(-999, "00"), (-1, "00"), (0, "00"), (1, "01"), (300, "01"), (5000, "05")]
+)
 async def test_a_start_of_about_now_is_now(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory, milliseconds: int
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, milliseconds: int, seconds: str
 ) -> None:
     """The template that everybody writes first would be refused, sometimes, on its way to OneNET."""
     start = NOW + timedelta(milliseconds=milliseconds)
     response = await offline_read(hass, valid_time=start.isoformat(), expires_in={"hours": 1})
     assert "valid_time" not in response
     assert "valid_time" not in onenet.requests[-1].query
-    assert onenet.requests[-1].query["expired_time"] == "2026-11-23T13:00:00"
+    assert onenet.requests[-1].query["expired_time"] == f"2026-11-23T13:00:{seconds}"
 
 
 async def test_a_start_soon_is_told(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
@@ -451,7 +458,7 @@ async def test_a_command_is_looked_up_from_its_queueing_to_its_value(
 ) -> None:
     """Nobody could learn what became of a command."""
     queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
-    waiting = await call(hass, "get_command", uuid=queued["uuid"].upper())
+    waiting = await call(hass, "get_command", uuid=f" {queued['uuid']}")
     assert waiting == queued | {
         "state": "queued",
         "create_time": "2026-11-23T05:00:00+01:00",
@@ -515,7 +522,7 @@ async def test_a_devices_commands_are_listed_by_state_and_age(
     listed = await call(hass, "list_commands")
     assert (listed["config_entry_id"], listed["imei"]) == (account.entry_id, IMEI)
     assert [(command["uuid"], command["state"]) for command in listed["commands"]] == [(new["uuid"], "queued")]
-    listed = await call(hass, "list_commands", since="2026-11-01 00:00:00")
+    listed = await call(hass, "list_commands", since="2026-11-01 00:00:00", state=[])
     assert [command["uuid"] for command in listed["commands"]] == [new["uuid"], old["uuid"]]
     listed = await call(hass, "list_commands", since="2026-11-01 00:00:00", state=["succeeded", "failed"])
     assert [command["uuid"] for command in listed["commands"]] == [old["uuid"]]
@@ -604,8 +611,41 @@ async def test_all_waiting_commands_are_cancelled_and_heard_of(
     cancelled = [event.data for event in events if event.data["type"] == "command_cancelled"]
     assert [command["uuid"] for command in cancelled] == [command["uuid"] for command in waiting]
     assert [command.get("obj_id") for command in cancelled] == [3303, 3303, None]
+    assert all(set(command) >= {"command", "valid_time", "expired_time"} for command in cancelled)
+    assert response["failed"] == []
     assert (await call(hass, "get_command", uuid=sent["uuid"]))["state"] == "succeeded"
     assert (await call(hass, "cancel_commands"))["commands"] == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.RESET_AFTER, FaultKind.TRUNCATED])
+async def test_cancellations_whose_answer_was_lost_are_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], kind: FaultKind
+) -> None:
+    """Automations would wait for ever for commands that are cancelled."""
+    before = await offline_read(hass)
+    await call(hass, "cancel_command", uuid=before["uuid"])
+    waiting = [await offline_read(hass) for _ in range(2)]
+    events.clear()
+    onenet.faults.append(Fault(kind=kind, path="/cancel/"))
+    response = await call(hass, "cancel_commands")
+    assert [command["uuid"] for command in response["commands"]] == [command["uuid"] for command in waiting]
+    assert [event.data["uuid"] for event in events] == [command["uuid"] for command in waiting]
+
+
+async def test_cancellations_that_onenet_refuses_raise(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """Commands that still wait would pass for cancelled."""
+    await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
+    with pytest.raises(HomeAssistantError, match="broke"):
+        await call(hass, "cancel_commands")
+    onenet.faults.append(
+        Fault(kind=FaultKind.BODY, path="/cancel/", text='{"errno": 0, "data": {"succ": [], "failed": ["u"]}}')
+    )
+    response = await call(hass, "cancel_commands")
+    assert (response["commands"], response["failed"]) == ([], ["u"])
+    assert [event.data["type"] for event in events] == ["command_queued"]
 
 
 async def test_cancelling_needs_no_one_who_wants_a_response(
@@ -632,7 +672,8 @@ async def test_cancelling_needs_no_one_who_wants_a_response(
         ("list_commands", {"since": "long ago"}, "invalid_since"),
         ("list_commands", {"state": ["asleep"]}, "invalid_state"),
         ("list_commands", {"imei": "12"}, "invalid_imei"),
-        ("cancel_command", {"uuid": 5}, "invalid_uuid"),
+        ("cancel_command", {"uuid": "all"}, "invalid_uuid"),
+        ("cancel_command", {"uuid": ["42742677-adc3-54ca-83a1-5aaaf71482f8"]}, "invalid_uuid"),
         ("cancel_commands", {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8"}, "unknown_field"),
     ],
 )

@@ -17,6 +17,7 @@ from .const import (
     ATTR_CONFIRM_TIME,
     ATTR_CREATE_TIME,
     ATTR_EXPIRED_TIME,
+    ATTR_FAILED,
     ATTR_IMEI,
     ATTR_LOG,
     ATTR_MESSAGE,
@@ -39,7 +40,15 @@ from .const import (
 from .exceptions import action_error
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
-from .onenet.models import CachedRead, CommandDetail, CommandRecord, CommandState, ResourceValue
+from .onenet.models import (
+    HISTORY,
+    CachedRead,
+    CancelledCommands,
+    CommandDetail,
+    CommandRecord,
+    CommandState,
+    ResourceValue,
+)
 
 # What every event carries; the rest of what is known of a command is asked for by get_command.
 _EVENT_FIELDS = {
@@ -127,7 +136,9 @@ class Ledger:
             result = await work
         except Exception as err:  # noqa: BLE001 - whatever it is, the caller's to handle
             if answer.cancelled():
-                LOGGER.warning("After its caller had gone, a command failed: %s", err)
+                # An error that was foreseen explains itself.
+                trace = None if isinstance(err, HomeAssistantError) else err
+                LOGGER.warning("After its caller had gone, a command failed: %s", err, exc_info=trace)
             else:
                 answer.set_exception(err)
         else:
@@ -145,7 +156,7 @@ class Ledger:
         return action_error(err)
 
     async def _async_ask[T](self, call: Awaitable[T]) -> T:
-        """Make a call that changes nothing, or all of which can be said again."""
+        """Make a call that changes nothing."""
         try:
             return await call
         except OneNetError as err:
@@ -199,7 +210,15 @@ class Ledger:
 
     async def _async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all commands that wait and say so of each."""
-        cancelled = await self._async_ask(self._client.cancel_commands(imei))
+        waiting = await self._async_by_state(imei, CommandState.QUEUED)
+        try:
+            cancelled = await self._client.cancel_commands(imei)
+        except OneNetError as err:
+            # Only the answer may have been lost.
+            gone = await self._async_by_state(imei, CommandState.CANCELLED)
+            cancelled = CancelledCommands(succeeded=tuple(uuid for uuid in waiting if uuid in gone), failed=())
+            if not cancelled.succeeded:
+                raise self._error(err) from err
         said = []
         for uuid in cancelled.succeeded:
             try:
@@ -207,8 +226,19 @@ class Ledger:
             except OneNetError:
                 # It is cancelled all the same, and somebody may wait to hear it.
                 fields = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
+                fields |= self._describe_record(waiting[uuid]) if uuid in waiting else {}
             said.append(self._say_cancelled(fields, context))
-        return {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_COMMANDS: said}
+        return {
+            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_IMEI: imei,
+            ATTR_COMMANDS: said,
+            ATTR_FAILED: list(cancelled.failed),
+        }
+
+    async def _async_by_state(self, imei: str, state: CommandState) -> dict[str, CommandRecord]:
+        """Return all of a device's commands in a state, by UUID, the oldest first."""
+        commands = await self._async_ask(self._client.get_all_commands(imei, start=dt_util.utcnow() - HISTORY))
+        return {record.uuid: record for record in reversed(commands) if record.state is state}
 
     def _describe_detail(self, imei: str, detail: CommandDetail) -> dict[str, Any]:
         """Return what is known of a command."""
@@ -246,10 +276,13 @@ class Ledger:
     @staticmethod
     def _describe_value(value: ResourceValue) -> dict[str, Any]:
         """Return a value and where it is from; here, null is what the device said."""
-        where = {ATTR_OBJ_ID: value.obj_id, ATTR_OBJ_INST_ID: value.obj_inst_id, ATTR_RES_ID: value.res_id}
-        if value.res_inst_id is not None:
-            where[ATTR_RES_INST_ID] = value.res_inst_id
-        return where | {ATTR_VALUE: value.value}
+        where = {
+            ATTR_OBJ_ID: value.obj_id,
+            ATTR_OBJ_INST_ID: value.obj_inst_id,
+            ATTR_RES_ID: value.res_id,
+            ATTR_RES_INST_ID: value.res_inst_id,
+        }
+        return _present(where) | {ATTR_VALUE: value.value}
 
     @callback
     def _say_cancelled(self, fields: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from functools import reduce
 from operator import or_
 import re
 from typing import Any, override
-from uuid import UUID
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
@@ -39,7 +38,7 @@ from .const import (
     SERVICE_OFFLINE_READ,
 )
 from .ledger import Ledger, OneNetConfigEntry
-from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, CachedRead, CommandState, Trigger
+from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, UUID, CachedRead, CommandState, Trigger
 
 # 15 digits, 4 for a test device.
 _IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
@@ -78,8 +77,12 @@ def _whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
 
 
 def _uuid(value: Any) -> str:
-    """Return a UUID as OneNET writes it."""
-    return str(UUID(str(value).strip()))
+    """Return a UUID, which has to stay as OneNET wrote it."""
+    text = str(value).strip()
+    # There is a call to cancel them all, under the place of a UUID.
+    if not UUID.fullmatch(text) or text == "all":
+        raise ValueError
+    return text
 
 
 def _states(value: Any) -> set[CommandState]:
@@ -170,13 +173,8 @@ def _check_times(data: dict[str, Any]) -> None:
     """Replace expires_in by expired_time, and refuse times that the platform would."""
     now = dt_util.utcnow()
     start = data.get(ATTR_VALID_TIME, now)
-    if ATTR_VALID_TIME in data:
-        if start <= now - _JUST_NOW:
-            raise _invalid("valid_time_past", value=dt_util.as_local(start))
-        if start <= now + _ABOUT_NOW:
-            # What is now here may be over when it arrives there; not to tell it means now, too.
-            del data[ATTR_VALID_TIME]
-            start = now
+    if start <= now - _JUST_NOW:
+        raise _invalid("valid_time_past", value=dt_util.as_local(start))
     expires_in = data.pop(ATTR_EXPIRES_IN, None)
     if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
         raise _invalid("one_expiry")
@@ -185,8 +183,11 @@ def _check_times(data: dict[str, Any]) -> None:
             data[ATTR_EXPIRED_TIME] = _whole_second(start + expires_in)
         except OverflowError as err:
             raise _invalid("invalid_expires_in", value=expires_in) from err
-    if (expired_time := data[ATTR_EXPIRED_TIME]) <= start:
+    if (expired_time := data[ATTR_EXPIRED_TIME]) <= max(start, now):
         raise _invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
+    if start <= now + _ABOUT_NOW:
+        # What is now here may be over when it arrives there; not to tell it means now, too.
+        data.pop(ATTR_VALID_TIME, None)
 
 
 _LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
@@ -274,7 +275,8 @@ async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     commands".
     """
     since = call.data.get(ATTR_SINCE) or dt_util.utcnow() - timedelta(days=7)
-    return await _ledger(call).async_list(call.data[ATTR_IMEI], since, call.data.get(ATTR_STATE, set(CommandState)))
+    states = call.data.get(ATTR_STATE) or set(CommandState)
+    return await _ledger(call).async_list(call.data[ATTR_IMEI], since, states)
 
 
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
@@ -292,8 +294,8 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
     """Cancel all cached commands of a device that wait.
 
     Takes `imei`, and `config_entry_id` where there are several accounts. Return the fields of each event
-    `command_cancelled` under `commands`. Raise HomeAssistantError when OneNET cannot be asked. Source: "Cancel all
-    waiting commands of a device".
+    `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
+    HomeAssistantError when OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
     """
     response = await _ledger(call).async_cancel_all(call.data[ATTR_IMEI], call.context)
     return response if call.return_response else None

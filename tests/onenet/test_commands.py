@@ -44,7 +44,18 @@ def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
     assert clock.from_wire(text) == moment
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2020-13-02 09:02:24", "2020-12-02", "1606870944000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2020-13-02 09:02:24",
+        "2020-12-02",
+        "1606870944000",
+        "0001-01-01 00:00:00",
+        "9999-12-31 23:59:59",
+    ],
+)
 def test_what_is_no_time_is_told(text: str) -> None:
     """A wrong time would be shown for a right one."""
     with pytest.raises(ValueError, match=r".+"):
@@ -66,6 +77,7 @@ def test_what_is_no_time_is_told(text: str) -> None:
         (5, 9, CommandState.FAILED, "bad_request"),
         (5, "NOT_FOUND", CommandState.FAILED, "not_found"),
         (5, 99, CommandState.FAILED, "99"),
+        (5, "9" * 5000, CommandState.FAILED, "9" * 5000),
         (6, None, CommandState.FAILED, "failed"),
         (6, "SUCCESS", CommandState.FAILED, "failed"),
         (6, 5, CommandState.FAILED, "time_out"),
@@ -122,7 +134,9 @@ def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
             [(3303, 0, 2, None, 2)],
         ),
         ([{"obj_inst_id": 0, "res": [{"res_id": 1}, {"res_id": 2, "res_inst": 5}]}], []),
+        ([{"obj_inst_id": 0, "res": [{"res_id": 2, "val": 7, "res_inst": None}]}], [(3303, 0, 2, None, 7)]),
         ("not JSON", []),
+        ("[" * 200_000, []),
         (None, []),
         ({}, []),
     ],
@@ -151,7 +165,8 @@ def test_a_list_of_another_age_or_with_a_strange_item_is_read() -> None:
     """One strange command would hide all others."""
     page = CommandPage.from_wire({"count": 3, "items": [{"cmd_uuid": "u", "send_status": 1}, {"cmd_uuid": ""}, 7]})
     assert (page.total_count, [command.uuid for command in page.commands]) == (3, ["u"])
-    assert CommandPage.from_wire({"items": [{"cmd_uuid": "u", "send_status": 1}]}).total_count == 1
+    assert page.size == 3
+    assert CommandPage.from_wire({"items": [{"cmd_uuid": "u", "send_status": 1}]}).total_count is None
 
 
 async def test_a_command_is_followed_from_its_queueing_to_its_value(
@@ -188,15 +203,26 @@ async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: 
     assert (page.total_count, page.commands) == (0, ())
 
 
-async def test_pages_smaller_than_asked_for_are_all_read(client: OneNetClient, onenet: Server, device: Device) -> None:
-    """Commands would be missing from the list, and nobody know it."""
-    for total in (3, 3, 3, 10**9):
-        page = [] if total == 10**9 else [{"cmd_uuid": f"u{len(onenet.faults)}", "send_status": 1}]
-        text = json.dumps({"errno": 0, "data": {"total_count": total, "items": page}})
+@pytest.mark.parametrize("total", [3, None, 10**9])
+async def test_pages_of_any_size_and_count_are_all_read(
+    client: OneNetClient, onenet: Server, device: Device, total: int | None
+) -> None:
+    """Commands would be missing from the list, or the list never come to its end."""
+    for items in ([{"cmd_uuid": "a", "send_status": 1}, 7], [{"cmd_uuid": "b", "send_status": 1}], []):
+        text = json.dumps({"errno": 0, "data": {"total_count": total, "items": items}})
         onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
-    assert len(await client.get_all_commands(IMEI, start=LONG_AGO)) == 3
-    # A count that never comes true ends, too.
-    assert await client.get_all_commands(IMEI, start=LONG_AGO) == []
+    commands = await client.get_all_commands(IMEI, start=LONG_AGO)
+    assert [command.uuid for command in commands] == ["a", "b"]
+
+
+@pytest.mark.parametrize("data", ["null", "{}"])
+async def test_an_empty_command_is_an_unknown_one(
+    client: OneNetClient, onenet: Server, device: Device, data: str
+) -> None:
+    """A person with a mistyped UUID would look for the fault in the server."""
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
+    with pytest.raises(errors.UnknownCommandError):
+        await client.get_command(IMEI, "u")
 
 
 async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetClient, device: Device) -> None:
@@ -214,7 +240,7 @@ async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetC
     ("call", "arguments", "data"),
     [
         *(("get_commands", (), data) for data in ("null", "[]", "{}", '{"items": 7}')),
-        *(("get_command", ("u",), data) for data in ("null", "[]", "{}", '{"cmd_uuid": "u"}', '{"send_status": 1}')),
+        *(("get_command", ("u",), data) for data in ("[]", "7", '{"cmd_uuid": "u"}', '{"send_status": 1}')),
         *(("get_command_log", ("u",), data) for data in ("null", "{}", '"text"')),
         *(("cancel_commands", (), data) for data in ("null", "[]", "{}", '{"succ": 7}')),
     ],

@@ -127,18 +127,24 @@ class OneNetClient:
     async def get_all_commands(self, imei: str, *, start: datetime) -> list[CommandRecord]:
         """Return all of a device's cached commands that were created since `start`, the newest first."""
         commands: dict[str, CommandRecord] = {}
-        page = 0
+        page = seen = 0
         while True:
             page += 1
             got = await self.get_commands(imei, start=start, page=page, per_page=_PER_PAGE)
+            seen += got.size
+            known = len(commands)
             # What is queued meanwhile moves the last of this page to the next.
             commands |= {command.uuid: command for command in got.commands}
-            # Not by the number of pages: the platform may give fewer on a page than it was asked for.
-            if not got.commands or len(commands) >= got.total_count:
+            # The platform may give fewer on a page than it was asked for, and its count may be missing or wrong.
+            if (got.total_count is not None and seen >= got.total_count) or len(commands) == known:
                 return list(commands.values())
 
     async def get_command(self, imei: str, uuid: str) -> CommandDetail:
-        """Return the details of a cached command. Source: "View the details of a cached command"."""
+        """Return the details of a cached command.
+
+        Raise UnknownCommandError or another PlatformError where the device has no such command; which, is not
+        documented. Source: "View the details of a cached command".
+        """
         return CommandDetail.from_wire(
             await self._request("GET", self._nbiot(f"/offline/history/{quote(uuid)}"), {"imei": imei})
         )

@@ -1,6 +1,6 @@
 """Beijing wall clock, the only time that OneNET's requests know, and aware datetimes."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 import re
 
 BEIJING = timezone(timedelta(hours=8), "Beijing")
@@ -31,4 +31,7 @@ def from_wire(text: str) -> datetime:
         moment = datetime.fromisoformat(f"{day}T{time}.{(fraction or '0').ljust(6, '0')}")
     else:
         moment = datetime.strptime(text.strip(), _LOG)  # noqa: DTZ007 - CST is China's, no zone that Python knows
+    # What stands for "never" leaves no room for time zones.
+    if moment.year in (MINYEAR, MAXYEAR):
+        raise ValueError(f"{text!r} is no time that anything happens at")
     return moment.replace(tzinfo=BEIJING).astimezone(UTC)

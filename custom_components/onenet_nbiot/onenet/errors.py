@@ -108,6 +108,13 @@ class UnknownDeviceError(PlatformError):
     kind = ErrorKind.CALLER
 
 
+class UnknownCommandError(PlatformError):
+    """Say that the device has no such command."""
+
+    reason = "unknown_command"
+    kind = ErrorKind.CALLER
+
+
 class DeviceOfflineError(PlatformError):
     """Say that the device sleeps: a cached command would wait for it."""
 

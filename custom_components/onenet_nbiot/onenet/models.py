@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, IntFlag, StrEnum
 import json
 import re
@@ -10,15 +10,16 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 from . import clock
-from .errors import UnexpectedReplyError
-
-# Not only what RFC 9562 calls one: another form is no reason to lose a command.
-_UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
+from .errors import UnexpectedReplyError, UnknownCommandError
 
 LWM2M_ID_MAX = 65535
 RETRY_MAX = 10
 TIMEOUT_MIN = 5
 TIMEOUT_MAX = 40
+# Not only what RFC 9562 calls one: another form is no reason to lose a command.
+UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
+# OneNET keeps the history of commands for so long.
+HISTORY = timedelta(days=180)
 
 
 class Trigger(IntFlag):
@@ -97,7 +98,7 @@ class CommandState(StrEnum):
 
 
 # By number; replies have the number, its digits, or the name.
-_CONFIRM_STATUS = (
+_CONFIRM_STATUS_NAMES = (
     "success",
     "method_not_allowed",
     "forbidden",
@@ -113,6 +114,7 @@ _CONFIRM_STATUS = (
     "offline",
     "addr_occupied",
 )
+_CONFIRM_STATUS = {str(number): name for number, name in enumerate(_CONFIRM_STATUS_NAMES)}
 
 _STATES = {
     SendStatus.WAITING: CommandState.QUEUED,
@@ -129,9 +131,7 @@ def _confirm_status(value: Any) -> str | None:
     if value is None or value == "":
         return None
     text = str(value).strip().lower()
-    if text.isdecimal() and int(text) < len(_CONFIRM_STATUS):
-        return _CONFIRM_STATUS[int(text)]
-    return text
+    return _CONFIRM_STATUS.get(text, text)
 
 
 def _moment(data: dict[str, Any], name: str) -> datetime | None:
@@ -139,6 +139,14 @@ def _moment(data: dict[str, Any], name: str) -> datetime | None:
     try:
         return clock.from_wire(data[name])
     except AttributeError, LookupError, TypeError, ValueError:
+        return None
+
+
+def _json(text: str) -> Any:
+    """Return what a text says in JSON, None where it is none."""
+    try:
+        return json.loads(text)
+    except RecursionError, ValueError:
         return None
 
 
@@ -152,33 +160,33 @@ def _number(data: dict[str, Any], name: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceValue:
-    """Hold the value of one resource, or of one instance of it; opaque bytes are a hex string."""
+    """Hold the value of one resource, or of one instance of it; opaque bytes are a hex string.
 
-    obj_id: int
+    `obj_id` is None where neither the reply nor the question tells it.
+    """
+
+    obj_id: int | None
     obj_inst_id: int
     res_id: int
     res_inst_id: int | None = None
     value: Any
 
     @classmethod
-    def all_from_wire(cls, data: Any, obj_id: int) -> tuple[Self, ...]:
+    def all_from_wire(cls, data: Any, obj_id: int | None) -> tuple[Self, ...]:
         """Read the values of a finished read, in either of the shapes in which they come.
 
         One is a list of object instances, of the object `obj_id`; the other names the object and holds that list. What
         cannot be read is left out. Sources: "Immediate command: read", "HTTP push: development guide".
         """
         if isinstance(data, str):
-            try:
-                data = json.loads(data)
-            except ValueError:
-                return ()
+            data = _json(data)
         if isinstance(data, dict):
             named = _number(data, "obj_id")
             obj_id, data = obj_id if named is None else named, data.get("obj_inst")
         return tuple(cls._each_from_wire(data, obj_id))
 
     @classmethod
-    def _each_from_wire(cls, instances: Any, obj_id: int) -> Iterator[Self]:
+    def _each_from_wire(cls, instances: Any, obj_id: int | None) -> Iterator[Self]:
         """Yield the values of object instances."""
         for instance in _dicts(instances):
             obj_inst_id = _number(instance, "obj_inst_id")
@@ -186,7 +194,8 @@ class ResourceValue:
                 res_id = _number(resource, "res_id")
                 if obj_inst_id is None or res_id is None:
                     continue
-                for part in _dicts(resource["res_inst"]) if "res_inst" in resource else [resource]:
+                several = resource.get("res_inst") is not None
+                for part in _dicts(resource["res_inst"]) if several else [resource]:
                     if "val" in part:
                         yield cls(
                             obj_id=obj_id,
@@ -272,9 +281,14 @@ class CommandRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandPage:
-    """Hold one page of a device's commands, and how many there are on all pages."""
+    """Hold one page of a device's commands.
 
-    total_count: int
+    `size` is how many are on the page, with those that cannot be read, `total_count` how many on all pages, None where
+    OneNET does not tell. Source: "View the list of a device's cached commands".
+    """
+
+    size: int
+    total_count: int | None
     commands: tuple[CommandRecord, ...]
 
     @classmethod
@@ -291,10 +305,8 @@ class CommandPage:
                 commands.append(CommandRecord.from_wire(item))
             except UnexpectedReplyError:
                 continue
-        total_count = _number(data, "total_count")
-        if total_count is None:
-            total_count = _number(data, "count")
-        return cls(total_count=len(items) if total_count is None else total_count, commands=tuple(commands))
+        total_count = _number(data, "total_count" if "total_count" in data else "count")
+        return cls(size=len(items), total_count=total_count, commands=tuple(commands))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -312,16 +324,18 @@ class CommandDetail:
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """Read a command from a reply. Raise UnexpectedReplyError for another shape."""
+        """Read a command from a reply.
+
+        Raise UnknownCommandError for an empty one, UnexpectedReplyError for one of another shape.
+        """
+        if data is None or data == {}:
+            raise UnknownCommandError("no such command")
         if not isinstance(data, dict):
             raise UnexpectedReplyError("The reply does not describe a command")
         asked = data.get("args")
         if isinstance(asked, str):
             # The document says no more than that this is the query.
-            try:
-                asked = json.loads(asked)
-            except ValueError:
-                asked = dict(parse_qsl(asked))
+            asked = _json(asked) or dict(parse_qsl(asked))
         asked = asked if isinstance(asked, dict) else {}
         obj_id = _number(asked, "obj_id")
         return cls(
@@ -329,7 +343,7 @@ class CommandDetail:
             obj_id=obj_id,
             obj_inst_id=_number(asked, "obj_inst_id"),
             res_id=_number(asked, "res_id"),
-            values=ResourceValue.all_from_wire(data.get("cmd_result"), -1 if obj_id is None else obj_id),
+            values=ResourceValue.all_from_wire(data.get("cmd_result"), obj_id),
         )
 
 
@@ -424,6 +438,6 @@ class DevicePage:
 def uuid_from_wire(data: Any) -> str:
     """Read the UUID of a command that was queued. Raise UnexpectedReplyError where there is none."""
     uuid = data.get("uuid") if isinstance(data, dict) else None
-    if not isinstance(uuid, str) or not _UUID.fullmatch(uuid := uuid.strip()):
+    if not isinstance(uuid, str) or not UUID.fullmatch(uuid := uuid.strip()):
         raise UnexpectedReplyError("The reply has no UUID")
     return uuid
