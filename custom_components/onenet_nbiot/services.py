@@ -125,16 +125,8 @@ def _duration(value: Any) -> timedelta:
     return duration
 
 
-def _translated(name: str, validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return the validator of a field, with `invalid_<field>` as its only error."""
-
-    def validate(value: Any) -> Any:
-        try:
-            return validator(value)
-        except (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as err:
-            raise _invalid(f"invalid_{name}", value=value) from err
-
-    return validate
+# What a validator raises over the value of a field.
+_WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class _ActionSchema(vol.Schema):
@@ -142,8 +134,9 @@ class _ActionSchema(vol.Schema):
 
     def __init__(self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None]) -> None:
         """Keep the checks, which may also change the data that they are given."""
-        super().__init__({key: _translated(str(key), validator) for key, validator in fields.items()})
-        self._known = {str(key) for key in fields}
+        super().__init__(fields)
+        self._validators = {str(key): validator for key, validator in fields.items()}
+        self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
         self._checks = checks
 
     @override
@@ -151,16 +144,24 @@ class _ActionSchema(vol.Schema):
         """Return the data, validated."""
         try:
             validated = super().__call__(data, **options)
-        except vol.Invalid as err:
+        except _WRONG_VALUE as err:
             if not isinstance(data, dict):
                 raise
-            unknown = next((name for name in data if name not in self._known), None)
-            if unknown is not None:
-                raise _invalid("unknown_field", field=unknown) from err
-            raise _invalid("missing_field", field=err.path[0]) from err
+            raise self._explain(data) from err
         for check in self._checks:
             check(validated)
         return validated
+
+    def _explain(self, data: dict[str, Any]) -> ServiceValidationError:
+        """Find out which field is wrong, which is not worth the time while none is."""
+        for name, value in data.items():
+            if name not in self._validators:
+                return _invalid("unknown_field", field=name)
+            try:
+                self._validators[name](value)
+            except _WRONG_VALUE:
+                return _invalid(f"invalid_{name}", value=value)
+        return _invalid("missing_field", field=next(name for name in self._required if name not in data))
 
 
 def _check_resource(data: dict[str, Any]) -> None:
