@@ -17,16 +17,21 @@ async def arrival(onenet: Server) -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
-) -> None:
-    """An automation in mode restart would queue a command that nobody knows of."""
-    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
+async def call_and_leave(hass: HomeAssistant, onenet: Server) -> None:
+    """Be cancelled while a command is on its way."""
     call = asyncio.create_task(offline_read(hass))
     await arrival(onenet)
     call.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await call
+
+
+async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """An automation in mode restart would queue a command that nobody knows of."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
+    await call_and_leave(hass, onenet)
     await hass.async_block_till_done()
     assert [event.data["uuid"] for event in events] == [command.uuid for command in onenet.onenet.commands]
     assert len(events) == 1
@@ -42,11 +47,7 @@ async def test_trouble_is_heard_of_though_the_caller_was_cancelled(
     """Nobody would know of a command whose reply was lost."""
     expected_warnings.append("After its caller had gone, a command failed: OneNET's answer was lost")
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
-    call = asyncio.create_task(offline_read(hass))
-    await arrival(onenet)
-    call.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await call
+    await call_and_leave(hass, onenet)
     await hass.async_block_till_done()
     assert "may or may not have been queued" in caplog.text
 

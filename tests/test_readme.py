@@ -72,7 +72,7 @@ async def test_the_third_automation_reads_waits_and_tells_the_value(
     """A reader could ask for a value, but never get it, or not after one broken connection."""
 
     async def looked_up(times: int) -> None:
-        while sum("/offline/history/" in request.path for request in onenet.requests) < times:  # noqa: ASYNC110
+        while sum("/offline/history/" in request.path for request in onenet.requests) < times:  # noqa: ASYNC110 - it rings no bell
             await asyncio.sleep(0.01)
 
     entity_id = "automation.read_the_water_meter_and_tell_the_value"

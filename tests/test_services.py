@@ -110,7 +110,7 @@ async def test_a_caller_that_wants_no_response_still_gets_the_event(
         ({"expires_in": None, "expired_time": "2026-11-23T06:00:00Z"}, {"expired_time": "2026-11-23T14:00:00"}),
         ({"expires_in": None, "expired_time": "2026-11-23T06:00:00.001Z"}, {"expired_time": "2026-11-23T14:00:01"}),
         ({"expires_in": None, "expired_time": "2026-11-23T20:00:00+08:00"}, {"expired_time": "2026-11-23T20:00:00"}),
-        ({"expires_in": None, "expired_time": datetime(2026, 11, 23, 6)}, {"expired_time": "2026-11-23T13:00:00"}),  # noqa: DTZ001
+        ({"expires_in": None, "expired_time": datetime(2026, 11, 23, 6)}, {"expired_time": "2026-11-23T13:00:00"}),  # noqa: DTZ001 - what YAML makes of it
         (
             {
                 "expires_in": None,
@@ -158,7 +158,7 @@ async def test_a_field_arrives_as_it_was_meant(
         ({"resid": 5700}, "unknown_field", "resid"),
         ({"imei": "86697103000000"}, "invalid_imei", "86697103000000"),
         ({"imei": "066971030000001"}, "invalid_imei", "066971030000001"),
-        ({"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001
+        ({"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001 - a trap
         ({"imei": [IMEI]}, "invalid_imei", "["),
         ({"imei": True}, "invalid_imei", "True"),
         ({"obj_id": -1}, "invalid_obj_id", "-1"),

@@ -87,7 +87,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_update_reload_and_abort(entry, data=data)
         return self._show_account("reconfigure", user_input or {CONF_SERVER: server})
 
-    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:  # noqa: ARG002
+    async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Start to ask for a new key after OneNET refused the old one."""
         return await self.async_step_reauth_confirm()
 

@@ -12,7 +12,7 @@ TO_REDACT = {CONF_API_KEY, "title", "unique_id"}
 
 
 async def async_get_config_entry_diagnostics(
-    hass: HomeAssistant,  # noqa: ARG001
+    hass: HomeAssistant,
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
     """Return an account's configuration without its secrets."""

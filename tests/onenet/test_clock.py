@@ -28,4 +28,4 @@ def test_a_moment_is_told_by_beijings_wall_clock(moment: datetime, wire: str) ->
 def test_a_time_without_a_zone_is_refused() -> None:
     """Somebody would have to guess what it means."""
     with pytest.raises(ValueError, match="no time zone"):
-        clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001
+        clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001 - the fault that is tested

@@ -81,7 +81,7 @@ class SendStatus(IntEnum):
     UNDEFINED = 8
 
     @classmethod
-    def _missing_(cls, value: object) -> SendStatus:  # noqa: ARG003
+    def _missing_(cls, value: object) -> SendStatus:
         """Take a number that came later than this code."""
         return cls.UNDEFINED
 
