@@ -332,8 +332,9 @@ async def test_a_call_that_outlives_its_key_does_not_ask_for_another(
 
 async def test_data_that_is_no_mapping_is_refused_as_usual(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """A program outside would be told of a fault in Home Assistant."""
+    data: Any = [{}]
     with pytest.raises(vol.Invalid):
-        await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, [{}], blocking=True)  # type: ignore[arg-type]
+        await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, data, blocking=True)
 
 
 async def test_a_refused_key_asks_for_a_new_one_once(

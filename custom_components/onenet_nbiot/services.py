@@ -216,7 +216,6 @@ OFFLINE_READ_FIELDS: VolDictType = {
 }
 OFFLINE_READ_SCHEMA = _ActionSchema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
 
-
 _REFERENCE: VolDictType = {
     **_ADDRESS,
     vol.Required(ATTR_UUID): _uuid,
@@ -259,9 +258,9 @@ async def _async_get_command(call: ServiceCall) -> ServiceResponse:
 
     Takes `imei`, `uuid`, `include_log`, and `config_entry_id` where there are several accounts. Return the fields of
     an event with `state`, `reason` of a failed command, the times that OneNET has, how many deliveries `remain`, the
-    `values` of a finished read, and `log`. Raise ServiceValidationError where the device has no such command,
-    HomeAssistantError when OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of
-    a cached command".
+    `values` of a finished read, and `log`. Raise ServiceValidationError where OneNET says that the device has no such
+    command, HomeAssistantError when it cannot be asked. Sources: "View the details of a cached command", "Full-link
+    log of a cached command".
     """
     data = call.data
     return await _ledger(call).async_get(data[ATTR_IMEI], data[ATTR_UUID], include_log=data[ATTR_INCLUDE_LOG])

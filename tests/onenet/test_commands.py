@@ -255,6 +255,16 @@ async def test_a_reply_of_another_shape_is_an_error_of_the_family(
         await getattr(client, call)(IMEI, *arguments, **keywords)
 
 
+async def test_a_list_of_cancelled_commands_with_a_strange_uuid_is_read(
+    client: OneNetClient, onenet: Server, device: Device
+) -> None:
+    """One strange UUID would hide all others, or be asked for in another call's place."""
+    text = '{"errno": 0, "data": {"succ": ["a ", "../cancel/all", 7, ""], "failed": null}}'
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
+    cancelled = await client.cancel_commands(IMEI)
+    assert (cancelled.succeeded, cancelled.failed) == (("a",), ())
+
+
 async def test_a_log_with_strange_lines_is_read(client: OneNetClient, onenet: Server, device: Device) -> None:
     """One strange line would hide all others."""
     text = '{"errno": 0, "data": [{"log": "sent", "time": "?"}, 7, {"time": "2020-12-02 09:02:24"}]}'

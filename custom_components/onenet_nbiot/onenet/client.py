@@ -146,17 +146,17 @@ class OneNetClient:
         documented. Source: "View the details of a cached command".
         """
         return CommandDetail.from_wire(
-            await self._request("GET", self._nbiot(f"/offline/history/{quote(uuid)}"), {"imei": imei})
+            await self._request("GET", self._nbiot(f"/offline/history/{quote(uuid, safe='')}"), {"imei": imei})
         )
 
     async def get_command_log(self, imei: str, uuid: str) -> tuple[LogEntry, ...]:
         """Return the platform's log of a cached command. Source: "Full-link log of a cached command"."""
-        path = self._nbiot(f"/offline/history/{quote(uuid)}/piecewise")
+        path = self._nbiot(f"/offline/history/{quote(uuid, safe='')}/piecewise")
         return LogEntry.all_from_wire(await self._request("GET", path, {"imei": imei}))
 
     async def cancel_command(self, imei: str, uuid: str) -> None:
         """Cancel a command that waits. Raise PlatformError for one that does not. Source: "Cancel a cached command"."""
-        await self._request("PUT", self._nbiot(f"/offline/cancel/{quote(uuid)}"), {"imei": imei})
+        await self._request("PUT", self._nbiot(f"/offline/cancel/{quote(uuid, safe='')}"), {"imei": imei})
 
     async def cancel_commands(self, imei: str) -> CancelledCommands:
         """Cancel all of a device's commands that wait. Source: "Cancel all waiting commands of a device"."""

@@ -142,6 +142,12 @@ def _moment(data: dict[str, Any], name: str) -> datetime | None:
         return None
 
 
+def _uuid(value: Any) -> str | None:
+    """Return a UUID of a reply, some of which have blanks around it, None for what is none."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if UUID.fullmatch(text) else None
+
+
 def _json(text: str) -> Any:
     """Return what a text says in JSON, None where it is none."""
     try:
@@ -242,12 +248,12 @@ class CommandRecord:
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Self:
         """Read a command from a list or from its details. Raise UnexpectedReplyError where it has no UUID or status."""
-        uuid = data.get("cmd_uuid")
+        uuid = _uuid(data.get("cmd_uuid"))
         status = _number(data, "send_status")
-        if not isinstance(uuid, str) or not uuid.strip() or status is None:
+        if uuid is None or status is None:
             raise UnexpectedReplyError("The reply does not describe a command")
         return cls(
-            uuid=uuid.strip(),
+            uuid=uuid,
             command=str(data.get("type") or "").lower(),
             send_status=SendStatus(status),
             confirm_status=_confirm_status(data.get("confirm_status")),
@@ -362,10 +368,10 @@ class CancelledCommands:
         """Read them from a reply. Raise UnexpectedReplyError for another shape."""
         if not isinstance(data, dict) or not isinstance(data.get("succ"), list):
             raise UnexpectedReplyError("The reply does not list cancelled commands")
-        return cls(
-            succeeded=tuple(str(uuid).strip() for uuid in data["succ"]),
-            failed=tuple(str(uuid).strip() for uuid in data.get("failed") or ()),
+        succeeded, failed = (
+            tuple(uuid for value in data.get(name) or () if (uuid := _uuid(value))) for name in ("succ", "failed")
         )
+        return cls(succeeded=succeeded, failed=failed)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -437,7 +443,7 @@ class DevicePage:
 
 def uuid_from_wire(data: Any) -> str:
     """Read the UUID of a command that was queued. Raise UnexpectedReplyError where there is none."""
-    uuid = data.get("uuid") if isinstance(data, dict) else None
-    if not isinstance(uuid, str) or not UUID.fullmatch(uuid := uuid.strip()):
+    uuid = _uuid(data.get("uuid")) if isinstance(data, dict) else None
+    if uuid is None:
         raise UnexpectedReplyError("The reply has no UUID")
     return uuid
