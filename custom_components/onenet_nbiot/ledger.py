@@ -85,12 +85,13 @@ class Ledger:
         self._entry = entry
         self._client = client
 
-    async def async_queue(self, command: CachedRead, context: Context) -> dict[str, Any]:
+    @callback
+    def async_queue(self, command: CachedRead, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Queue a command, say so, and return what was said.
 
         Raise HomeAssistantError when OneNET refused it, or when it is not known whether it was queued.
         """
-        return await self._async_see_through(self._async_queue(command, context))
+        return self._async_see_through(self._async_queue(command, context))
 
     async def async_get(self, imei: str, uuid: str, *, include_log: bool) -> dict[str, Any]:
         """Return what OneNET knows of a command, also of one that was not queued here."""
@@ -109,13 +110,15 @@ class Ledger:
             ATTR_COMMANDS: [self._describe_record(record) for record in commands if record.state in states],
         }
 
-    async def async_cancel(self, imei: str, uuid: str, context: Context) -> dict[str, Any]:
+    @callback
+    def async_cancel(self, imei: str, uuid: str, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Cancel a command that waits, say so, and return what was said."""
-        return await self._async_see_through(self._async_cancel(imei, uuid, context))
+        return self._async_see_through(self._async_cancel(imei, uuid, context))
 
-    async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
+    @callback
+    def async_cancel_all(self, imei: str, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Cancel all of a device's commands that wait, say so, and return what was said."""
-        return await self._async_see_through(self._async_cancel_all(imei, context))
+        return self._async_see_through(self._async_cancel_all(imei, context))
 
     @callback
     def _async_see_through(self, work: Coroutine[Any, Any, dict[str, Any]]) -> asyncio.Future[dict[str, Any]]:

@@ -173,9 +173,14 @@ def _check_resource(data: dict[str, Any]) -> None:
 def _check_times(data: dict[str, Any]) -> None:
     """Replace expires_in by expired_time, and refuse times that the platform would."""
     now = dt_util.utcnow()
-    start = data.get(ATTR_VALID_TIME, now)
-    if start <= now - _JUST_NOW:
-        raise _invalid("valid_time_past", value=dt_util.as_local(start))
+    start = now
+    if ATTR_VALID_TIME in data:
+        start = data[ATTR_VALID_TIME]
+        if start <= now - _JUST_NOW:
+            raise _invalid("valid_time_past", value=dt_util.as_local(start))
+        if start <= now + _ABOUT_NOW:
+            # What is now here may be over when it arrives there; not to tell it means now, too.
+            del data[ATTR_VALID_TIME]
     expires_in = data.pop(ATTR_EXPIRES_IN, None)
     if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
         raise _invalid("one_expiry")
@@ -186,9 +191,6 @@ def _check_times(data: dict[str, Any]) -> None:
             raise _invalid("invalid_expires_in", value=expires_in) from err
     if (expired_time := data[ATTR_EXPIRED_TIME]) <= max(start, now):
         raise _invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
-    if start <= now + _ABOUT_NOW:
-        # What is now here may be over when it arrives there; not to tell it means now, too.
-        data.pop(ATTR_VALID_TIME, None)
 
 
 _LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
