@@ -1,9 +1,11 @@
 """The API client, against the emulator over a real socket."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import ipaddress
+import json
 from pathlib import Path
 import socket
 import ssl
@@ -19,10 +21,10 @@ from cryptography.x509.oid import NameOID
 import pytest
 
 from custom_components.onenet_nbiot.onenet import errors
-from custom_components.onenet_nbiot.onenet.client import OneNetClient
+from custom_components.onenet_nbiot.onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
 from custom_components.onenet_nbiot.onenet.models import CachedRead, Device, Trigger
 from tests.conftest import DEVICE_KEY, IMEI, KEY
-from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server
+from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server, Trigger as EmulatedTrigger
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -154,6 +156,7 @@ PAGE = FaultKind.PAGE
         (Fault(kind=PAGE, status=429), errors.PlatformBusyError, "HTTP 429"),
         (Fault(kind=PAGE, status=500), errors.NoReplyError, "HTTP 500"),
         (Fault(kind=PAGE, status=503), errors.NoReplyError, "HTTP 503"),
+        (Fault(kind=PAGE, status=504), errors.SlowReplyError, "HTTP 504"),
         (Fault(kind=PAGE, status=500, text='{"errno": 0, "data": {}}'), errors.NoReplyError, "HTTP 500"),
         (Fault(kind=PAGE, status=500, text='{"errno": 15, "error": "slow"}'), errors.PlatformBusyError, "slow"),
         (Fault(kind=FaultKind.BODY, text="["), errors.UnexpectedReplyError, "format"),
@@ -229,6 +232,29 @@ async def test_a_lost_reply_never_queues_a_command_twice(
     assert len(onenet.onenet.commands) == stored
 
 
+@pytest.mark.parametrize(
+    ("fault", "over"),
+    [
+        (Fault(kind=FaultKind.RESET_BEFORE), True),
+        (Fault(kind=FaultKind.RESET_AFTER), True),
+        (Fault(kind=FaultKind.TRUNCATED), True),
+        (Fault(kind=FaultKind.EMPTY), True),
+        (Fault(kind=PAGE, status=502), True),
+        (Fault(kind=PAGE, status=504), False),
+        (Fault(kind=FaultKind.DELAY, seconds=60), False),
+        (Fault(kind=FaultKind.ERRNO, errno=14, text="latency"), False),
+    ],
+)
+async def test_a_request_without_a_reply_is_over_or_still_on_its_way(
+    session: aiohttp.ClientSession, onenet: Server, fault: Fault, *, over: bool
+) -> None:
+    """A command that arrives late would be reported as never queued."""
+    onenet.faults.append(Fault(**vars(fault)))
+    with pytest.raises(errors.OutcomeUnknownError) as caught:
+        await OneNetClient(session, KEY, base_url=onenet.url, timeout=0.3).queue_read(read())
+    assert caught.value.over is over
+
+
 async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetClient, onenet: Server) -> None:
     """Whoever can redirect a request would own the account."""
     thief = await Server(OneNet()).start()
@@ -239,8 +265,8 @@ async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetC
     await thief.stop()
 
 
-@pytest.mark.parametrize(("size", "fits"), [(2**20, True), (2**20 + 1, False)])
-async def test_a_reply_may_have_a_mebibyte(client: OneNetClient, onenet: Server, size: int, *, fits: bool) -> None:
+@pytest.mark.parametrize(("size", "fits"), [(2**22, True), (2**22 + 1, False)])
+async def test_a_reply_may_have_four_mebibytes(client: OneNetClient, onenet: Server, size: int, *, fits: bool) -> None:
     """A long list of devices would be refused, or the limit be none."""
     text = '{"errno": 0, "data": {"total_count": 0, "devices": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=text.ljust(size)))
@@ -367,3 +393,131 @@ async def test_a_text_that_no_json_can_hold_is_mended(client: OneNetClient, onen
     with pytest.raises(errors.InvalidRequestError) as caught:
         await client.queue_read(read())
     assert caught.value.text == "bad ?"
+
+
+@pytest.mark.parametrize("offset", [timedelta(days=-20_000), timedelta(hours=-13), timedelta(minutes=5)])
+@pytest.mark.parametrize("fault", [None, Fault(kind=PAGE, status=502), Fault(kind=FaultKind.TRUNCATED)])
+async def test_every_reply_tells_the_time(
+    client: OneNetClient, onenet: Server, offset: timedelta, fault: Fault | None
+) -> None:
+    """Where the clock is wrong, a command that waits would pass for expired."""
+    for later in (timedelta(), timedelta(hours=1)):
+        onenet.onenet.clock.offset = offset + later
+        onenet.faults += [Fault(**vars(fault))] if fault else []
+        with contextlib.suppress(errors.NoReplyError):
+            await client.get_devices()
+        # Replies tell no more than the second.
+        assert abs(client.now() - onenet.onenet.clock.now()) < timedelta(seconds=1.5)
+
+
+async def test_a_clock_that_is_right_is_left_alone(client: OneNetClient, onenet: Server) -> None:
+    """Times would be off by up to a second, though nothing is wrong."""
+    for seconds in (0, 0.2):
+        onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=seconds))
+        await client.get_devices()
+        assert datetime.now(UTC) <= client.now() <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Date: yesterday\r\n",
+        "Date: Wed, 02 Dec 99999999999999999999 09:02:24 GMT\r\n",
+        "Date: Fri, 31 Dec 9999 23:59:59 -0100\r\n",
+    ],
+)
+async def test_a_reply_without_a_date_changes_no_time(client: OneNetClient, onenet: Server, header: str) -> None:
+    """A strange server could break every call, or move all times."""
+    onenet.onenet.clock.offset = timedelta(days=1)
+    await client.get_devices()
+    known = client.now()
+    text = f"HTTP/1.1 502 Bad Gateway\r\n{header}Connection: close\r\nContent-Length: 0\r\n\r\n"
+    onenet.faults.append(Fault(kind=FaultKind.GARBAGE, text=text))
+    with pytest.raises(errors.NoReplyError, match="HTTP 502"):
+        await client.get_devices()
+    assert known < client.now() < known + timedelta(seconds=0.9)
+    assert (await client.get_devices()).total_count == 1
+
+
+async def test_the_devices_that_are_online_are_told_for_many_at_once(client: OneNetClient, onenet: Server) -> None:
+    """A person with many devices would need a call for each, and run into the platform's limit of calls."""
+    product = onenet.onenet.products[0]
+    devices = [product.add(str(866_971_040_000_000 + number), "Lamp") for number in range(STATUS_IDS_MAX)]
+    ids = [str(device.id) for device in devices]
+    onenet.onenet.wake(devices[7].imei, EmulatedTrigger.UPDATE)
+    assert await client.get_device_statuses(ids) == {id_: id_ == ids[7] for id_ in ids}
+    assert await client.get_device_statuses(id_ for id_ in (ids[7], "1")) == {ids[7]: True}
+    with pytest.raises(errors.InvalidRequestError):
+        await client.get_device_statuses([*ids, "1"])
+
+
+async def test_the_time_of_the_newest_datapoint_is_told_for_many_at_once(client: OneNetClient, onenet: Server) -> None:
+    """A person would see when a device was last heard of for some devices only, or hours off."""
+    product = onenet.onenet.products[0]
+    resources = {(3303, instance, 5700): 21.5 for instance in range(10)}
+    devices = [
+        product.add(str(866_971_040_000_000 + number), "Meter", resources) for number in range(DATAPOINT_IDS_MAX)
+    ]
+    ids = [str(device.id) for device in devices]
+    assert await client.get_newest_datapoint_times(ids) == {}
+    for device in devices[1:]:
+        onenet.onenet.wake(device.imei, EmulatedTrigger.NOTIFY)
+    times = await client.get_newest_datapoint_times(ids)
+    assert list(times) == ids[1:]
+    assert all(timedelta() <= client.now() - moment < timedelta(seconds=30) for moment in times.values())
+    with pytest.raises(errors.InvalidRequestError):
+        await client.get_newest_datapoint_times([*ids, "1"])
+
+
+async def test_a_strange_status_is_left_out(client: OneNetClient, onenet: Server) -> None:
+    """One strange device would hide all others, or a sleeping one pass for awake."""
+    devices = [
+        {"id": 1, "online": True},
+        {"id": " 2 ", "online": False},
+        {"id": "3", "online": 1},
+        {"id": "4", "online": "false"},
+        {"id": "5", "online": []},
+        {"id": "6"},
+        {"id": None, "online": True},
+        {"online": True},
+        7,
+    ]
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": {"devices": devices}})))
+    assert await client.get_device_statuses(["1"]) == {"1": True, "2": False, "3": True}
+
+
+@pytest.mark.parametrize(
+    ("streams", "newest"),
+    [
+        ([{"at": "2015-12-01 17:10:24.981"}], datetime(2015, 12, 1, 9, 10, 24, 981000, tzinfo=UTC)),
+        (
+            [{"at": "2015-12-01 17:10:24"}, {"at": "2014-12-01 17:10:24.9"}],
+            datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC),
+        ),
+        (
+            [{"at": "yesterday"}, {"at": "2015-12-01 17:10:24"}, {"at": 7}, {"at": None}, {}, 7, {"at": "9999-12-31"}],
+            datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC),
+        ),
+        ([{"at": "yesterday"}], None),
+        ([], None),
+        (None, None),
+        (7, None),
+    ],
+)
+async def test_the_newest_time_that_can_be_read_counts(
+    client: OneNetClient, onenet: Server, streams: Any, newest: datetime | None
+) -> None:
+    """One strange time would hide all others."""
+    devices = [{"id": 1, "datastreams": streams}, {"id": None, "datastreams": streams}, 7]
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": {"devices": devices}})))
+    assert await client.get_newest_datapoint_times(["1"]) == ({"1": newest} if newest else {})
+
+
+@pytest.mark.parametrize("data", ["null", "[]", "{}", '{"devices": null}', '{"devices": {}}', '"text"'])
+async def test_what_is_no_list_of_devices_is_told(client: OneNetClient, onenet: Server, data: str) -> None:
+    """Every device would pass for one that nobody knows anything about."""
+    for call in (client.get_device_statuses, client.get_newest_datapoint_times):
+        onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
+        with pytest.raises(errors.UnexpectedReplyError):
+            await call(["1"])

@@ -29,3 +29,17 @@ def test_a_time_without_a_zone_is_refused() -> None:
     """Somebody would have to guess what it means."""
     with pytest.raises(ValueError, match="no time zone"):
         clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001 - the fault that is tested
+
+
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+def test_a_reply_tells_its_time_in_utc(zone: str) -> None:
+    """The platform's time would be taken for that of the computer's own zone."""
+    moment = datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)
+    assert clock.from_header(f"Wed, 02 Dec 2020 01:02:24 {zone}") == moment
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_date_that_is_none_is_told(text: str) -> None:
+    """A time that is reckoned from it would be too late to be held."""
+    with pytest.raises(ValueError, match=r".+"):
+        clock.from_header(text)

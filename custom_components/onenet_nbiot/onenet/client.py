@@ -1,12 +1,13 @@
 """The calls of OneNET's HTTP API."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from . import clock, platforms
@@ -19,6 +20,7 @@ from .errors import (
     OutcomeUnknownError,
     PlatformBusyError,
     PlatformError,
+    SlowReplyError,
     TlsError,
     UnexpectedReplyError,
     UnknownDeviceError,
@@ -32,12 +34,18 @@ from .models import (
     Device,
     DevicePage,
     LogEntry,
+    newest_times_from_wire,
+    statuses_from_wire,
     uuid_from_wire,
 )
 
-BODY_MAX = 2**20
+# The newest values of as many devices as one call takes need more than one mebibyte.
+BODY_MAX = 4 * 2**20
+DATAPOINT_IDS_MAX = 500
+STATUS_IDS_MAX = 1000
 TEXT_MAX = 300
 _PER_PAGE = 100
+_SECOND = timedelta(seconds=1)
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -73,6 +81,15 @@ class OneNetClient:
         self._headers = {"api-key": api_key}
         # A connection that takes half the time has failed for certain, before anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
+        self._skew = timedelta()
+        self._date: str | None = None
+
+    def now(self) -> datetime:
+        """Return the time at the platform, as far as its replies have told it.
+
+        Whoever compares the platform's times with now must use this, because the clock here may be wrong.
+        """
+        return datetime.now(UTC) + self._skew
 
     async def prove_key(self) -> None:
         """Make the cheapest call that only a valid key allows.
@@ -98,6 +115,20 @@ class OneNetClient:
         """
         return Device.from_wire(await self._request("GET", "/devices/getbyimei", {"imei": imei}), imei)
 
+    async def get_device_statuses(self, ids: Iterable[str]) -> dict[str, bool]:
+        """Return by id which devices are online; `ids` are 1 to STATUS_IDS_MAX.
+
+        Source: "Query device status in batch".
+        """
+        return statuses_from_wire(await self._request("GET", "/devices/status", {"devIds": ",".join(ids)}))
+
+    async def get_newest_datapoint_times(self, ids: Iterable[str]) -> dict[str, datetime]:
+        """Return by id when each device that has any datapoint sent the newest; `ids` are 1 to DATAPOINT_IDS_MAX.
+
+        Source: "Query newest data in batch".
+        """
+        return newest_times_from_wire(await self._request("GET", "/devices/datapoints", {"devIds": ",".join(ids)}))
+
     async def queue_read(self, command: CachedRead) -> str:
         """Queue a cached read and return the command's UUID.
 
@@ -110,7 +141,7 @@ class OneNetClient:
                 await self._request("GET", self._nbiot("/offline"), command.query(), idempotent=False)
             )
         except NoReplyError as err:
-            raise OutcomeUnknownError(err.text) from err
+            raise OutcomeUnknownError(err.text, over=not isinstance(err, SlowReplyError)) from err
 
     async def get_commands(
         self, imei: str, *, start: datetime, end: datetime | None = None, page: int = 1, per_page: int = 30
@@ -191,6 +222,7 @@ class OneNetClient:
 
     async def _exchange(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool) -> Any:
         """Send one request and read its reply."""
+        sent = datetime.now(UTC)
         try:
             async with self._session.request(
                 method,
@@ -202,6 +234,9 @@ class OneNetClient:
                 raise_for_status=False,
                 middlewares=(_send_once,),
             ) as response:
+                # Most replies come in the same second as one before, and reading a date costs.
+                if (date := response.headers.get(hdrs.DATE)) != self._date and date is not None:
+                    self._learn_time(date, sent)
                 body = await _read(response)
         except aiohttp.ClientSSLError as err:
             raise TlsError(str(err)) from err
@@ -211,7 +246,7 @@ class OneNetClient:
         except aiohttp.ClientResponseError as err:
             raise UnexpectedReplyError(f"The reply is not HTTP: {err.message}") from err
         except TimeoutError as err:
-            raise NoReplyError(f"No reply within {self._timeout.total} seconds") from err
+            raise SlowReplyError(f"No reply within {self._timeout.total} seconds") from err
         except aiohttp.ClientError as err:
             raise NoReplyError(f"The reply broke off: {err}") from err
         status_error = _status_error(response)
@@ -225,15 +260,26 @@ class OneNetClient:
             raise status_error
         return data
 
+    def _learn_time(self, date: str, sent: datetime) -> None:
+        """Learn from the date of a reply, and from when its request was sent, how wrong the clock here is."""
+        self._date = date
+        try:
+            moment = clock.from_header(date)
+        except ValueError:
+            return
+        # The date is a whole second and was written between sending and now: what agrees with it stays as it is,
+        # or a clock that is right would be moved to and fro.
+        self._skew = min(max(self._skew, moment - datetime.now(UTC)), moment + _SECOND - sent)
+
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Return the body; raise UnexpectedReplyError, and read no further, where it is too large."""
-    body = b""
+    body = bytearray()
     while not response.content.at_eof():
         body += await response.content.readany()
         if len(body) > BODY_MAX:
             raise UnexpectedReplyError(f"The reply is larger than {BODY_MAX} bytes")
-    return body
+    return bytes(body)
 
 
 def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformError | None:
@@ -246,6 +292,8 @@ def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformEr
             return AuthenticationError(text)
         case HTTPStatus.TOO_MANY_REQUESTS:
             return PlatformBusyError(text)
+        case HTTPStatus.GATEWAY_TIMEOUT:
+            return SlowReplyError(text)
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return NoReplyError(text)
         case _:

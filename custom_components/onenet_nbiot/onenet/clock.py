@@ -1,6 +1,7 @@
 """Beijing wall clock, the only time that OneNET's requests know, and aware datetimes."""
 
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 import re
 
 BEIJING = timezone(timedelta(hours=8), "Beijing")
@@ -31,7 +32,19 @@ def from_wire(text: str) -> datetime:
         moment = datetime.fromisoformat(f"{day}T{time}.{(fraction or '0').ljust(6, '0')}")
     else:
         moment = datetime.strptime(text.strip(), _LOG)  # noqa: DTZ007 - CST is China's, no zone that Python knows
-    # What stands for "never" leaves no room for time zones.
+    return _in_utc(moment.replace(tzinfo=BEIJING))
+
+
+def from_header(text: str) -> datetime:
+    """Return the text of a `Date` header as an aware datetime in UTC. Raise ValueError for anything else."""
+    moment = parsedate_to_datetime(text)
+    # "-0000" makes it a naive one, and means UTC all the same.
+    return _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return an aware datetime in UTC. Raise ValueError for what stands for "never"."""
+    # It leaves no room for time zones.
     if moment.year in (MINYEAR, MAXYEAR):
-        raise ValueError(f"{text!r} is no time that anything happens at")
-    return moment.replace(tzinfo=BEIJING).astimezone(UTC)
+        raise ValueError(f"{moment} is no time that anything happens at")
+    return moment.astimezone(UTC)

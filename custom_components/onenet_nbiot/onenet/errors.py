@@ -59,6 +59,10 @@ class NoReplyError(OneNetError):
     kind = ErrorKind.TRANSIENT
 
 
+class SlowReplyError(NoReplyError):
+    """Say that nobody waited for the reply any longer: the request may still arrive."""
+
+
 class UnexpectedReplyError(NoReplyError):
     """Say that the reply is not one of OneNET's."""
 
@@ -67,10 +71,18 @@ class UnexpectedReplyError(NoReplyError):
 
 
 class OutcomeUnknownError(OneNetError):
-    """Say that a command may or may not have been queued; sending it again may queue it twice."""
+    """Say that a command may or may not have been queued; sending it again may queue it twice.
+
+    `over` is whether the request is over, so that nothing of it can still arrive.
+    """
 
     reason = "outcome_unknown"
     kind = ErrorKind.TRANSIENT
+
+    def __init__(self, text: str, errno: int | None = None, *, over: bool = False) -> None:
+        """Keep also whether it is over."""
+        super().__init__(text, errno)
+        self.over = over
 
 
 class PlatformError(OneNetError):

@@ -51,6 +51,11 @@ class CachedRead:
     trigger_msg: Trigger | None = None
     bin2hex: bool | None = None
 
+    @property
+    def target(self) -> tuple[str, int, int | None, int | None]:
+        """Return what is read, whenever and however."""
+        return self.imei, self.obj_id, self.obj_inst_id, self.res_id
+
     def query(self) -> dict[str, str | int]:
         """Return the parameters of the request, without those that were not given."""
         parameters: dict[str, str | int | None] = {
@@ -87,8 +92,10 @@ class SendStatus(IntEnum):
 
 
 class CommandState(StrEnum):
-    """Name the states in the life of a command that OneNET has accepted."""
+    """Name the states in the life of a command that OneNET was not heard to refuse."""
 
+    # No reply says this: nobody knows yet whether OneNET has the command.
+    UNKNOWN = "unknown"
     QUEUED = "queued"
     SENT = "sent"
     SUCCEEDED = "succeeded"
@@ -439,6 +446,42 @@ class DevicePage:
             )
         except (LookupError, OverflowError, TypeError, ValueError) as err:
             raise UnexpectedReplyError("The reply is not a list of devices") from err
+
+
+def statuses_from_wire(data: Any) -> dict[str, bool]:
+    """Read by id which devices are online; a device of an unknown shape is left out.
+
+    Raise UnexpectedReplyError where the reply is no list of devices. Source: "Query device status in batch".
+    """
+    # Anything else than a truth value would be a guess, "false" the first of all.
+    return {id_: bool(device["online"]) for id_, device in _by_id(data) if device.get("online") in (True, False)}
+
+
+def newest_times_from_wire(data: Any) -> dict[str, datetime]:
+    """Read by id when each device that has any datapoint sent the newest; what cannot be read is left out.
+
+    Raise UnexpectedReplyError where the reply is no list of devices. Source: "Query newest data in batch".
+    """
+    return {id_: newest for id_, device in _by_id(data) if (newest := _newest(device.get("datastreams")))}
+
+
+def _by_id(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the devices of a reply with their ids."""
+    if not isinstance(data, dict) or not isinstance(devices := data.get("devices"), list):
+        raise UnexpectedReplyError("The reply is not a list of devices")
+    for device in _dicts(devices):
+        if isinstance(id_ := device.get("id"), (int, str)):
+            yield str(id_).strip(), device
+
+
+def _newest(streams: Any) -> datetime | None:
+    """Return the time of the newest datapoint, None where there is none that can be read."""
+    # Sorted as texts, since reading every time of hundreds of devices would hold up everybody else.
+    times = {at for stream in _dicts(streams) if isinstance(at := stream.get("at"), str)}
+    for at in sorted(times, reverse=True):
+        if moment := _moment({"at": at}, "at"):
+            return moment
+    return None
 
 
 def uuid_from_wire(data: Any) -> str:
