@@ -10,6 +10,8 @@ import uuid
 
 BEIJING = timezone(timedelta(hours=8))
 WAITING_MAX = 10
+DATAPOINT_IDS_MAX = 500
+STATUS_IDS_MAX = 1000
 _IMEI = re.compile(r"[1-9]\d{14}|\d{4}", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
@@ -78,7 +80,10 @@ class Command:
 
 @dataclass(kw_only=True)
 class Device:
-    """A device: its resources by object, instance and resource, and whether it answers."""
+    """A device: its resources by object, instance and resource, and whether it answers, at once or when it is told to.
+
+    `newest` is when it sent its newest datapoints.
+    """
 
     id: int
     imei: str
@@ -86,6 +91,8 @@ class Device:
     resources: dict[tuple[int, int, int], Any] = field(default_factory=dict)
     online: bool = False
     answers: bool = True
+    hesitates: bool = False
+    newest: datetime | None = None
     commands: list[Command] = field(default_factory=list)
 
     def read(self, args: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -145,6 +152,14 @@ class OneNet:
             raise RefusalError(1, "imei does not belong to the product of this api-key")
         return product.devices[imei]
 
+    def devices(self, product: Product, query: Mapping[str, str], maximum: int) -> list[Device]:
+        """Return the devices that a request names by their ids, without those that the product does not have."""
+        ids = query.get("devIds", "").split(",")
+        if ids == [""] or len(ids) > maximum:
+            raise RefusalError(3, "invalid parameter: devIds")
+        wanted = set(ids)
+        return [device for device in product.devices.values() if str(device.id) in wanted]
+
     def queue_read(self, product: Product, query: Mapping[str, str]) -> Command:
         """Store a cached read."""
         device = self.device(product, query)
@@ -182,6 +197,13 @@ class OneNet:
         device.commands.append(command)
         command.log.append((now, "received command"))
         return command
+
+    def fill(self, each: int) -> list[Command]:
+        """Queue a number of reads on every device of the first product."""
+        product = self.products[0]
+        expired_time = (self.clock.now() + timedelta(days=30)).astimezone(BEIJING).strftime("%Y-%m-%dT%H:%M:%S")
+        query = {"obj_id": "3303", "obj_inst_id": "0", "res_id": "5700", "expired_time": expired_time}
+        return [self.queue_read(product, {"imei": imei} | query) for imei in product.devices for _ in range(each)]
 
     def history(self, product: Product, query: Mapping[str, str]) -> list[Command]:
         """Return a device's commands between two times, the newest first unless the other order is asked for."""
@@ -221,8 +243,10 @@ class OneNet:
 
     def wake(self, imei: str, trigger: Trigger) -> list[Command]:
         """Let a device show up, and send it what waits for this kind of uplink; return what was sent."""
-        device = next(product.devices[imei] for product in self.products if imei in product.devices)
+        device = self._named(imei)
         device.online = True
+        if trigger & Trigger.NOTIFY:
+            device.newest = self.clock.now()
         self._expire(device)
         sent = [
             command
@@ -235,9 +259,21 @@ class OneNet:
             self._deliver(device, command)
         return sent
 
+    def answer(self, imei: str) -> list[Command]:
+        """Let a device that hesitated answer all that it was sent; return that."""
+        device = self._named(imei)
+        sent = [command for command in device.commands if command.send_status is SendStatus.SENT]
+        for command in sent:
+            self._finish(device, command)
+        return sent
+
     def sleep(self, imei: str) -> None:
         """Let a device go away again."""
-        next(product.devices[imei] for product in self.products if imei in product.devices).online = False
+        self._named(imei).online = False
+
+    def _named(self, imei: str) -> Device:
+        """Return the device with this IMEI, whoever's it is."""
+        return next(product.devices[imei] for product in self.products if imei in product.devices)
 
     def _expire(self, device: Device) -> None:
         """Give up what waited too long."""
@@ -246,15 +282,19 @@ class OneNet:
                 command.send_status = SendStatus.EXPIRED
 
     def _deliver(self, device: Device, command: Command) -> None:
-        """Send a command and keep the device's answer; without one, wait for the next uplink while retries remain."""
+        """Send a command to a device."""
         command.send_time = self.clock.now()
+        command.send_status = SendStatus.SENT
         command.log.append((command.send_time, "send command"))
+        if not device.hesitates:
+            self._finish(device, command)
+
+    def _finish(self, device: Device, command: Command) -> None:
+        """Keep a device's answer; without one, let the command wait for the next uplink while retries remain."""
         if not device.answers:
             command.confirm_status = "TIME_OUT"
-            if command.remain:
-                command.remain -= 1
-            else:
-                command.send_status = SendStatus.FAILED
+            command.send_status = SendStatus.WAITING if command.remain else SendStatus.FAILED
+            command.remain = max(0, command.remain - 1)
             return
         command.send_status = SendStatus.DELIVERED
         command.confirm_time = self.clock.now()

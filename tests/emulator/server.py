@@ -6,6 +6,7 @@ from collections.abc import Callable
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 import json
 import re
@@ -14,7 +15,19 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from .platform import BEIJING, Command, OneNet, Product, RefusalError, Trigger
+from .platform import (
+    BEIJING,
+    DATAPOINT_IDS_MAX,
+    STATUS_IDS_MAX,
+    Command,
+    OneNet,
+    Product,
+    RefusalError,
+    Trigger,
+)
+
+# A request for the most devices that one may name has a long line.
+_LINE_MAX = 2**16
 
 
 class FaultKind(StrEnum):
@@ -36,11 +49,12 @@ class FaultKind(StrEnum):
 
 @dataclass(kw_only=True)
 class Fault:
-    """A fault, for how many requests, of which path, after how many seconds, and what it takes."""
+    """A fault, for how many requests, of which path and device, after how many seconds, and what it takes."""
 
     kind: FaultKind
     times: int = 1
     path: str = ""
+    imei: str = ""
     seconds: float = 0
     status: int = 502
     reason: str = ""
@@ -60,7 +74,7 @@ class Request:
 
 
 class Server:
-    """The emulator on a socket."""
+    """The emulator on a socket; `latency` is how many seconds every reply of the API takes."""
 
     def __init__(self, onenet: OneNet) -> None:
         """Prepare the server; nothing listens yet."""
@@ -68,6 +82,7 @@ class Server:
         self.faults: list[Fault] = []
         self.requests: deque[Request] = deque(maxlen=10_000)
         self.bytes_of_huge_reply = 0
+        self.latency: float = 0
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -76,7 +91,15 @@ class Server:
         app = web.Application()
         app.router.add_route("*", "/emulator/{control}", self._control)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0)
+        app.on_response_prepare.append(self._date)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=0,
+            max_line_size=_LINE_MAX,
+            max_field_size=_LINE_MAX,
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls)
         await site.start()
@@ -88,6 +111,10 @@ class Server:
         if self._runner:
             await self._runner.cleanup()
 
+    async def _date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Date a reply by the platform's clock."""
+        response.headers["Date"] = format_datetime(self.onenet.clock.now(), usegmt=True)
+
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         """Log a request and answer it, well or badly."""
         self.requests.append(
@@ -98,7 +125,11 @@ class Server:
                 headers={name.lower(): value for name, value in request.headers.items()},
             )
         )
-        fault = next((fault for fault in self.faults if fault.path in request.path), None)
+        # Even a sleep of no time lets others go first.
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        imei = request.query.get("imei", "")
+        fault = next((fault for fault in self.faults if fault.path in request.path and fault.imei in imei), None)
         if fault is None:
             return web.json_response(self._call(request))
         fault.times -= 1
@@ -174,26 +205,10 @@ class Server:
 
     async def _control(self, request: web.Request) -> web.Response:
         """Do what a test, a demo or a benchmark in another process asks for."""
-        asked = await request.json() if request.can_read_body else {}
-        answer: Any = None
-        match request.match_info["control"]:
-            case "wake":
-                answer = [_describe(c) for c in self.onenet.wake(asked["imei"], Trigger(asked.get("trigger", 2)))]
-            case "fault":
-                self.faults.append(Fault(**asked | {"kind": FaultKind(asked["kind"])}))
-            case "clock":
-                self.onenet.clock.offset = timedelta(seconds=asked["offset"])
-            case "commands":
-                answer = [_describe(command) for command in self.onenet.commands]
-            case "forget":
-                for product in self.onenet.products:
-                    for device in product.devices.values():
-                        device.commands.clear()
-            case "requests":
-                answer = [vars(logged) for logged in self.requests]
-            case unknown:
-                return web.Response(status=404, text=f"no control {unknown}")
-        return web.json_response(answer)
+        control = CONTROLS.get(name := request.match_info["control"])
+        if control is None:
+            return web.Response(status=404, text=f"no control {name}")
+        return web.json_response(control(self, await request.json() if request.can_read_body else {}))
 
 
 def _describe(command: Command) -> dict[str, Any]:
@@ -246,6 +261,39 @@ def _device_by_imei(onenet: OneNet, product: Product, query: dict[str, str]) -> 
         "online": device.online,
         "create_time": "2020-12-02 09:02:24",
         "observe_status": True,
+    }
+
+
+def _statuses(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Query device status in batch"."""
+    devices = onenet.devices(product, query, STATUS_IDS_MAX)
+    return {
+        "total_count": len(devices),
+        "devices": [{"id": str(device.id), "title": device.title, "online": device.online} for device in devices],
+    }
+
+
+def _newest(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
+    """Answer "Query newest data in batch"."""
+    return {
+        "devices": [
+            {
+                "id": str(device.id),
+                "title": device.title,
+                "datastreams": [
+                    {
+                        "id": "_".join(map(str, path)),
+                        "at": device.newest.astimezone(BEIJING)
+                        .replace(tzinfo=None)
+                        .isoformat(" ", timespec="milliseconds"),
+                        "value": value,
+                    }
+                    for path, value in device.resources.items()
+                    if device.newest
+                ],
+            }
+            for device in onenet.devices(product, query, DATAPOINT_IDS_MAX)
+        ]
     }
 
 
@@ -310,4 +358,81 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("PUT", "/nbiot/offline/cancel/([^/]+)", _cancel),
     ("GET", "/devices", _devices),
     ("GET", "/devices/getbyimei", _device_by_imei),
+    ("GET", "/devices/status", _statuses),
+    ("GET", "/devices/datapoints", _newest),
 )
+
+
+def _wake(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Let a device show up; return what it was sent."""
+    return [_describe(command) for command in server.onenet.wake(asked["imei"], Trigger(asked.get("trigger", 2)))]
+
+
+def _answer(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Let a device that hesitated answer; return what it was sent."""
+    return [_describe(command) for command in server.onenet.answer(asked["imei"])]
+
+
+def _sleep(server: Server, asked: dict[str, Any]) -> None:
+    """Let a device go away again."""
+    server.onenet.sleep(asked["imei"])
+
+
+def _set_clock(server: Server, asked: dict[str, Any]) -> None:
+    """Move the platform's clock away from the real time."""
+    server.onenet.clock.offset = timedelta(seconds=asked["offset"])
+
+
+def _fill(server: Server, asked: dict[str, Any]) -> list[list[str]]:
+    """Queue a number of reads on every device; return of each its UUID and IMEI."""
+    return [[command.uuid, command.imei] for command in server.onenet.fill(asked["commands"])]
+
+
+def _commands(server: Server, _: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all commands."""
+    return [_describe(command) for command in server.onenet.commands]
+
+
+def _forget(server: Server, _: dict[str, Any]) -> None:
+    """Forget all commands."""
+    for product in server.onenet.products:
+        for device in product.devices.values():
+            device.commands.clear()
+
+
+def _fault(server: Server, asked: dict[str, Any]) -> None:
+    """Add a fault."""
+    server.faults.append(Fault(**asked | {"kind": FaultKind(asked["kind"])}))
+
+
+def _heal(server: Server, _: dict[str, Any]) -> None:
+    """Remove all faults."""
+    server.faults.clear()
+
+
+def _set_latency(server: Server, asked: dict[str, Any]) -> None:
+    """Set how long every reply takes."""
+    server.latency = asked["seconds"]
+
+
+def _requests(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the requests that arrived, and forget them where that is asked for."""
+    logged = [vars(request) for request in server.requests]
+    if asked.get("clear"):
+        server.requests.clear()
+    return logged
+
+
+CONTROLS: dict[str, Callable[[Server, dict[str, Any]], Any]] = {
+    "wake": _wake,
+    "answer": _answer,
+    "sleep": _sleep,
+    "clock": _set_clock,
+    "fill": _fill,
+    "commands": _commands,
+    "forget": _forget,
+    "fault": _fault,
+    "heal": _heal,
+    "latency": _set_latency,
+    "requests": _requests,
+}
