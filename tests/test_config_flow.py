@@ -1,4 +1,4 @@
-"""The dialogs in which a person connects an account."""
+"""The dialogs in which a person connects an account, and says how often OneNET is asked."""
 
 import asyncio
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.const import CONF_REGION, CONF_SERVER, DOMAIN
+from custom_components.onenet_nbiot.const import CONF_INTERVAL, CONF_REGION, CONF_SERVER, DOMAIN
 
 from .conftest import DEVICE_KEY, KEY
 from .emulator import Fault, FaultKind, Product, Server
@@ -223,3 +223,55 @@ async def test_one_account_does_not_take_over_the_key_of_another(
     ):
         result = await submit(hass, dialog, user_input)
         assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
+
+
+async def interval_shown(hass: HomeAssistant, account: MockConfigEntry) -> Any:
+    """Open the options of an account, and return the interval that a person sees there."""
+    result = await hass.config_entries.options.async_init(account.entry_id)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "init")
+    schema = result["data_schema"]
+    assert schema
+    field = next(iter(schema.schema))
+    hass.config_entries.options.async_abort(result["flow_id"])
+    return (field.description or {}).get("suggested_value", field.default())
+
+
+async def choose(hass: HomeAssistant, account: MockConfigEntry, interval: Any) -> ConfigFlowResult:
+    """Type an interval into the options of an account."""
+    result = await hass.config_entries.options.async_init(account.entry_id)
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {CONF_INTERVAL: interval})
+    await hass.async_block_till_done()
+    return result
+
+
+async def test_a_person_says_how_often_onenet_is_asked(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A person would ask too often, or hear too late, until the next restart."""
+    before = account.runtime_data
+    assert await interval_shown(hass, account) == 60
+    # A browser sends a fraction, if only by its type.
+    result = await choose(hass, account, 30.0)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert account.options == {CONF_INTERVAL: 30}
+    assert isinstance(account.options[CONF_INTERVAL], int)
+    assert account.state.value == "loaded"
+    assert account.runtime_data is not before
+    assert await interval_shown(hass, account) == 30
+
+
+@pytest.mark.parametrize("interval", [10, 3600])
+async def test_the_shortest_and_the_longest_interval_are_taken(
+    hass: HomeAssistant, account: MockConfigEntry, interval: int
+) -> None:
+    """A person could not have what the dialog offers."""
+    await choose(hass, account, interval)
+    assert account.options == {CONF_INTERVAL: interval}
+
+
+@pytest.mark.parametrize("interval", [-1, 0, 9, 9.9, 3600.5, 3601, float("nan"), float("inf"), None, "often"])
+async def test_an_interval_out_of_range_is_refused(
+    hass: HomeAssistant, account: MockConfigEntry, interval: Any
+) -> None:
+    """OneNET would be asked all the time, or never."""
+    with pytest.raises(InvalidData):
+        await choose(hass, account, interval)
+    assert not account.options

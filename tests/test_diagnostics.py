@@ -7,13 +7,19 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
 
-from .conftest import KEY
+from .conftest import IMEI, KEY, offline_read
 
 
-async def test_diagnostics_tell_the_server_but_not_the_key(hass: HomeAssistant, account: MockConfigEntry) -> None:
+async def test_diagnostics_tell_how_it_stands_but_neither_key_nor_devices(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
     """A person would publish their key with a report of a problem."""
+    await offline_read(hass)
     diagnostics = await async_get_config_entry_diagnostics(hass, account)
     assert diagnostics["entry"]["data"]["url"] == account.data["url"]
     # A person may have put anything into the title.
     assert diagnostics["entry"]["title"] == "**REDACTED**"
-    assert KEY not in json.dumps(diagnostics, default=str)
+    assert (diagnostics["reachable"], diagnostics["ledger"]["commands"]) == (True, {"queued": 1})
+    told = json.dumps(diagnostics, default=str)
+    assert KEY not in told
+    assert IMEI not in told

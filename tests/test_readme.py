@@ -1,7 +1,8 @@
 """The README's YAML, as a reader would paste it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 import re
 from typing import Any
@@ -12,14 +13,15 @@ from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
-from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot.ledger import IfWaiting
+from custom_components.onenet_nbiot.onenet import errors, models
 
 from .conftest import IMEI
-from .emulator import Fault, FaultKind, Server, Trigger
-from .test_translations import family
+from .emulator import Server, Trigger
+from .test_translations import INTEGRATION, family, load
 
-# Nobody wants to wait for a test as long as for a device.
-README = (Path(__file__).parents[1] / "README.md").read_text().replace('delay: "00:10:00"', "delay: 0.01")
+README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
 def blocks(kind: str) -> list[Any]:
@@ -27,6 +29,20 @@ def blocks(kind: str) -> list[Any]:
     found = [parse_yaml(text) for text in re.findall(rf"```yaml\n# {re.escape(kind)}\n(.*?)```", README, re.DOTALL)]
     assert found
     return found
+
+
+def assert_like(data: Mapping[str, Any], documented: dict[str, Any]) -> None:
+    """Compare an event with one that the README shows."""
+    assert set(data) == set(documented)
+    for name, value in data.items():
+        assert isinstance(documented[name], type(value)), name
+
+
+async def trigger_until_queued(hass: HomeAssistant, automation: str, events: list[Event]) -> None:
+    """Trigger an automation that waits, and return when it does."""
+    await hass.services.async_call("automation", "trigger", {"entity_id": f"automation.{automation}"})
+    while not events:  # noqa: ASYNC110 - it rings no bell
+        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -66,25 +82,44 @@ async def test_a_refusal_is_told_by_the_second_automation(
     assert notifications[0].data["message"].startswith("unknown_device: ")
 
 
-async def test_the_third_automation_reads_waits_and_tells_the_value(
-    hass: HomeAssistant, onenet: Server, notifications: list[Any], expected_warnings: list[str]
+async def test_the_third_and_the_fourth_automation_tell_the_value(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, notifications: list[Any], events: list[Event]
 ) -> None:
-    """A reader could ask for a value, but never get it, or not after one broken connection."""
-
-    async def looked_up(times: int) -> None:
-        while sum("/offline/history/" in request.path for request in onenet.requests) < times:  # noqa: ASYNC110 - it rings no bell
-            await asyncio.sleep(0.01)
-
-    entity_id = "automation.read_the_water_meter_and_tell_the_value"
-    expected_warnings.append("Read the water meter and tell the value: Repeat at step 2: Error executing script.")
-    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/offline/history/"))
-    await hass.services.async_call("automation", "trigger", {"entity_id": entity_id})
-    await looked_up(3)
+    """A reader could ask for a value, but never get it."""
+    await trigger_until_queued(hass, "read_the_water_meter_and_tell_the_value", events)
     assert not notifications
+    onenet.onenet.wake(IMEI, Trigger.NOTIFY)
+    await account.runtime_data.async_refresh()
+    await hass.async_block_till_done()
+    told = {notification.data["title"]: notification.data["message"] for notification in notifications}
+    assert told == {"Water meter": "21.5 °C", f"{IMEI} has answered": "Reading: 21.5"}
+    for event, documented in zip(events, blocks("event"), strict=True):
+        assert event.data["type"] == documented["type"]
+        assert_like(event.data, documented)
+
+
+async def test_the_third_automation_tells_that_there_is_no_value(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, notifications: list[Any], events: list[Event]
+) -> None:
+    """A reader would wait for a reading that never comes."""
+    await trigger_until_queued(hass, "read_the_water_meter_and_tell_the_value", events)
+    onenet.onenet.clock.offset += timedelta(hours=7)
+    await account.runtime_data.ledger.async_look(IMEI)
+    await hass.async_block_till_done()
+    assert notifications[0].data["message"] == "No reading: expired"
+
+
+async def test_the_fifth_automation_does_not_fill_the_queue(
+    hass: HomeAssistant, onenet: Server, notifications: list[Any]
+) -> None:
+    """A reader would fill the queue of a device that sleeps, or never ask it again."""
+    entity_id = "automation.ask_the_water_meter_every_hour"
+    for _ in range(3):
+        await hass.services.async_call("automation", "trigger", {"entity_id": entity_id}, blocking=True)
+    assert len(onenet.onenet.commands) == 1
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    while not notifications:  # noqa: ASYNC110 - nor does the mocked action ring a bell
-        await asyncio.sleep(0.01)
-    assert notifications[0].data["message"] == "21.5 °C"
+    await hass.services.async_call("automation", "trigger", {"entity_id": entity_id}, blocking=True)
+    assert len(onenet.onenet.commands) == 2
 
 
 async def test_the_dashboards_button_runs_the_script(
@@ -94,16 +129,26 @@ async def test_the_dashboards_button_runs_the_script(
     domain, service = blocks("dashboard card")[0]["tap_action"]["perform_action"].split(".")
     await hass.services.async_call(domain, service, blocking=True)
     assert len(onenet.onenet.commands) == 1
-    documented = blocks("event")[0]
-    assert set(events[0].data) == set(documented)
-    for name, value in events[0].data.items():
-        assert isinstance(documented[name], type(value)), name
+    assert_like(events[0].data, blocks("event")[0])
 
 
-def test_every_reason_and_every_event_is_explained() -> None:
+async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """A reader would meet a word that nobody explains."""
-    ledger = (Path(errors.__file__).parents[1] / "ledger.py").read_text()
-    events = {f"command_{change}" for change in re.findall(r'_async_say\(\s*"(\w+)"', ledger)}
-    assert events == {"command_queued", "command_rejected", "command_cancelled"}
-    for word in family(errors.OneNetError) | events:
-        assert f"`{word}`" in README
+    (command,) = hass.states.async_all("event")
+    (waiting,) = hass.states.async_all("sensor")
+    raised = re.findall(r'translation_key="(\w+)"', "".join(path.read_text() for path in INTEGRATION.glob("*.py")))
+    words = {
+        *(f"{DOMAIN}.{action}" for action in hass.services.async_services_for_domain(DOMAIN)),
+        command.entity_id,
+        waiting.entity_id,
+        *command.attributes["event_types"],
+        *(f"command_{change}" for change in command.attributes["event_types"]),
+        *models.CommandState,
+        *IfWaiting,
+        # That of a success is none.
+        *models._CONFIRM_STATUS_NAMES[1:],
+        *family(errors.OneNetError),
+        *(set(raised) & set(load("translations/en.json")["exceptions"])),
+    }
+    assert words > {"command_sent", "not_queued"}
+    assert sorted(word for word in words if f"`{word}`" not in README) == []

@@ -10,6 +10,8 @@ import pytest
 import voluptuous as vol
 
 from custom_components.onenet_nbiot import config_flow, services
+from custom_components.onenet_nbiot.event import EVENT_TYPES
+from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState, Trigger
 
@@ -22,6 +24,7 @@ ACTIONS = {
     "get_command": services.GET_COMMAND_FIELDS,
     "list_commands": services.LIST_COMMANDS_FIELDS,
     "offline_read": services.OFFLINE_READ_FIELDS,
+    "wait_for_command": services.WAIT_FOR_COMMAND_FIELDS,
 }
 
 
@@ -42,7 +45,9 @@ def test_every_error_has_a_text(language: str) -> None:
     """A person would read a bare keyword."""
     texts = load(f"translations/{language}.json")
     fields = {str(field) for schema in ACTIONS.values() for field in schema}
-    assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields}
+    raised = {"invalid_wait", "not_queued", "storage_failed", "unknown_uuid"}
+    assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
+    assert set(texts["issues"]) == {"storage_kept_aside"}
     connecting = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
     assert set(texts["config"]["error"]) >= set().union(*map(family, connecting)) | {errors.PlatformError.reason}
 
@@ -78,8 +83,21 @@ def test_every_choice_has_a_name(language: str) -> None:
     """A person would choose between keywords."""
     texts = load(f"translations/{language}.json")["selector"]
     assert list(texts["region"]["options"]) == [*config_flow._REGIONS, config_flow._CUSTOM]
+    assert list(texts["if_waiting"]["options"]) == list(IfWaiting)
     assert set(texts["state"]["options"]) == {str(state) for state in CommandState}
     assert set(texts["trigger_msg"]["options"]) == {trigger.name.lower() for trigger in Trigger if trigger.name}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_entity_and_every_word_of_its_state_has_a_name(language: str) -> None:
+    """A person would find entities without names, and read keywords on their dashboard."""
+    texts = load(f"translations/{language}.json")["entity"]
+    icons = load("icons.json")["entity"]
+    assert texts["event"]["command"]["name"]
+    assert texts["sensor"]["waiting_commands"]["name"]
+    words = texts["event"]["command"]["state_attributes"]["event_type"]["state"]
+    assert set(words) == set(EVENT_TYPES)
+    assert {kind: set(names) for kind, names in icons.items()} == {kind: set(names) for kind, names in texts.items()}
 
 
 @pytest.mark.parametrize("action", ACTIONS)

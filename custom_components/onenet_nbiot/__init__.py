@@ -1,19 +1,25 @@
 """Commands for NB-IoT devices on China Mobile's OneNET that sleep almost all the time."""
 
-from homeassistant.const import CONF_API_KEY, CONF_URL
+import sqlite3
+
+from homeassistant.const import CONF_API_KEY, CONF_URL, Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
-from .const import DOMAIN
+from .const import ATTR_MESSAGE, DOMAIN
+from .coordinator import OneNetConfigEntry, OneNetCoordinator
 from .exceptions import setup_error
-from .ledger import Ledger, OneNetConfigEntry
+from .ledger import async_get_ledger, async_remove_ledger
 from .onenet.client import OneNetClient
 from .onenet.errors import OneNetError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+PLATFORMS = [Platform.EVENT, Platform.SENSOR]
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
@@ -26,13 +32,29 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     """Set up an account."""
     client = OneNetClient(async_get_clientsession(hass), entry.data[CONF_API_KEY], base_url=entry.data[CONF_URL])
     try:
+        ledger = await async_get_ledger(hass, entry)
+    except sqlite3.Error as err:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="storage_failed",
+            translation_placeholders={ATTR_MESSAGE: str(err)},
+        ) from err
+    try:
         await client.prove_key()
     except OneNetError as err:
         raise setup_error(err) from err
-    entry.runtime_data = Ledger(hass, entry, client)
+    ledger.client = client
+    entry.runtime_data = OneNetCoordinator(hass, entry, client, ledger)
+    entry.runtime_data.async_start()
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
     """Leave an account; commands under way are finished all the same."""
-    return True
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
+    """Forget an account's commands."""
+    await async_remove_ledger(hass, entry)

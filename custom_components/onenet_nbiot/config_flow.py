@@ -1,14 +1,18 @@
-"""The dialogs in which a person connects an account."""
+"""The dialogs in which a person connects an account, and says how often OneNET is asked."""
 
 from collections.abc import Mapping
 import re
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigFlow, ConfigFlowResult
-from homeassistant.const import CONF_API_KEY, CONF_URL
+from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.const import CONF_API_KEY, CONF_URL, UnitOfTime
+from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     TextSelector,
@@ -18,7 +22,16 @@ from homeassistant.helpers.selector import (
 import voluptuous as vol
 from yarl import URL
 
-from .const import ATTR_MESSAGE, CONF_REGION, CONF_SERVER, DOMAIN
+from .const import (
+    ATTR_MESSAGE,
+    CONF_INTERVAL,
+    CONF_REGION,
+    CONF_SERVER,
+    DOMAIN,
+    INTERVAL,
+    INTERVAL_MAX,
+    INTERVAL_MIN,
+)
 from .onenet import platforms
 from .onenet.client import OneNetClient
 from .onenet.errors import AuthenticationError, CannotConnectError, NoReplyError, OneNetError, PlatformError
@@ -40,6 +53,22 @@ _SERVER_SCHEMA = vol.Schema(
     }
 )
 _DEFAULT_SERVER = {CONF_REGION: _CHINA}
+_OPTIONS_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_INTERVAL, default=INTERVAL): vol.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=INTERVAL_MIN,
+                    max=INTERVAL_MAX,
+                    step=1,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfTime.SECONDS,
+                )
+            ),
+            vol.Coerce(int),
+        )
+    }
+)
 
 
 def _base_url(server: Mapping[str, Any]) -> str | None:
@@ -71,6 +100,13 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         """Start with nothing to tell."""
         self._errors: dict[str, str] = {}
         self._message = ""
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OneNetOptionsFlow:
+        """Return the dialog for the options of an account."""
+        return OneNetOptionsFlow()
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -156,3 +192,16 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         while (title := "OneNET" if number == 1 else f"OneNET {number}") in taken:
             number += 1
         return title
+
+
+class OneNetOptionsFlow(OptionsFlowWithReload):
+    """Say how often OneNET is asked."""
+
+    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for the options of an account."""
+        if user_input is not None:
+            return self.async_create_entry(data=user_input)
+        return self.async_show_form(
+            step_id="init",
+            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, self.config_entry.options),
+        )

@@ -8,14 +8,21 @@ LOGGER: Final = logging.getLogger(__package__)
 
 EVENT_ONENET: Final = "onenet_nbiot_event"
 
-CONF_SERVER: Final = "server"
+CONF_INTERVAL: Final = "interval"
 CONF_REGION: Final = "region"
+CONF_SERVER: Final = "server"
+
+# Seconds between two rounds of asking OneNET.
+INTERVAL: Final = 60
+INTERVAL_MIN: Final = 10
+INTERVAL_MAX: Final = 3600
 
 SERVICE_CANCEL_COMMAND: Final = "cancel_command"
 SERVICE_CANCEL_COMMANDS: Final = "cancel_commands"
 SERVICE_GET_COMMAND: Final = "get_command"
 SERVICE_LIST_COMMANDS: Final = "list_commands"
 SERVICE_OFFLINE_READ: Final = "offline_read"
+SERVICE_WAIT_FOR_COMMAND: Final = "wait_for_command"
 
 ATTR_BIN2HEX: Final = "bin2hex"
 ATTR_COMMAND: Final = "command"
@@ -25,6 +32,7 @@ ATTR_CREATE_TIME: Final = "create_time"
 ATTR_EXPIRED_TIME: Final = "expired_time"
 ATTR_EXPIRES_IN: Final = "expires_in"
 ATTR_FAILED: Final = "failed"
+ATTR_IF_WAITING: Final = "if_waiting"
 ATTR_IMEI: Final = "imei"
 ATTR_INCLUDE_LOG: Final = "include_log"
 ATTR_LOG: Final = "log"

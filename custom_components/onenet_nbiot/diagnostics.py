@@ -6,7 +6,7 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 
-from .ledger import OneNetConfigEntry
+from .coordinator import OneNetConfigEntry
 
 TO_REDACT = {CONF_API_KEY, "title", "unique_id"}
 
@@ -15,5 +15,10 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant,
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
-    """Return an account's configuration without its secrets."""
-    return {"entry": async_redact_data(entry.as_dict(), TO_REDACT)}
+    """Return an account's configuration without its secrets, and how many commands have come to what."""
+    coordinator = entry.runtime_data
+    return {
+        "entry": async_redact_data(entry.as_dict(), TO_REDACT),
+        "reachable": coordinator.reachable,
+        "ledger": coordinator.ledger.summary(),
+    }

@@ -1,17 +1,21 @@
 """OneNET's errors, as Home Assistant shows and handles them."""
 
+from collections.abc import Callable
+from functools import partial
+
 from homeassistant.exceptions import (
     ConfigEntryAuthFailed,
     ConfigEntryNotReady,
     HomeAssistantError,
     ServiceValidationError,
 )
+from homeassistant.helpers.update_coordinator import UpdateFailed
 
-from .const import ATTR_MESSAGE, DOMAIN
+from .const import ATTR_MESSAGE, ATTR_UUID, DOMAIN
 from .onenet.errors import ErrorKind, OneNetError
 
 
-def _translated(exception: type[HomeAssistantError], err: OneNetError) -> HomeAssistantError:
+def _translated(exception: Callable[..., HomeAssistantError], err: OneNetError) -> HomeAssistantError:
     """Return an exception of Home Assistant's that says the same."""
     return exception(
         translation_domain=DOMAIN,
@@ -26,6 +30,20 @@ def setup_error(err: OneNetError) -> HomeAssistantError:
     return _translated(ConfigEntryAuthFailed if refused else ConfigEntryNotReady, err)
 
 
+def update_error(err: OneNetError, retry_after: float) -> HomeAssistantError:
+    """Return what a coordinator's update raises; where it may help, it is tried again after so many seconds."""
+    if err.kind is ErrorKind.AUTHENTICATION:
+        return _translated(ConfigEntryAuthFailed, err)
+    return _translated(partial(UpdateFailed, retry_after=retry_after), err)
+
+
 def action_error(err: OneNetError) -> HomeAssistantError:
     """Return what an action raises."""
     return _translated(ServiceValidationError if err.kind is ErrorKind.CALLER else HomeAssistantError, err)
+
+
+def unknown_uuid(uuid: str) -> ServiceValidationError:
+    """Return the error of a command that was not queued here."""
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key="unknown_uuid", translation_placeholders={ATTR_UUID: uuid}
+    )

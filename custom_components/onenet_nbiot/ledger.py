@@ -1,21 +1,28 @@
-"""An account's commands: the one place that says what becomes of them."""
+"""An account's commands: the one place that keeps them, and says what becomes of them."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
-from datetime import datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE, ATTR_TIME
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.util import dt as dt_util
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.hass_dict import HassKey
+from homeassistant.util.json import json_loads_object
+from homeassistant.util.signal_type import SignalTypeFormat
 
+from .command import Command, describe_detail, describe_log, describe_record, describe_values
 from .const import (
     ATTR_COMMAND,
     ATTR_COMMANDS,
-    ATTR_CONFIRM_TIME,
-    ATTR_CREATE_TIME,
     ATTR_EXPIRED_TIME,
     ATTR_FAILED,
     ATTR_IMEI,
@@ -24,22 +31,17 @@ from .const import (
     ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
     ATTR_REASON,
-    ATTR_REMAIN,
     ATTR_RES_ID,
-    ATTR_RES_INST_ID,
-    ATTR_SEND_TIME,
     ATTR_TYPE,
     ATTR_UUID,
     ATTR_VALID_TIME,
-    ATTR_VALUE,
-    ATTR_VALUES,
     DOMAIN,
     EVENT_ONENET,
     LOGGER,
 )
-from .exceptions import action_error
+from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
-from .onenet.errors import ErrorKind, OneNetError, PlatformError
+from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError
 from .onenet.models import (
     HISTORY,
     CachedRead,
@@ -47,8 +49,9 @@ from .onenet.models import (
     CommandDetail,
     CommandRecord,
     CommandState,
-    ResourceValue,
+    SendStatus,
 )
+from .store import AFTER_CALL, BEFORE_CALL, CommandStore, async_get_store
 
 # What every event carries; the rest of what is known of a command is asked for by get_command.
 _EVENT_FIELDS = {
@@ -62,63 +65,227 @@ _EVENT_FIELDS = {
     ATTR_VALID_TIME,
     ATTR_EXPIRED_TIME,
 }
+# What an account's commands have come to: the word after `command_`, the fields, and whose doing it was.
+SIGNAL_NEWS: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_news_{{}}")
 
-type OneNetConfigEntry = ConfigEntry[Ledger]
+FINISHED_KEPT = timedelta(days=7)
+FINISHED_MAX = 1000
+# After a lost reply, what arrived has to get into the device's list.
+LOST_PAUSE = 1.0
+_ATTEMPTS = 2
+# The platform's time is known to the second, and learned from a reply that was on its way.
+_CREATED_SINCE = timedelta(seconds=5)
+# Far enough back for a command of the platform's to be seen, should its time be known badly.
+_LISTED_SINCE = timedelta(hours=1)
+# What is not in the device's list by then never arrived.
+_LOST_FOR = timedelta(hours=1)
+# OneNET, which says that a command has expired, may be late with it, or with the device's last answer.
+_EXPIRED_FOR = timedelta(minutes=10)
+# Then a read has succeeded, though nobody learns what it read.
+_VALUES_ATTEMPTS = 5
+_NOT_WAITING = "not_waiting"
+# After these errors everything is asked again.
+LATER = (ErrorKind.AUTHENTICATION, ErrorKind.TRANSIENT)
 
 
-def _local(moment: datetime | None) -> str | None:
-    """Return a time as people here tell it."""
-    return None if moment is None else dt_util.as_local(moment).isoformat()
+class IfWaiting(StrEnum):
+    """Name what to do where an identical command still waits for its device."""
+
+    ADD = "add"
+    KEEP = "keep"
+    REPLACE = "replace"
 
 
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is not known: absent is absent."""
-    return {name: value for name, value in fields.items() if value is not None}
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceTrace:
+    """Hold what OneNET told of a device when its commands were last looked at; as JSON, a row of the store."""
+
+    id: str
+    online: bool | None = None
+    newest: datetime | None = None
+
+    @classmethod
+    def from_row(cls, row: bytes) -> Self:
+        """Read a trace from a row; raise TypeError or ValueError where it is none."""
+        data: dict[str, Any] = json_loads_object(row)
+        newest = data.pop("newest", None)
+        return cls(**data, newest=newest and datetime.fromisoformat(newest))
 
 
 class Ledger:
-    """Queue an account's commands, look them up, take them back, and say so."""
+    """Queue an account's commands, look them up, take them back, and say once what becomes of each.
 
-    def __init__(self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient) -> None:
+    There is one for an account as long as Home Assistant runs, whatever becomes of the config entry meanwhile:
+    a call that is under way when the entry is reloaded must find its command where it was.
+    """
+
+    client: OneNetClient
+    """What the account is asked through, which a reload replaces."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore) -> None:
         """Start with nothing queued."""
+        self.traces: dict[str, DeviceTrace] = {}
+        self.signal = SIGNAL_NEWS.format(entry.entry_id)
         self._hass = hass
         self._entry = entry
-        self._client = client
+        self._store = store
+        # Those with a UUID; of these, those that are over, in this order; and by IMEI and id those that are not.
+        self._commands: dict[str, Command] = {}
+        self._over: dict[str, Command] = {}
+        self._open: dict[str, dict[int, Command]] = {}
+        # Whose answer has not been said yet.
+        self._unanswered: set[int] = set()
+        self._turns: WeakValueDictionary[tuple[Any, ...], asyncio.Lock] = WeakValueDictionary()
+        self._ends: dict[str, asyncio.Future[None]] = {}
+        self._without_values: Counter[int] = Counter()
+        self._removed = False
+
+    async def async_load(self) -> None:
+        """Take up what was kept."""
+        commands, self.traces = await self._hass.async_add_executor_job(self._read)
+        for command in sorted(commands, key=lambda command: command.over_at or command.asked_at):
+            self._file(command)
+
+    def _read(self) -> tuple[list[Command], dict[str, DeviceTrace]]:
+        """Read what was kept."""
+        commands = []
+        traces = {}
+        command_rows, device_rows = self._store.load(self._entry.entry_id)
+        for command_id, row in command_rows:
+            try:
+                commands.append(Command.from_row(row))
+            except (LookupError, TypeError, ValueError) as err:
+                LOGGER.error("The kept command %s cannot be read: %r", command_id, err)
+        for imei, row in device_rows:
+            # It is told again.
+            with suppress(TypeError, ValueError):
+                traces[imei] = DeviceTrace.from_row(row)
+        return commands, traces
+
+    @property
+    def devices(self) -> Iterable[str]:
+        """Return the IMEIs of the devices that have commands of which something may become."""
+        return self._open.keys()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many commands are not over."""
+        return len(self._commands) - len(self._over)
+
+    def next_change(self, imei: str, since: datetime) -> datetime | None:
+        """Return when the next of a device's commands starts to count, expires, or is given up."""
+        times = (
+            moment
+            for command in self._open.get(imei, {}).values()
+            for moment in (
+                command.asked.valid_time,
+                command.asked.expired_time,
+                command.asked.expired_time + _EXPIRED_FOR,
+            )
+            if moment is not None and moment > since
+        )
+        return min(times, default=None)
+
+    def knows(self, uuid: str, imei: str | None = None) -> bool:
+        """Return whether a command was queued here, for that device."""
+        return self._known(uuid, imei) is not None
+
+    def summary(self) -> dict[str, Any]:
+        """Return how much there is, for somebody who looks for a fault."""
+        return {
+            "commands": Counter(command.state for command in self._commands.values()),
+            "lost": sum(not command.uuid for commands in self._open.values() for command in commands.values()),
+            "devices": len(self._open),
+            "write_transactions": self._store.transactions,
+        }
 
     @callback
-    def async_queue(self, command: CachedRead, context: Context) -> asyncio.Future[dict[str, Any]]:
+    def async_remove(self) -> None:
+        """Forget everything: the account is no longer."""
+        self._removed = True
+        self._store.async_delete_account(self._entry.entry_id)
+        for end in self._ends.values():
+            end.set_result(None)
+        self._ends.clear()
+
+    @callback
+    def async_trace(self, imei: str, trace: DeviceTrace) -> None:
+        """Keep what OneNET told of a device."""
+        self.traces[imei] = trace
+        self._store.async_save_device(self._entry.entry_id, imei, trace)
+
+    @callback
+    def async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Queue a command, say so, and return what was said.
 
         Raise HomeAssistantError when OneNET refused it, or when it is not known whether it was queued.
         """
-        return self._async_see_through(self._async_queue(command, context))
+        return self._async_see_through(self._async_queue(asked, if_waiting, context))
 
-    async def async_get(self, imei: str, uuid: str, *, include_log: bool) -> dict[str, Any]:
-        """Return what OneNET knows of a command, also of one that was not queued here."""
-        fields = self._describe_detail(imei, await self._async_ask(self._client.get_command(imei, uuid)))
+    async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
+        """Return what is known of a command; of one that was not queued here, if `imei` tells its device."""
+        if (command := self._known(uuid, imei)) is not None:
+            imei = command.asked.imei
+            fields = await self._async_know(command)
+        elif imei is not None:
+            detail = await self._async_ask(self.client.get_command(imei, uuid))
+            fields = describe_detail(self._entry.entry_id, imei, detail)
+        else:
+            raise unknown_uuid(uuid)
         if include_log:
-            log = await self._async_ask(self._client.get_command_log(imei, uuid))
-            fields[ATTR_LOG] = [_present({ATTR_TIME: _local(entry.time), ATTR_MESSAGE: entry.text}) for entry in log]
+            fields[ATTR_LOG] = describe_log(await self._async_ask(self.client.get_command_log(imei, uuid)))
         return fields
 
     async def async_list(self, imei: str, since: datetime, states: set[CommandState]) -> dict[str, Any]:
         """Return a device's commands in these states that were created since then, the newest first."""
-        commands = await self._async_ask(self._client.get_all_commands(imei, start=since))
-        return {
-            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
-            ATTR_IMEI: imei,
-            ATTR_COMMANDS: [self._describe_record(record) for record in commands if record.state in states],
-        }
+        records = await self._async_ask(self.client.get_all_commands(imei, start=since))
+        commands = [
+            (command.all_fields(self._entry.entry_id) if (command := self._known(record.uuid, imei)) else {})
+            | describe_record(record)
+            for record in records
+            if record.state in states
+        ]
+        return {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_COMMANDS: commands}
 
     @callback
-    def async_cancel(self, imei: str, uuid: str, context: Context) -> asyncio.Future[dict[str, Any]]:
+    def async_list_known(self, since: datetime | None, states: set[CommandState]) -> dict[str, Any]:
+        """Return all commands in these states that were queued here since then and are kept, the newest first."""
+        lost = (c for commands in self._open.values() for c in commands.values() if not c.uuid)
+        commands = [
+            command
+            for command in (*self._commands.values(), *lost)
+            if command.state in states and (since is None or command.asked_at >= since)
+        ]
+        commands.sort(key=lambda command: (command.asked_at, command.id), reverse=True)
+        return {
+            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_COMMANDS: [command.all_fields(self._entry.entry_id) for command in commands],
+        }
+
+    async def async_wait(self, uuid: str, seconds: float) -> dict[str, Any]:
+        """Return what is known of a command that was queued here when it is over, or when the time is."""
+        if (command := self._known(uuid)) is None:
+            raise unknown_uuid(uuid)
+        if not command.is_over:
+            if uuid not in self._ends:
+                self._ends[uuid] = self._hass.loop.create_future()
+            await asyncio.wait((self._ends[uuid],), timeout=seconds)
+        return command.all_fields(self._entry.entry_id)
+
+    @callback
+    def async_cancel(self, uuid: str, imei: str | None, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Cancel a command that waits, say so, and return what was said."""
-        return self._async_see_through(self._async_cancel(imei, uuid, context))
+        return self._async_see_through(self._async_cancel(uuid, imei, context))
 
     @callback
     def async_cancel_all(self, imei: str, context: Context) -> asyncio.Future[dict[str, Any]]:
         """Cancel all of a device's commands that wait, say so, and return what was said."""
         return self._async_see_through(self._async_cancel_all(imei, context))
+
+    async def async_look(self, imei: str) -> None:
+        """Ask OneNET what has become of a device's commands, and say it; raise OneNetError."""
+        if (trouble := await self._async_read(imei)) is not None:
+            raise trouble
 
     @callback
     def _async_see_through(self, work: Coroutine[Any, Any, dict[str, Any]]) -> asyncio.Future[dict[str, Any]]:
@@ -151,86 +318,371 @@ class Ledger:
             # Where Home Assistant stops and cancels this, nobody must wait for an answer.
             answer.cancel()
 
-    def _error(self, err: OneNetError) -> HomeAssistantError:
-        """Return what an action raises, and ask for a new key where that is what it takes."""
+    def _check_key(self, err: OneNetError, client: OneNetClient) -> None:
+        """Ask for a new key where that is what an error takes."""
         # A call that outlives a reload says nothing of the key that the account has now.
-        if err.kind is ErrorKind.AUTHENTICATION and getattr(self._entry, "runtime_data", None) is self:
+        if err.kind is ErrorKind.AUTHENTICATION and client is self.client and not self._removed:
             self._entry.async_start_reauth(self._hass)
+
+    def _error(self, err: OneNetError, client: OneNetClient) -> HomeAssistantError:
+        """Return what an action raises."""
+        self._check_key(err, client)
         return action_error(err)
 
     async def _async_ask[T](self, call: Awaitable[T]) -> T:
         """Make a call that changes nothing."""
+        client = self.client
         try:
             return await call
         except OneNetError as err:
-            raise self._error(err) from err
+            raise self._error(err, client) from err
 
-    async def _async_queue(self, command: CachedRead, context: Context) -> dict[str, Any]:
-        """Queue a command and say what OneNET answered."""
-        fields = _present(
-            {
-                ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
-                ATTR_COMMAND: "read",
-                ATTR_IMEI: command.imei,
-                ATTR_OBJ_ID: command.obj_id,
-                ATTR_OBJ_INST_ID: command.obj_inst_id,
-                ATTR_RES_ID: command.res_id,
-                ATTR_VALID_TIME: _local(command.valid_time),
-                ATTR_EXPIRED_TIME: _local(command.expired_time),
-            }
-        )
+    def _known(self, uuid: str, imei: str | None = None) -> Command | None:
+        """Return a command that was queued here, for that device."""
+        command = self._commands.get(uuid)
+        return command if command is not None and imei in (None, command.asked.imei) else None
+
+    def _file(self, command: Command) -> None:
+        """Put a command where it is looked for."""
+        if command.uuid:
+            self._commands[command.uuid] = command
+            if command.is_over:
+                self._over[command.uuid] = command
+        if not command.is_over:
+            self._open.setdefault(command.asked.imei, {})[command.id] = command
+
+    def _close(self, command: Command) -> None:
+        """Take a command from those of which something may become."""
+        commands = self._open[command.asked.imei]
+        del commands[command.id]
+        if not commands:
+            del self._open[command.asked.imei]
+
+    def _save(self, command: Command) -> None:
+        """Keep a command."""
+        if not self._removed:
+            self._store.async_save_command(self._entry.entry_id, command.id, command)
+
+    async def _async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
+        """Queue a command, after those for the same that are under way, and say what OneNET answered."""
+        # Should both their replies be lost, nobody could tell whose is the one command in the list.
+        if (turn := self._turns.get(asked.target)) is None:
+            turn = self._turns[asked.target] = asyncio.Lock()
+        async with turn:
+            if if_waiting is not IfWaiting.ADD:
+                waiting = await self._async_waiting(asked)
+                if waiting and if_waiting is IfWaiting.KEEP:
+                    return waiting[-1].event_fields(self._entry.entry_id)
+                for command in waiting:
+                    await self._async_replace(command, context)
+            command = Command(
+                id=self._store.new_id(),
+                asked=asked,
+                caller=(context.id, context.user_id, context.parent_id),
+                asked_at=self.client.now(),
+            )
+            self._file(command)
+            return await self._async_send(command, context)
+
+    async def _async_send(self, command: Command, context: Context) -> dict[str, Any]:
+        """Send a command until OneNET has it, or has not for certain; return what was said."""
+        client = self.client
+        lost: OutcomeUnknownError
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._async_try(client, command, context)
+            except OutcomeUnknownError as err:
+                lost = err
+            except OneNetError as err:
+                self._forget(command)
+                if isinstance(err, PlatformError):
+                    reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
+                    self._say("rejected", command.event_fields(self._entry.entry_id) | reason, context)
+                raise self._error(err, client) from err
+            if await self._async_is_there(client, command, lost):
+                return command.event_fields(self._entry.entry_id)
+        self._forget(command)
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="not_queued",
+            translation_placeholders={ATTR_MESSAGE: str(lost)},
+        ) from lost
+
+    async def _async_try(self, client: OneNetClient, command: Command, context: Context) -> dict[str, Any]:
+        """Send a command, kept before that, and say so when its UUID is kept, too; return what was said."""
+        self._unanswered.add(command.id)
         try:
-            fields[ATTR_UUID] = await self._client.queue_read(command)
-        except OneNetError as err:
-            if isinstance(err, PlatformError):
-                self._async_say("rejected", fields | {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}, context)
-            raise self._error(err) from err
-        self._async_say("queued", fields, context)
+            await self._async_saved(command, BEFORE_CALL)
+            self._store.calls_under_way += 1
+            try:
+                uuid = await client.queue_read(command.asked)
+            finally:
+                self._store.calls_under_way -= 1
+            self._take(command, uuid)
+            await self._async_saved(command, AFTER_CALL)
+            fields = command.event_fields(self._entry.entry_id)
+            self._say("queued", fields, context)
+        finally:
+            self._unanswered.discard(command.id)
         return fields
 
-    async def _async_cancel(self, imei: str, uuid: str, context: Context) -> dict[str, Any]:
-        """Cancel a command and say so."""
-        command = await self._async_find(imei, uuid, CommandState.QUEUED)
+    async def _async_is_there(self, client: OneNetClient, command: Command, lost: OutcomeUnknownError) -> bool:
+        """Return whether a command whose reply was lost is in its device's list.
+
+        Raise HomeAssistantError where nobody can tell; it is looked for again later.
+        """
+        await asyncio.sleep(LOST_PAUSE)
+        imei = command.asked.imei
         try:
-            await self._client.cancel_command(imei, uuid)
+            records = await client.get_all_commands(imei, start=command.asked_at - _LISTED_SINCE)
+            undecided = await self._async_adopt(imei, records)
+        except OneNetError as err:
+            self._check_key(err, client)
+            # It may be the details of another lost command's that cannot be had.
+            if not command.uuid:
+                raise self._error(lost, client) from err
+        if command.uuid:
+            await self._async_saved(command, AFTER_CALL)
+            return True
+        if command.id in undecided or not lost.over:
+            raise self._error(lost, client) from lost
+        return False
+
+    async def _async_read(self, imei: str) -> OneNetError | None:
+        """Read a device's list, say what is new, and return why the values of a read could not be had, if so."""
+        if not (commands := self._open.get(imei)):
+            return None
+        since = min(command.asked_at for command in commands.values()) - _LISTED_SINCE
+        records = await self.client.get_all_commands(imei, start=max(since, self.client.now() - HISTORY))
+        undecided = await self._async_adopt(imei, records)
+        trouble = await self._async_learn(records)
+        self._give_up(imei, undecided)
+        return trouble
+
+    async def _async_adopt(self, imei: str, records: Sequence[CommandRecord]) -> set[int]:
+        """Find a device's commands whose replies were lost among these, and say so; return those that may be there."""
+        undecided = set()
+        for command in [command for command in self._open.get(imei, {}).values() if not command.uuid]:
+            for record in reversed(records):
+                if not self._may_be(command, record):
+                    continue
+                detail = await self.client.get_command(imei, record.uuid)
+                # Another look may have been quicker.
+                if not self._may_be(command, record) or not _asks_for(detail, command.asked):
+                    continue
+                if record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE:
+                    # Somebody else asked for the same before; or one of the clocks is wrong.
+                    undecided.add(command.id)
+                    continue
+                self._take(command, record.uuid)
+                self._save(command)
+                self._say("queued", command.event_fields(self._entry.entry_id), command.context)
+        return undecided
+
+    def _may_be(self, command: Command, record: CommandRecord) -> bool:
+        """Return whether a command may be that one in its device's list."""
+        asked = command.asked
+        return (
+            not command.uuid
+            # Nor given up meanwhile.
+            and command.id in self._open.get(asked.imei, {})
+            and record.uuid not in self._commands
+            and record.command in ("", "read")
+            and record.expired_time in (None, asked.expired_time)
+            # Nor is it another's, whose answer is on its way.
+            and not any(
+                other.id in self._unanswered and other.asked.target == asked.target
+                for other in self._open[asked.imei].values()
+            )
+        )
+
+    async def _async_learn(self, records: Iterable[CommandRecord]) -> OneNetError | None:
+        """Say what is new of the commands among these; return why the values of a read could not be had, if so."""
+        trouble: OneNetError | None = None
+        for record in records:
+            command = self._commands.get(record.uuid)
+            if command is None or not command.can_become(record.state):
+                continue
+            if record.state is CommandState.SUCCEEDED:
+                try:
+                    detail = await self.client.get_command(command.asked.imei, record.uuid)
+                except OneNetError as err:
+                    self._without_values[command.id] += 1
+                    if err.kind in LATER or self._without_values[command.id] < _VALUES_ATTEMPTS:
+                        trouble = err
+                        continue
+                    LOGGER.warning("The values that command %s has read cannot be had: %s", record.uuid, err)
+                    self._advance(command, record, [])
+                else:
+                    self._advance(command, detail.record, describe_values(detail))
+            else:
+                self._advance(command, record, None)
+        return trouble
+
+    def _advance(self, command: Command, record: CommandRecord, values: list[dict[str, Any]] | None) -> None:
+        """Say what is new of a command, unless it was said."""
+        if command.is_over:
+            # What was asked before its end may arrive after it.
+            return
+        command.remain, command.send_time, command.confirm_time = record.remain, record.send_time, record.confirm_time
+        if command.id in self._unanswered or not command.can_become(record.state):
+            return
+        command.state = record.state
+        if command.state is CommandState.SUCCEEDED:
+            command.values = values
+        if command.state is CommandState.FAILED:
+            command.reason, command.message = record.reason, _why(record)
+        self._changed(command, command.context)
+
+    def _give_up(self, imei: str, undecided: set[int]) -> None:
+        """Say which of a device's commands have expired without a word from OneNET, and forget what never arrived."""
+        now = self.client.now()
+        for command in list(self._open.get(imei, {}).values()):
+            if command.id in self._unanswered:
+                continue
+            expired = command.asked.expired_time + _EXPIRED_FOR < now
+            if not command.uuid:
+                if expired or (command.asked_at + _LOST_FOR < now and command.id not in undecided):
+                    self._forget(command)
+            elif expired:
+                command.state = CommandState.EXPIRED
+                self._changed(command, command.context)
+
+    def _take(self, command: Command, uuid: str) -> None:
+        """Note that OneNET has a command."""
+        command.uuid, command.state = uuid, CommandState.QUEUED
+        self._commands[uuid] = command
+
+    def _forget(self, command: Command) -> None:
+        """Drop a command that OneNET does not have."""
+        self._close(command)
+        self._store.async_delete_command(command.id)
+
+    def _changed(self, command: Command, context: Context) -> None:
+        """Keep and say what has become of a command."""
+        if command.is_over:
+            command.over_at = self.client.now()
+            self._close(command)
+            self._over[command.uuid] = command
+            del self._without_values[command.id]
+        self._save(command)
+        fields = command.event_fields(self._entry.entry_id) | command.outcome_fields()
+        self._say(command.state.value, fields, context)
+        if command.is_over:
+            if (end := self._ends.pop(command.uuid, None)) is not None:
+                end.set_result(None)
+            self.prune()
+
+    def prune(self) -> None:
+        """Forget commands that have been over for long, or that are too many."""
+        oldest = self.client.now() - FINISHED_KEPT
+        for uuid, command in list(self._over.items()):
+            if len(self._over) <= FINISHED_MAX and (command.over_at or oldest) > oldest:
+                break
+            del self._over[uuid], self._commands[uuid]
+            self._store.async_delete_command(command.id)
+
+    async def _async_saved(self, command: Command, patience: float) -> None:
+        """Keep a command, and return when it is on disk."""
+        if not self._removed:
+            await self._store.async_save_command(self._entry.entry_id, command.id, command, patience=patience)
+
+    async def _async_waiting(self, asked: CachedRead) -> list[Command]:
+        """Return the identical commands that still wait, and count no later than this would."""
+        start = asked.valid_time or self.client.now()
+
+        def identical(*states: CommandState) -> list[Command]:
+            return [
+                command
+                for command in self._open.get(asked.imei, {}).values()
+                if command.state in states
+                and command.asked.target == asked.target
+                and (command.asked.valid_time or start) <= start
+            ]
+
+        if identical(CommandState.UNKNOWN, CommandState.QUEUED):
+            await self._async_ask(self._async_read(asked.imei))
+        return identical(CommandState.QUEUED)
+
+    async def _async_replace(self, command: Command, context: Context) -> None:
+        """Cancel a command to queue another in its place."""
+        try:
+            await self._async_cancel(command.uuid, command.asked.imei, context)
+        except ServiceValidationError as err:
+            # The device may have shown up in this very moment: then there is nothing to cancel.
+            if err.translation_key != _NOT_WAITING:
+                raise
+
+    async def _async_know(self, command: Command) -> dict[str, Any]:
+        """Return what OneNET knows of a command that was queued here, or else what is known here."""
+        if not command.is_over:
+            client = self.client
+            try:
+                detail = await client.get_command(command.asked.imei, command.uuid)
+            except OneNetError as err:
+                self._check_key(err, client)
+            else:
+                self._advance(command, detail.record, describe_values(detail))
+        return command.all_fields(self._entry.entry_id)
+
+    async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
+        """Cancel a command and say so."""
+        if imei is None:
+            if (command := self._known(uuid)) is None:
+                raise unknown_uuid(uuid)
+            imei = command.asked.imei
+        client = self.client
+        detail = await self._async_find(imei, uuid, CommandState.QUEUED)
+        try:
+            await client.cancel_command(imei, uuid)
         except OneNetError as err:
             # The device may have shown up in this very moment, or only the answer have been lost.
             found = await self._async_find(imei, uuid, CommandState.QUEUED, CommandState.CANCELLED)
             if found.record.state is CommandState.QUEUED:
-                raise self._error(err) from err
-        return self._say_cancelled(self._describe_detail(imei, command), context)
+                raise self._error(err, client) from err
+        await self._async_settle(imei, uuid)
+        return self._say_cancelled(uuid, describe_detail(self._entry.entry_id, imei, detail), context)
 
     async def _async_find(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
         """Return a command that can be cancelled; raise ServiceValidationError for one in another state."""
-        detail = await self._async_ask(self._client.get_command(imei, uuid))
+        detail = await self._async_ask(self.client.get_command(imei, uuid))
+        with suppress(OneNetError):
+            await self._async_adopt(imei, [detail.record])
         if detail.record.state not in states:
+            if (command := self._known(uuid, imei)) is not None:
+                self._advance(command, detail.record, describe_values(detail))
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
-                translation_key="not_waiting",
+                translation_key=_NOT_WAITING,
                 translation_placeholders={ATTR_STATE: detail.record.state},
             )
         return detail
 
     async def _async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all commands that wait and say so of each."""
+        client = self.client
         waiting = await self._async_by_state(imei, CommandState.QUEUED)
+        with suppress(OneNetError):
+            await self._async_adopt(imei, list(waiting.values())[::-1])
         try:
-            cancelled = await self._client.cancel_commands(imei)
+            cancelled = await client.cancel_commands(imei)
         except OneNetError as err:
             # Only the answer may have been lost.
             gone = await self._async_by_state(imei, CommandState.CANCELLED)
             cancelled = CancelledCommands(succeeded=tuple(uuid for uuid in waiting if uuid in gone), failed=())
             if not cancelled.succeeded:
-                raise self._error(err) from err
+                raise self._error(err, client) from err
         said = []
         for uuid in cancelled.succeeded:
-            try:
-                fields = self._describe_detail(imei, await self._client.get_command(imei, uuid))
-            except OneNetError:
-                # It is cancelled all the same, and somebody may wait to hear it.
-                fields = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
-                fields |= self._describe_record(waiting[uuid]) if uuid in waiting else {}
-            said.append(self._say_cancelled(fields, context))
+            fields = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
+            await self._async_settle(imei, uuid)
+            if not self.knows(uuid, imei):
+                try:
+                    fields = describe_detail(self._entry.entry_id, imei, await client.get_command(imei, uuid))
+                except OneNetError:
+                    # It is cancelled all the same, and somebody may wait to hear it.
+                    fields |= describe_record(waiting[uuid]) if uuid in waiting else {}
+            said.append(self._say_cancelled(uuid, fields, context))
         return {
             ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
             ATTR_IMEI: imei,
@@ -240,61 +692,67 @@ class Ledger:
 
     async def _async_by_state(self, imei: str, state: CommandState) -> dict[str, CommandRecord]:
         """Return all of a device's commands in a state, by UUID, the oldest first."""
-        commands = await self._async_ask(self._client.get_all_commands(imei, start=dt_util.utcnow() - HISTORY))
+        commands = await self._async_ask(self.client.get_all_commands(imei, start=self.client.now() - HISTORY))
         return {record.uuid: record for record in reversed(commands) if record.state is state}
 
-    def _describe_detail(self, imei: str, detail: CommandDetail) -> dict[str, Any]:
-        """Return what is known of a command."""
-        fields = _present(
-            {
-                ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
-                ATTR_IMEI: imei,
-                ATTR_OBJ_ID: detail.obj_id,
-                ATTR_OBJ_INST_ID: detail.obj_inst_id,
-                ATTR_RES_ID: detail.res_id,
-            }
-        ) | self._describe_record(detail.record)
-        if detail.record.state is CommandState.SUCCEEDED and detail.record.command == "read":
-            fields[ATTR_VALUES] = [self._describe_value(value) for value in detail.values]
-        return fields
+    async def _async_settle(self, imei: str, uuid: str) -> None:
+        """Wait for the calls of a device that are under way, one of which may have queued an unknown command."""
+        for target, turn in list(self._turns.items()):
+            if target[0] == imei and not self.knows(uuid, imei):
+                async with turn:
+                    pass
 
-    @staticmethod
-    def _describe_record(record: CommandRecord) -> dict[str, Any]:
-        """Return what a list tells of a command."""
-        return _present(
-            {
-                ATTR_UUID: record.uuid,
-                ATTR_COMMAND: record.command or None,
-                ATTR_STATE: record.state.value,
-                ATTR_REASON: record.reason,
-                ATTR_CREATE_TIME: _local(record.create_time),
-                ATTR_VALID_TIME: _local(record.valid_time),
-                ATTR_EXPIRED_TIME: _local(record.expired_time),
-                ATTR_SEND_TIME: _local(record.send_time),
-                ATTR_CONFIRM_TIME: _local(record.confirm_time),
-                ATTR_REMAIN: record.remain,
-            }
-        )
-
-    @staticmethod
-    def _describe_value(value: ResourceValue) -> dict[str, Any]:
-        """Return a value and where it is from; here, null is what the device said."""
-        where = {
-            ATTR_OBJ_ID: value.obj_id,
-            ATTR_OBJ_INST_ID: value.obj_inst_id,
-            ATTR_RES_ID: value.res_id,
-            ATTR_RES_INST_ID: value.res_inst_id,
-        }
-        return _present(where) | {ATTR_VALUE: value.value}
+    def _say_cancelled(self, uuid: str, fields: dict[str, Any], context: Context) -> dict[str, Any]:
+        """Say that a command was cancelled, and return what was said; the fields are of one queued elsewhere."""
+        if (command := self._known(uuid, fields[ATTR_IMEI])) is None:
+            told = {name: value for name, value in fields.items() if name in _EVENT_FIELDS}
+            self._say("cancelled", told, context)
+            return told
+        if command.can_become(CommandState.CANCELLED):
+            command.state = CommandState.CANCELLED
+            self._changed(command, context)
+        return command.event_fields(self._entry.entry_id)
 
     @callback
-    def _say_cancelled(self, fields: dict[str, Any], context: Context) -> dict[str, Any]:
-        """Tell automations of a command that was cancelled, and return what was told."""
-        told = {name: value for name, value in fields.items() if name in _EVENT_FIELDS}
-        self._async_say("cancelled", told, context)
-        return told
-
-    @callback
-    def _async_say(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Tell automations of a change."""
+    def _say(self, change: str, fields: dict[str, Any], context: Context) -> None:
+        """Tell automations and entities of a change."""
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
+        async_dispatcher_send(self._hass, self.signal, change, fields, context)
+
+
+def _asks_for(detail: CommandDetail, asked: CachedRead) -> bool:
+    """Return whether a command asks for the same; where OneNET does not tell what it asks for, it may."""
+    return detail.obj_id is None or (detail.obj_id, detail.obj_inst_id, detail.res_id) == asked.target[1:]
+
+
+def _why(record: CommandRecord) -> str:
+    """Return in words why a command failed."""
+    status = (record.confirm_status or record.send_status.name).upper()
+    if record.send_status is SendStatus.DELIVERED:
+        return f"The device answered {status}"
+    return f"OneNET gave up: {status}"
+
+
+_LEDGERS: HassKey[dict[str, Ledger]] = HassKey(f"{DOMAIN}_ledgers")
+
+
+def ledgers(hass: HomeAssistant) -> dict[str, Ledger]:
+    """Return the ledgers by the id of their config entry."""
+    return hass.data.setdefault(_LEDGERS, {})
+
+
+async def async_get_ledger(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Ledger:
+    """Return the ledger of an account, which is read from disk the first time; raise sqlite3.Error."""
+    if entry.entry_id not in ledgers(hass):
+        store = async_get_store(hass)
+        await store.async_open()
+        ledger = Ledger(hass, entry, store)
+        await ledger.async_load()
+        ledgers(hass)[entry.entry_id] = ledger
+    return ledgers(hass)[entry.entry_id]
+
+
+async def async_remove_ledger(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Forget the commands of an account that is no longer."""
+    (await async_get_ledger(hass, entry)).async_remove()
+    del ledgers(hass)[entry.entry_id]

@@ -1,6 +1,6 @@
 """The actions: what may be asked, and who is asked to do it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import MAXYEAR, datetime, timedelta
 from functools import reduce
 from operator import or_
@@ -19,6 +19,7 @@ from .const import (
     ATTR_BIN2HEX,
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
+    ATTR_IF_WAITING,
     ATTR_IMEI,
     ATTR_INCLUDE_LOG,
     ATTR_OBJ_ID,
@@ -36,14 +37,18 @@ from .const import (
     SERVICE_GET_COMMAND,
     SERVICE_LIST_COMMANDS,
     SERVICE_OFFLINE_READ,
+    SERVICE_WAIT_FOR_COMMAND,
 )
-from .ledger import Ledger, OneNetConfigEntry
+from .coordinator import OneNetConfigEntry
+from .exceptions import unknown_uuid
+from .ledger import IfWaiting, Ledger, ledgers
 from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, UUID, CachedRead, CommandState, Trigger
 
 # 15 digits, 4 for a test device.
 _IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
 _JUST_NOW = timedelta(seconds=1)
 _ABOUT_NOW = timedelta(seconds=5)
+_WAIT_MAX = timedelta(hours=24)
 
 
 def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
@@ -125,6 +130,14 @@ def _duration(value: Any) -> timedelta:
     return duration
 
 
+def _patience(value: Any) -> timedelta:
+    """Return how long to wait."""
+    duration = _duration(value)
+    if duration > _WAIT_MAX:
+        raise ValueError
+    return duration
+
+
 # What a validator raises over the value of a field.
 _WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -132,12 +145,15 @@ _WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeE
 class _ActionSchema(vol.Schema):
     """Validate an action's fields one by one, then all at once, with a translated error for every refusal."""
 
-    def __init__(self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None]) -> None:
-        """Keep the checks, which may also change the data that they are given."""
+    def __init__(
+        self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None], texts: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep the checks, which may also change the data that they are given, and the keys of unusual texts."""
         super().__init__(fields)
         self._validators = {str(key): validator for key, validator in fields.items()}
         self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
         self._checks = checks
+        self._texts = texts or {}
 
     @override
     def __call__(self, data: Any, **options: Any) -> Any:
@@ -160,7 +176,7 @@ class _ActionSchema(vol.Schema):
             try:
                 self._validators[name](value)
             except _WRONG_VALUE:
-                return _invalid(f"invalid_{name}", value=value)
+                return _invalid(self._texts.get(name, f"invalid_{name}"), value=value)
         return _invalid("missing_field", field=next(name for name in self._required if name not in data))
 
 
@@ -195,10 +211,8 @@ def _check_times(data: dict[str, Any]) -> None:
 
 _LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
 
-_ADDRESS: VolDictType = {
-    vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string,
-    vol.Required(ATTR_IMEI): _imei,
-}
+_ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_DEVICE: VolDictType = {**_ACCOUNT, vol.Required(ATTR_IMEI): _imei}
 _CACHED: VolDictType = {
     vol.Optional(ATTR_VALID_TIME): _moment,
     vol.Optional(ATTR_EXPIRED_TIME): _moment,
@@ -206,10 +220,11 @@ _CACHED: VolDictType = {
     vol.Optional(ATTR_RETRY): _whole_number(0, RETRY_MAX),
     vol.Optional(ATTR_TIMEOUT): _whole_number(TIMEOUT_MIN, TIMEOUT_MAX),
     vol.Optional(ATTR_TRIGGER_MSG): _trigger,
+    vol.Optional(ATTR_IF_WAITING, default=IfWaiting.ADD): vol.Coerce(IfWaiting),
 }
 
 OFFLINE_READ_FIELDS: VolDictType = {
-    **_ADDRESS,
+    **_DEVICE,
     vol.Required(ATTR_OBJ_ID): _LWM2M_ID,
     vol.Optional(ATTR_OBJ_INST_ID): _LWM2M_ID,
     vol.Optional(ATTR_RES_ID): _LWM2M_ID,
@@ -218,77 +233,107 @@ OFFLINE_READ_FIELDS: VolDictType = {
 }
 OFFLINE_READ_SCHEMA = _ActionSchema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
 
-_REFERENCE: VolDictType = {
-    **_ADDRESS,
+# A command that was queued here is known by its UUID alone.
+_COMMAND: VolDictType = {
+    **_ACCOUNT,
     vol.Required(ATTR_UUID): _uuid,
+    vol.Optional(ATTR_IMEI): _imei,
 }
 GET_COMMAND_FIELDS: VolDictType = {
-    **_REFERENCE,
+    **_COMMAND,
     vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean,
 }
 LIST_COMMANDS_FIELDS: VolDictType = {
-    **_ADDRESS,
+    **_ACCOUNT,
+    vol.Optional(ATTR_IMEI): _imei,
     vol.Optional(ATTR_SINCE): _moment,
     vol.Optional(ATTR_STATE): _states,
 }
-CANCEL_COMMAND_FIELDS = _REFERENCE
-CANCEL_COMMANDS_FIELDS = _ADDRESS
+WAIT_FOR_COMMAND_FIELDS: VolDictType = {
+    **_ACCOUNT,
+    vol.Required(ATTR_UUID): _uuid,
+    vol.Required(ATTR_TIMEOUT): _patience,
+}
+# A field of this name means something else elsewhere.
+WAIT_FOR_COMMAND_SCHEMA = _ActionSchema(WAIT_FOR_COMMAND_FIELDS, texts={ATTR_TIMEOUT: "invalid_wait"})
+CANCEL_COMMAND_FIELDS = _COMMAND
+CANCEL_COMMANDS_FIELDS = _DEVICE
 
 
 def _ledger(call: ServiceCall) -> Ledger:
     """Return the ledger of the account that a call is for."""
-    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID))
-    return entry.runtime_data
+    entry_id: str | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    if entry_id is None and (uuid := call.data.get(ATTR_UUID)) is not None:
+        entry_id = next((entry_id for entry_id, ledger in ledgers(call.hass).items() if ledger.knows(uuid)), None)
+        if entry_id is None and ATTR_IMEI not in call.data:
+            raise unknown_uuid(uuid)
+    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, entry_id)
+    return entry.runtime_data.ledger
 
 
 async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     """Queue a cached read for a device that sleeps.
 
-    Takes the parameters of CachedRead, with `expires_in` allowed in place of `expired_time`, and `config_entry_id`
-    where there are several accounts. Return the fields of the event `command_queued`. Raise ServiceValidationError
-    for a field that is wrong or a device that is not the account's, HomeAssistantError for every other refusal and
-    when it is not known whether the command was queued. Source: "Cached command: read device resources".
+    Takes the parameters of CachedRead, with `expires_in` allowed in place of `expired_time`, `if_waiting`, and
+    `config_entry_id` where there are several accounts. Return the fields of the event `command_queued`. Raise
+    ServiceValidationError for a field that is wrong or a device that is not the account's, HomeAssistantError for
+    every other refusal and when it is not known whether the command was queued. Source: "Cached command: read device
+    resources".
     """
     fields = dict(call.data)
     fields.pop(ATTR_CONFIG_ENTRY_ID, None)
-    response = await _ledger(call).async_queue(CachedRead(**fields), call.context)
+    if_waiting = fields.pop(ATTR_IF_WAITING)
+    response = await _ledger(call).async_queue(CachedRead(**fields), if_waiting, call.context)
     return response if call.return_response else None
 
 
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
-    """Look up a cached command at OneNET.
+    """Look up a cached command.
 
-    Takes `imei`, `uuid`, `include_log`, and `config_entry_id` where there are several accounts. Return the fields of
-    an event with `state`, `reason` of a failed command, the times that OneNET has, how many deliveries `remain`, the
-    `values` of a finished read, and `log`. Raise ServiceValidationError where OneNET says that the device has no such
-    command, HomeAssistantError when it cannot be asked. Sources: "View the details of a cached command", "Full-link
-    log of a cached command".
+    Takes `uuid`, `imei` of a command that was not queued here, and `include_log`. Return the fields of an event with
+    `state`, `reason` and `message` of a failed command, the times that are known, how many deliveries `remain`, the
+    `values` of a finished read, and `log`. What OneNET cannot be asked of a command that was queued here is answered
+    as it was last known. Raise ServiceValidationError for a command that nobody knows, HomeAssistantError when OneNET
+    cannot be asked. Sources: "View the details of a cached command", "Full-link log of a cached command".
     """
     data = call.data
-    return await _ledger(call).async_get(data[ATTR_IMEI], data[ATTR_UUID], include_log=data[ATTR_INCLUDE_LOG])
+    return await _ledger(call).async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
 
 
 async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
-    """List a device's cached commands, the newest first.
+    """List cached commands, the newest first: a device's, or those that were queued here.
 
-    Takes `imei`, `since`, a week ago by default, `state`, all by default, and `config_entry_id` where there are several
-    accounts. Return them under `commands`, without what was asked for and its values, which OneNET tells of one command
-    at a time. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's cached
+    Takes `imei`, `since`, `state`, all by default, and `config_entry_id` where there are several accounts. Return them
+    under `commands`: with `imei` as OneNET lists them, of the last week by default, without what was asked for and the
+    values of those that were queued elsewhere, which OneNET tells of one command at a time; without it all that are
+    kept here. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's cached
     commands".
     """
-    since = call.data.get(ATTR_SINCE) or dt_util.utcnow() - timedelta(days=7)
+    since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
-    return await _ledger(call).async_list(call.data[ATTR_IMEI], since, states)
+    if (imei := call.data.get(ATTR_IMEI)) is None:
+        return _ledger(call).async_list_known(since, states)
+    return await _ledger(call).async_list(imei, since or dt_util.utcnow() - timedelta(days=7), states)
+
+
+async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
+    """Wait until a command that was queued here is over.
+
+    Takes `uuid` and `timeout`, a duration of up to 24 hours. Return what `get_command` does; when the time is up, the
+    `state` is one in which something may still become of the command. Raise ServiceValidationError for a command that
+    was not queued here.
+    """
+    return await _ledger(call).async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
 
 
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
     """Cancel a cached command that waits.
 
-    Takes `imei`, `uuid`, and `config_entry_id` where there are several accounts. Return the fields of the event
+    Takes `uuid`, and `imei` of a command that was not queued here. Return the fields of the event
     `command_cancelled`. Raise ServiceValidationError for a command that was sent or is over, HomeAssistantError when
     OneNET cannot be asked. Source: "Cancel a cached command".
     """
-    response = await _ledger(call).async_cancel(call.data[ATTR_IMEI], call.data[ATTR_UUID], call.context)
+    response = await _ledger(call).async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
     return response if call.return_response else None
 
 
@@ -310,6 +355,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, SupportsResponse.OPTIONAL),
         (SERVICE_GET_COMMAND, _async_get_command, _ActionSchema(GET_COMMAND_FIELDS), SupportsResponse.ONLY),
         (SERVICE_LIST_COMMANDS, _async_list_commands, _ActionSchema(LIST_COMMANDS_FIELDS), SupportsResponse.ONLY),
+        (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, SupportsResponse.ONLY),
         (
             SERVICE_CANCEL_COMMAND,
             _async_cancel_command,

@@ -1,0 +1,326 @@
+"""Every command and what is known of its device, on disk."""
+
+import asyncio
+from collections.abc import Hashable
+from contextlib import closing
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+import sqlite3
+from threading import Lock
+from typing import Any
+
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.json import json_bytes
+from homeassistant.helpers.singleton import singleton
+from homeassistant.helpers.storage import STORAGE_DIR
+from homeassistant.util import dt as dt_util
+from homeassistant.util.hass_dict import HassKey
+
+from .const import DOMAIN, LOGGER
+
+FILE_NAME = f"{DOMAIN}.db"
+_VERSION = 1
+_SCHEMA = f"""
+BEGIN;
+CREATE TABLE command (id INTEGER PRIMARY KEY, entry_id TEXT NOT NULL, data BLOB NOT NULL);
+CREATE TABLE device (entry_id TEXT, imei TEXT, data BLOB NOT NULL, PRIMARY KEY (entry_id, imei)) WITHOUT ROWID;
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_SAVE_COMMAND = "INSERT OR REPLACE INTO command VALUES (?, ?, ?)"
+_DELETE_COMMAND = "DELETE FROM command WHERE id = ?"
+_SAVE_DEVICE = "INSERT OR REPLACE INTO device VALUES (?, ?, ?)"
+_DELETE_ACCOUNT = ("DELETE FROM command WHERE entry_id = ?", "DELETE FROM device WHERE entry_id = ?")
+
+# The most seconds for which a call waits for others, which are about to save something, too: before it is sent, and
+# when its answer is there. With this many others under way it waits the longest.
+BEFORE_CALL = 0.005
+AFTER_CALL = 0.05
+_MANY_CALLS = 50
+# Seconds after which what nobody waits for is saved.
+_LAZY = 0.002
+_TRY_AGAIN = 60
+
+# What is to become of each row, or account: the last word is all that counts.
+type _Batch = dict[Hashable, tuple[str, tuple[Any, ...]]]
+
+
+class CommandStore:
+    """Keep rows in a file; what is saved at about the same time shares a transaction.
+
+    A file of its own, since Home Assistant's helper writes a whole file at every change. A row is safe from a crash
+    of Home Assistant when its future is done, and from a loss of power a moment later.
+    """
+
+    def __init__(self, hass: HomeAssistant, path: Path) -> None:
+        """Prepare the store; nothing is opened yet."""
+        self.calls_under_way = 0
+        self.transactions = 0
+        self._hass = hass
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        # Of the threads that use the connection.
+        self._turn = Lock()
+        self._last_id = 0
+        self._pending: _Batch = {}
+        self._waiting: list[asyncio.Future[None]] = []
+        self._due: float | None = None
+        self._timer: asyncio.Handle | None = None
+        self._writing: asyncio.Future[None] | None = None
+        self._failing = False
+        self._closing = False
+        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_close)
+
+    async def async_open(self) -> None:
+        """Open the file, unless it is open; raise sqlite3.Error where that fails.
+
+        A file that is damaged or of a later version is kept aside.
+        """
+        kept = await self._hass.async_add_executor_job(self._open, dt_util.utcnow())
+        if kept is None:
+            return
+        aside, reason = kept
+        LOGGER.error("The commands in %s cannot be read: %s. The file is kept as %s", self._path, reason, aside)
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            "storage_kept_aside",
+            is_fixable=False,
+            is_persistent=True,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key="storage_kept_aside",
+            translation_placeholders={"path": str(aside), "reason": reason},
+        )
+
+    def new_id(self) -> int:
+        """Return the id of a new command."""
+        self._last_id += 1
+        return self._last_id
+
+    def load(self, entry_id: str) -> tuple[list[tuple[int, bytes]], list[tuple[str, bytes]]]:
+        """Read an account's commands by id, in the order in which they came, and its devices by IMEI."""
+        with self._turn:
+            if self._connection is None:
+                raise sqlite3.ProgrammingError("Home Assistant has stopped")
+            return (
+                self._connection.execute(
+                    "SELECT id, data FROM command WHERE entry_id = ? ORDER BY id", (entry_id,)
+                ).fetchall(),
+                self._connection.execute("SELECT imei, data FROM device WHERE entry_id = ?", (entry_id,)).fetchall(),
+            )
+
+    @callback
+    def async_save_command(
+        self, entry_id: str, command_id: int, data: Any, *, patience: float | None = None
+    ) -> asyncio.Future[None]:
+        """Save a command; the future is done when it is on disk.
+
+        Somebody who waits for that says with `patience` for how many seconds, at most, it may wait for other calls.
+        """
+        # Everybody's own: one who is cancelled takes nobody along.
+        saved: asyncio.Future[None] = self._hass.loop.create_future()
+        self._waiting.append(saved)
+        seconds = _LAZY if patience is None else patience * min(self.calls_under_way / _MANY_CALLS, 1)
+        self._async_write(command_id, _SAVE_COMMAND, command_id, entry_id, json_bytes(data), seconds=seconds)
+        return saved
+
+    @callback
+    def async_delete_command(self, command_id: int) -> None:
+        """Forget a command."""
+        self._async_write(command_id, _DELETE_COMMAND, command_id)
+
+    @callback
+    def async_save_device(self, entry_id: str, imei: str, data: Any) -> None:
+        """Save what is known of a device."""
+        self._async_write((entry_id, imei), _SAVE_DEVICE, entry_id, imei, json_bytes(data))
+
+    @callback
+    def async_delete_account(self, entry_id: str) -> None:
+        """Forget an account's commands and devices; nothing of it may be saved later."""
+        for statement in _DELETE_ACCOUNT:
+            self._async_write((statement, entry_id), statement, entry_id)
+
+    async def async_hold_still(self) -> None:
+        """Let the file be copied: until async_go_on, new rows only go to the log beside it, which a copy may cut."""
+        await self._hass.async_add_executor_job(
+            self._execute, "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_autocheckpoint = 0"
+        )
+
+    async def async_go_on(self) -> None:
+        """Write as usual again."""
+        await self._hass.async_add_executor_job(self._execute, "PRAGMA wal_autocheckpoint = 1000")
+
+    def _open(self, now: datetime) -> tuple[Path, str] | None:
+        """Open the file for good; return the name under which an unreadable one is kept, and why."""
+        with self._turn:
+            if self._connection is not None:
+                return None
+            try:
+                self._path.parent.mkdir(exist_ok=True)
+                kept = (self._keep_aside(now), reason) if (reason := self._unreadable()) else None
+            except OSError as err:
+                raise sqlite3.OperationalError(str(err)) from err
+            connection = self._connect()
+            try:
+                if connection.execute("PRAGMA user_version").fetchone() == (0,):
+                    connection.executescript(_SCHEMA)
+                self._last_id = connection.execute("SELECT COALESCE(MAX(id), 0) FROM command").fetchone()[0]
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._connection = connection
+            return kept
+
+    def _unreadable(self) -> str | None:
+        """Return why the file cannot be used, None where it can, or where there is none."""
+        if self._path.exists() and not self._path.stat().st_size:
+            # Not a file, to SQLite, and the log beside it nothing but to be deleted.
+            return "it is empty"
+        try:
+            with closing(self._connect()) as connection:
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                if version > _VERSION:
+                    return f"it is of version {version}, this is version {_VERSION}"
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+                return None if verdict == "ok" else str(verdict)
+        except sqlite3.DatabaseError as err:
+            if err.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                return str(err)
+            raise
+
+    def _keep_aside(self, now: datetime) -> Path:
+        """Rename the file, and the log that belongs to it, and return its new name."""
+        aside = self._path.with_name(f"{self._path.name}.kept-{now:%Y%m%d%H%M%S}")
+        # The log first: were this cut short, it would be deleted when the next file is begun.
+        for suffix in ("-wal", ""):
+            if (part := Path(f"{self._path}{suffix}")).exists():
+                part.rename(f"{aside}{suffix}")
+        return aside
+
+    def _connect(self) -> sqlite3.Connection:
+        """Connect to the file, which is made where there is none."""
+        connection = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            # Nobody else uses the file; sharing it takes more than some network drives can do.
+            connection.executescript(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
+            )
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _execute(self, *statements: str) -> None:
+        """Execute statements outside of transactions."""
+        with self._turn:
+            if self._connection is not None:
+                for statement in statements:
+                    self._connection.execute(statement).fetchall()
+
+    @callback
+    def _async_write(self, row: Hashable, statement: str, *parameters: Any, seconds: float = _LAZY) -> None:
+        """Write with the next transaction, in so many seconds or sooner."""
+        self._pending[row] = (statement, parameters)
+        self._async_commit_in(seconds)
+
+    @callback
+    def _async_commit_in(self, seconds: float) -> None:
+        """Commit after so many seconds, or when it was going to be done anyway, whichever is sooner."""
+        when = self._hass.loop.time() + seconds
+        if self._due is None or when < self._due:
+            self._due = when
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        self._async_plan_commit()
+
+    @callback
+    def _async_plan_commit(self) -> None:
+        """Commit when it is due, after what is written now."""
+        if self._due is None or self._timer is not None or self._writing is not None or self._closing:
+            return
+        # Never at once: of calls that start at the same time, the first must not write alone.
+        loop = self._hass.loop
+        if (seconds := self._due - loop.time()) > 0:
+            self._timer = loop.call_later(seconds, self._async_commit)
+        else:
+            self._timer = loop.call_soon(self._async_commit)
+
+    @callback
+    def _async_commit(self) -> None:
+        """Hand what is pending to a thread."""
+        self._timer = self._due = None
+        batch, self._pending = self._pending, {}
+        waiting, self._waiting = self._waiting, []
+        self.transactions += 1
+        # Not a job of Home Assistant's, which cancels those that are under way when it stops.
+        self._writing = self._hass.loop.run_in_executor(None, self._commit, batch)
+        self._writing.add_done_callback(partial(self._async_committed, batch, waiting))
+
+    def _commit(self, batch: _Batch) -> None:
+        """Write in one transaction."""
+        with self._turn:
+            if self._connection is not None:
+                with self._connection:
+                    for statement, parameters in batch.values():
+                        self._connection.execute(statement, parameters)
+
+    @callback
+    def _async_committed(
+        self, batch: _Batch, waiting: list[asyncio.Future[None]], writing: asyncio.Future[None]
+    ) -> None:
+        """Tell who waits, and go on with what came meanwhile."""
+        self._writing = None
+        if (err := writing.exception()) is not None:
+            if not self._failing:
+                LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
+            self._pending = batch | self._pending
+            self._async_commit_in(_TRY_AGAIN)
+        elif self._failing:
+            LOGGER.info("Commands can be saved again")
+        self._failing = err is not None
+        # OneNET has the command, whether or not it could be saved: whoever waits is told its UUID.
+        self._async_tell(waiting)
+        self._async_plan_commit()
+
+    @callback
+    def _async_tell(self, waiting: list[asyncio.Future[None]]) -> None:
+        """Tell those who wait that their time is over."""
+        for saved in waiting:
+            if not saved.done():
+                saved.set_result(None)
+
+    async def _async_close(self, event: Event) -> None:
+        """Write what is left, and close the file."""
+        self._closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._writing is not None:
+            await asyncio.wait((self._writing,))
+        batch, self._pending = self._pending, {}
+        await self._hass.async_add_executor_job(self._close, batch)
+        # What comes now is not written: what was under way is looked up after Home Assistant's next start.
+        self._closing = False
+        waiting, self._waiting = self._waiting, []
+        self._async_tell(waiting)
+
+    def _close(self, batch: _Batch) -> None:
+        """Write what is left, and close the file."""
+        try:
+            self._commit(batch)
+        except sqlite3.Error as err:
+            LOGGER.error("Commands could not be saved: %s", err)
+        with self._turn:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+@singleton(HassKey[CommandStore](f"{DOMAIN}_store"))
+def async_get_store(hass: HomeAssistant) -> CommandStore:
+    """Return the one store that all accounts share."""
+    return CommandStore(hass, Path(hass.config.path(STORAGE_DIR, FILE_NAME)))

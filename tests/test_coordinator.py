@@ -1,0 +1,688 @@
+"""Following commands to their end: what is said, when, and at what cost."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+import logging
+from typing import Any
+
+from freezegun import freeze_time
+from freezegun.api import TickingDateTimeFactory
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNAVAILABLE
+from homeassistant.core import Context, CoreState, Event, HomeAssistant
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    async_fire_time_changed,
+    async_test_home_assistant,
+)
+
+from custom_components.onenet_nbiot.command import Command
+from custom_components.onenet_nbiot.const import CONF_INTERVAL, DOMAIN
+from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
+from custom_components.onenet_nbiot.onenet.models import CachedRead, CommandState
+from custom_components.onenet_nbiot.store import async_get_store
+
+from .conftest import IMEI, offline_read
+from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def clock() -> Iterator[TickingDateTimeFactory]:
+    """Return a clock that goes on and can be set; the event loop keeps its own."""
+    with freeze_time("2026-11-23 04:00:00", tick=True, real_asyncio=True) as clock:
+        assert isinstance(clock, TickingDateTimeFactory)
+        yield clock
+
+
+@pytest.fixture
+def coordinator(clock: Any, account: MockConfigEntry) -> OneNetCoordinator:
+    """Return what follows the account's commands."""
+    coordinator: OneNetCoordinator = account.runtime_data
+    return coordinator
+
+
+def types(events: Sequence[Event[Any]]) -> list[str]:
+    """Return what was said, in short."""
+    return [event.data["type"].removeprefix("command_") for event in events]
+
+
+def shown(hass: HomeAssistant) -> Any:
+    """Return what the event entity shows."""
+    state = hass.states.get("event.onenet_command")
+    return state and state.attributes["event_type"]
+
+
+async def rounds(coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, minutes: float) -> None:
+    """Let time pass, with a round a minute."""
+    for _ in range(int(minutes)):
+        clock.tick(MINUTE)
+        await coordinator.async_refresh()
+
+
+def paths(onenet: Server) -> list[str]:
+    """Return which calls were made since this was last asked, in short."""
+    found = [
+        request.path.removeprefix("/nbiot").replace(request.path.rpartition("/")[2], "*")
+        if "/history/" in request.path
+        else request.path.removeprefix("/nbiot")
+        for request in onenet.requests
+    ]
+    onenet.requests.clear()
+    return found
+
+
+async def test_a_finished_read_is_heard_of_with_its_values(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """An automation would wait for its reading for ever."""
+    context = Context(user_id="somebody")
+    queued = await offline_read(hass, context, obj_inst_id=0, res_id=5700)
+    await rounds(coordinator, clock, 2)
+    assert types(events) == ["queued"]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 10)
+    assert types(events) == ["queued", "succeeded"]
+    assert events[1].data == {
+        "type": "command_succeeded",
+        **queued,
+        "values": [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}],
+    }
+    assert events[1].context == context
+
+
+async def test_a_command_is_heard_of_when_it_was_sent_and_when_it_failed(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """Delivered would pass for done, or a failure for silence."""
+    device.hesitates = True
+    await offline_read(hass, obj_id=9)
+    onenet.onenet.wake(IMEI, Trigger.REGISTER)
+    await rounds(coordinator, clock, 1)
+    assert types(events) == ["queued", "sent"]
+    onenet.onenet.answer(IMEI)
+    await rounds(coordinator, clock, 10)
+    assert types(events) == ["queued", "sent", "failed"]
+    assert events[2].data["reason"] == "not_found"
+    assert events[2].data["message"] == "The device answered NOT_FOUND"
+
+
+async def test_a_command_that_nobody_answered_has_timed_out(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """A device that is broken would be waited for until the command expires."""
+    device.answers = False
+    await offline_read(hass, retry=0)
+    onenet.onenet.wake(IMEI, Trigger.REGISTER)
+    await rounds(coordinator, clock, 1)
+    assert types(events) == ["queued", "failed"]
+    assert (events[1].data["reason"], events[1].data["message"]) == ("time_out", "OneNET gave up: TIME_OUT")
+
+
+async def test_the_same_news_is_said_once(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """An automation would act twice on one reading."""
+    queued = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    action = {"imei": IMEI, "uuid": queued["uuid"]}
+    for _ in range(2):
+        await hass.services.async_call(DOMAIN, "get_command", action, blocking=True, return_response=True)
+        await coordinator.ledger.async_look(IMEI)
+        await rounds(coordinator, clock, 5)
+    assert types(events) == ["queued", "succeeded"]
+
+
+async def test_a_command_goes_forward_only(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """An automation would hear that a finished command waits again."""
+    await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 1)
+    await offline_read(hass)
+    device.hesitates = True
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 1)
+    for command in device.commands:
+        command.send_status = SendStatus.WAITING
+    await rounds(coordinator, clock, 10)
+    assert types(events) == ["queued", "succeeded", "queued", "sent"]
+
+
+async def test_a_command_that_was_cancelled_elsewhere_is_heard_of(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """An automation would wait for a command that somebody cancelled in OneNET's console."""
+    await offline_read(hass)
+    device.commands[0].send_status = SendStatus.CANCELLED
+    await rounds(coordinator, clock, 1)
+    assert types(events) == ["queued", "cancelled"]
+
+
+async def test_an_expired_command_is_heard_of_soon(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    events: list[Event],
+) -> None:
+    """An automation would wait for a command that OneNET has dropped."""
+    await offline_read(hass, expires_in={"minutes": 33})
+    await rounds(coordinator, clock, 32)
+    assert types(events) == ["queued"]
+    await rounds(coordinator, clock, 2)
+    assert types(events) == ["queued", "expired"]
+
+
+async def test_a_command_expires_though_onenet_never_says_so(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OneNET would be asked about a dead command for ever."""
+    monkeypatch.setattr(onenet.onenet, "_expire", lambda _: None)
+    await offline_read(hass, expires_in={"minutes": 5})
+    await rounds(coordinator, clock, 14)
+    assert types(events) == ["queued"]
+    await rounds(coordinator, clock, 10)
+    assert types(events) == ["queued", "expired"]
+    assert not coordinator.ledger.devices
+
+
+async def test_a_device_that_has_sent_something_is_looked_at_in_the_next_round(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """A reading would be told up to ten minutes after it was taken."""
+    await offline_read(hass)
+    await rounds(coordinator, clock, 60)
+    for trigger in (Trigger.NOTIFY, Trigger.REGISTER):
+        events.clear()
+        onenet.onenet.sleep(IMEI)
+        await rounds(coordinator, clock, 30)
+        await offline_read(hass)
+        await rounds(coordinator, clock, 33)
+        onenet.onenet.wake(IMEI, trigger)
+        await rounds(coordinator, clock, 1)
+        assert types(events)[-1] == "succeeded", trigger
+
+
+async def test_onenet_is_asked_soon_and_then_less_often(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+) -> None:
+    """OneNET would be asked every minute for days, or a quick answer be heard of late."""
+    await offline_read(hass, expires_in={"days": 3})
+    assert coordinator.update_interval == timedelta(seconds=10)
+    looks = []
+    onenet.requests.clear()
+    for minute in range(1, 61):
+        await rounds(coordinator, clock, 1)
+        if "/offline/history" in paths(onenet):
+            looks.append(minute)
+    assert looks == [1, 2, 3, 5, 10, 20, 30, 40, 50, 60]
+
+
+async def test_a_new_command_is_looked_at_between_two_rounds_and_nothing_else(
+    hass: HomeAssistant, coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, onenet: Server
+) -> None:
+    """An automation that asks every few seconds would make OneNET be asked about everything as often."""
+    onenet.onenet.products[0].add("1234", "Test lamp")
+    await offline_read(hass)
+    await rounds(coordinator, clock, 3)
+    assert coordinator.update_interval == MINUTE
+    await offline_read(hass, imei="1234")
+    onenet.requests.clear()
+    clock.tick(timedelta(seconds=11))
+    await coordinator.async_refresh()
+    assert [(request.path, request.query["imei"]) for request in onenet.requests] == [
+        ("/nbiot/offline/history", "1234")
+    ]
+
+
+async def test_a_command_that_starts_later_is_looked_at_then(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """The answer to a planned command would be heard of late."""
+    start = dt_util.now() + timedelta(minutes=56)
+    await offline_read(hass, valid_time=start.isoformat())
+    await rounds(coordinator, clock, 56)
+    clock.tick(timedelta(seconds=2))
+    onenet.requests.clear()
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 1)
+    assert "/offline/history" in paths(onenet)
+    assert types(events) == ["queued", "succeeded"]
+
+
+async def test_rounds_come_by_themselves(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """Nothing would be heard of unless somebody asks."""
+    await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    clock.tick(timedelta(seconds=11))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert types(events) == ["queued", "succeeded"]
+    onenet.requests.clear()
+    for _ in range(30):
+        clock.tick(MINUTE)
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    # Nothing waits any more: then it is only of interest whether OneNET is there.
+    assert 1 <= len(paths(onenet)) <= 3
+
+
+async def test_the_base_interval_is_the_persons_choice(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
+) -> None:
+    """The option would change nothing."""
+    hass.config_entries.async_update_entry(entry, options={CONF_INTERVAL: 600})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await offline_read(hass, expires_in={"days": 3})
+    looks = []
+    for minute in range(1, 70):
+        await rounds(entry.runtime_data, clock, 1)
+        if "/offline/history" in paths(onenet):
+            looks.append(minute)
+    assert looks == [1, 11, 21, 41]
+
+
+async def test_an_outage_is_logged_once_and_passes_by_itself(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A person would find hundreds of lines in the log, or miss what happened meanwhile."""
+    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    await offline_read(hass)
+    await rounds(coordinator, clock, 1)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
+    delays = []
+    for _ in range(7):
+        clock.tick(timedelta(hours=1))
+        await coordinator.async_refresh()
+        assert isinstance(coordinator.last_exception, Exception)
+        delays.append(getattr(coordinator.last_exception, "retry_after", None))
+    assert delays == [30, 60, 120, 300, 600, 600, 600]
+    for entity_id in ("event.onenet_command", "sensor.onenet_waiting_commands"):
+        assert hass.states.is_state(entity_id, STATE_UNAVAILABLE)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.faults.clear()
+    clock.tick(timedelta(minutes=10))
+    await coordinator.async_refresh()
+    assert types(events) == ["queued", "succeeded"]
+    assert shown(hass) == "succeeded"
+    assert hass.states.is_state("sensor.onenet_waiting_commands", "0")
+    loud = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len([text for text in loud if "OneNET" in text]) == 1
+    assert len([record for record in caplog.records if "recovered" in record.getMessage()]) == 1
+
+
+async def test_a_queued_command_shows_that_onenet_is_back(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    expected_warnings: list[str],
+) -> None:
+    """The entities would stay unavailable for minutes, and not tell of the command."""
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=2))
+    await coordinator.async_refresh()
+    assert hass.states.is_state("event.onenet_command", STATE_UNAVAILABLE)
+    await coordinator.async_refresh()
+    await offline_read(hass)
+    assert shown(hass) == "queued"
+    assert hass.states.is_state("sensor.onenet_waiting_commands", "1")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10))
+    await coordinator.async_refresh()
+    assert hass.states.is_state("event.onenet_command", STATE_UNAVAILABLE)
+
+
+async def test_a_refused_key_asks_for_a_new_one(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    expected_warnings: list[str],
+) -> None:
+    """Commands would no longer be followed, and nobody be told why."""
+    expected_warnings.append("Authentication failed while fetching OneNET data")
+    onenet.onenet.products[0].key = "another"
+    await coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device", times=10_000),
+        Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": "?"}', times=10_000),
+    ],
+)
+async def test_trouble_with_one_device_does_not_stop_the_others(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    fault: Fault,
+) -> None:
+    """One broken device would keep a person from all their readings."""
+    onenet.onenet.products[0].add("1234", "Test lamp", {(3303, 0, 5700): 1})
+    await offline_read(hass)
+    await offline_read(hass, imei="1234")
+    for imei in (IMEI, "1234"):
+        onenet.onenet.wake(imei, Trigger.UPDATE)
+    onenet.faults.append(Fault(**vars(fault) | {"path": "/history", "imei": IMEI}))
+    await rounds(coordinator, clock, 1)
+    assert coordinator.reachable
+    assert [event.data["imei"] for event in events if event.data["type"] == "command_succeeded"] == ["1234"]
+
+
+async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_last(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    expected_warnings: list[str],
+) -> None:
+    """A reply that OneNET spoiled once would cost a reading, or one that stays spoiled all that follow."""
+    first = await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.BODY, path=first["uuid"], times=2))
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    second = await offline_read(hass, res_id=5700, obj_inst_id=0)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    expected_warnings.append("Error fetching OneNET data: What answered is not OneNET")
+    await rounds(coordinator, clock, 1)
+    assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"]]
+    await rounds(coordinator, clock, 20)
+    assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"], first["uuid"]]
+    third = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.faults.append(Fault(kind=FaultKind.BODY, path=third["uuid"], times=10))
+    expected_warnings.append(f"The values that command {third['uuid']} has read cannot be had: ")
+    await rounds(coordinator, clock, 60)
+    assert (events[-1].data["uuid"], events[-1].data["values"]) == (third["uuid"], [])
+
+
+async def test_a_set_clock_loses_nothing_and_ends_nothing(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """A wrong clock would drop every command, or silence the integration until it is right again."""
+    await offline_read(hass, expires_in={"days": 1})
+    await rounds(coordinator, clock, 3)
+    # The clock of this machine is set; the platform's goes on.
+    for jump in (timedelta(days=40), timedelta(days=-80)):
+        clock.tick(jump)
+        onenet.onenet.clock.offset -= jump
+        await rounds(coordinator, clock, 12)
+        assert types(events) == ["queued"]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 11)
+    assert types(events) == ["queued", "succeeded"]
+
+
+async def test_a_reload_goes_on_where_it_was(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    account: MockConfigEntry,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """A person who changes an option would never hear of their commands."""
+    await offline_read(hass)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(account.runtime_data, clock, 1)
+    assert types(events) == ["queued", "succeeded"]
+    # What was there before asks no more.
+    onenet.requests.clear()
+    await coordinator.async_refresh()
+    assert not onenet.requests
+
+
+@asynccontextmanager
+async def restarted(hass: HomeAssistant, account: MockConfigEntry) -> AsyncIterator[HomeAssistant]:
+    """Stop Home Assistant and start it again."""
+    await hass.async_stop(force=True)
+    async with async_test_home_assistant(config_dir=hass.config.config_dir) as again:
+        again.data.pop(DATA_CUSTOM_COMPONENTS)
+        again.set_state(CoreState.starting)
+        entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=account.data, entry_id=account.entry_id)
+        entry.add_to_hass(again)
+        assert await again.config_entries.async_setup(entry.entry_id)
+        yield again
+        await again.config_entries.async_unload(entry.entry_id)
+        await again.async_stop(force=True)
+
+
+async def test_news_of_a_time_without_home_assistant_is_said_when_automations_listen(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    account: MockConfigEntry,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+) -> None:
+    """A restart would lose what devices answered meanwhile."""
+    context = Context(user_id="somebody")
+    queued = await offline_read(hass, context, valid_time="2026-11-23 05:00:00+00:00", trigger_msg=["update"])
+    clock.tick(timedelta(hours=2))
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    async with restarted(hass, account) as again:
+        entry = again.config_entries.async_get_entry(account.entry_id)
+        assert entry
+        events = async_capture_events(again, "onenet_nbiot_event")
+        await rounds(entry.runtime_data, clock, 1)
+        assert not events
+        again.set_state(CoreState.running)
+        again.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+        clock.tick(timedelta(seconds=11))
+        async_fire_time_changed(again)
+        await again.async_block_till_done(wait_background_tasks=True)
+        assert types(events) == ["succeeded"]
+        assert {name: events[0].data[name] for name in queued} == queued
+        assert (events[0].context.id, events[0].context.user_id) == (context.id, "somebody")
+        kept = await again.services.async_call(
+            DOMAIN, "get_command", {"uuid": queued["uuid"]}, blocking=True, return_response=True
+        )
+        assert kept
+        assert kept["values"] == events[0].data["values"]
+
+
+async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, devices: int, each: int) -> None:
+    """Let commands wait that were queued by a Home Assistant of before."""
+    product = onenet.onenet.products[0]
+    for number in range(1, devices):
+        product.add(str(int(IMEI) + number), "Meter")
+    store = async_get_store(hass)
+    await store.async_open()
+    for queued in onenet.onenet.fill(each):
+        command = Command(
+            id=store.new_id(),
+            asked=CachedRead(
+                imei=queued.imei, obj_id=3303, obj_inst_id=0, res_id=5700, expired_time=queued.expired_time
+            ),
+            caller=("id", None, None),
+            asked_at=queued.create_time,
+            uuid=queued.uuid,
+            state=CommandState.QUEUED,
+        )
+        saved = store.async_save_command(account.entry_id, command.id, command)
+    await saved
+
+
+async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
+) -> None:
+    """OneNET would refuse an account with many devices for calling too often."""
+    await keep(hass, onenet, entry, 1000, 10)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    coordinator: OneNetCoordinator = entry.runtime_data
+    assert coordinator.ledger.waiting == 10_000
+    assert len(list(coordinator.ledger.devices)) == 1000
+    events = async_capture_events(hass, "onenet_nbiot_event")
+    onenet.requests.clear()
+    asked: set[str] = set()
+    for _ in range(200):
+        await rounds(coordinator, clock, 1)
+        asked |= {request.query["imei"] for request in onenet.requests if "imei" in request.query}
+        assert len(paths(onenet)) <= 10
+    # Still, every device has had its turn.
+    assert len(asked) == 1000
+    assert not events
+    # One of them wakes: it is found at once.
+    imei = str(int(IMEI) + 777)
+    onenet.onenet.wake(imei, Trigger.NOTIFY)
+    await rounds(coordinator, clock, 1)
+    assert {event.data["imei"] for event in events} == {imei}
+    assert types(events) == ["failed"] * 10
+
+
+async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """A device that OneNET does not list would never be heard of."""
+    product = onenet.onenet.products[0]
+    imeis = [str(int(IMEI) + number) for number in range(6)]
+    for imei in imeis[1:]:
+        product.add(imei, "Meter")
+    for imei in imeis:
+        await offline_read(hass, imei=imei)
+    await rounds(coordinator, clock, 1)
+    onenet.requests.clear()
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device", path="/getbyimei", times=3))
+    onenet.faults.append(
+        Fault(kind=FaultKind.BODY, path="/devices", text='{"errno": 0, "data": {"total_count": 6, "devices": []}}')
+    )
+    for minute in range(1, 7):
+        await rounds(coordinator, clock, 1)
+        assert len(paths(onenet)) <= 10, minute
+    assert len(coordinator.ledger.traces) == 3
+    for imei in imeis:
+        onenet.onenet.wake(imei, Trigger.UPDATE)
+    await rounds(coordinator, clock, 12)
+    assert sorted(types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
+    assert not coordinator.ledger.devices
+
+
+async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """Commands on another generation of OneNET would never be heard of."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=4, text="no such url", path="/status", times=10_000))
+    await offline_read(hass)
+    await rounds(coordinator, clock, 30)
+    assert coordinator.reachable
+    assert paths(onenet).count("/devices/status") == 1
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 11)
+    assert types(events) == ["queued", "succeeded"]
+
+
+async def test_an_outage_in_the_middle_of_a_round_is_one(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    expected_warnings: list[str],
+) -> None:
+    """A busy OneNET would be asked on and on."""
+    expected_warnings.append("Error fetching OneNET data: OneNET is busy")
+    onenet.faults.append(
+        Fault(kind=FaultKind.BODY, path="/devices", text='{"errno": 0, "data": {"total_count": 0, "devices": []}}')
+    )
+    imeis = [str(int(IMEI) + number) for number in range(8)]
+    for imei in imeis[1:]:
+        onenet.onenet.products[0].add(imei, "Meter")
+    for imei in imeis:
+        await offline_read(hass, imei=imei)
+    for path in ("/getbyimei", "/devices/status", "/devices/datapoints", "/history"):
+        if path == "/history":
+            for imei in imeis:
+                onenet.onenet.wake(imei, Trigger.NOTIFY)
+        fault = Fault(kind=FaultKind.ERRNO, errno=15, text="too often", path=path, times=3)
+        onenet.faults.append(fault)
+        while coordinator.reachable:
+            await rounds(coordinator, clock, 1)
+        onenet.faults.clear()
+        onenet.requests.clear()
+        if path != "/history":
+            await rounds(coordinator, clock, 1)
+            assert coordinator.reachable
+    await rounds(coordinator, clock, 2)
+    assert coordinator.reachable
+    assert types(events).count("failed") == 7
+    assert types(events).count("succeeded") == 1

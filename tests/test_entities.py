@@ -1,0 +1,91 @@
+"""What a person sees of an account."""
+
+from homeassistant.core import Context, Event, HomeAssistant, State
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+
+from custom_components.onenet_nbiot.const import DOMAIN
+
+from .conftest import IMEI, offline_read
+from .emulator import Device, Server, Trigger
+
+EVENT = "event.onenet_command"
+SENSOR = "sensor.onenet_waiting_commands"
+
+
+def state(hass: HomeAssistant, entity_id: str) -> State:
+    """Return the state of an entity that is there."""
+    found = hass.states.get(entity_id)
+    assert found
+    return found
+
+
+async def test_an_account_is_a_service_with_named_entities(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A person would not find what belongs together, or what it is called."""
+    (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
+    assert device.identifiers == {(DOMAIN, account.entry_id)}
+    assert (device.name, device.manufacturer, device.entry_type) == (
+        "OneNET",
+        "China Mobile",
+        dr.DeviceEntryType.SERVICE,
+    )
+    entities = er.async_entries_for_device(er.async_get(hass), device.id)
+    assert {entity.entity_id for entity in entities} == {EVENT, SENSOR}
+    assert state(hass, EVENT).name == "OneNET Command"
+    assert state(hass, SENSOR).name == "OneNET Waiting commands"
+
+
+async def test_the_event_entity_shows_what_was_said(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person could not see on a dashboard what became of a command, nor who asked for it."""
+    context = Context(user_id="somebody")
+    await offline_read(hass, context)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await account.runtime_data.ledger.async_look(IMEI)
+    await hass.async_block_till_done()
+    said = {name: value for name, value in events[1].data.items() if name != "type"}
+    shown = state(hass, EVENT)
+    assert shown.attributes["event_type"] == "succeeded"
+    assert {name: shown.attributes[name] for name in said} == said
+    assert shown.context.id == context.id
+
+
+async def test_the_event_entity_shows_a_refusal(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A refusal would be seen by automations only."""
+    with pytest.raises(ServiceValidationError, match="no device with this IMEI"):
+        await offline_read(hass, imei="866971030000009")
+    assert state(hass, EVENT).attributes["event_type"] == "rejected"
+    assert state(hass, EVENT).attributes["reason"] == "unknown_device"
+
+
+async def test_the_sensor_counts_what_waits(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """A person could not see how much is still to come."""
+    assert state(hass, SENSOR).state == "0"
+    await offline_read(hass)
+    await offline_read(hass, obj_id=3)
+    assert state(hass, SENSOR).state == "2"
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await account.runtime_data.ledger.async_look(IMEI)
+    assert state(hass, SENSOR).state == "0"
+
+
+async def test_the_last_event_is_shown_after_a_restart(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device
+) -> None:
+    """A dashboard would be empty after every restart."""
+    mock_restore_cache_with_extra_data(
+        hass,
+        [
+            (
+                State(EVENT, "2026-11-23T04:00:00.000+00:00"),
+                {"last_event_type": "succeeded", "last_event_attributes": {"uuid": "u"}},
+            )
+        ],
+    )
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    assert state(hass, EVENT).state == "2026-11-23T04:00:00.000+00:00"
+    assert state(hass, EVENT).attributes["event_type"] == "succeeded"
+    assert state(hass, EVENT).attributes["uuid"] == "u"
