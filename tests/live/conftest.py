@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.emulator import OneNet, Product, Server
 
-from .home_assistant import INTERFACE, HomeAssistant, free_port, seed
+from .home_assistant import DASHBOARDS, INTERFACE, HomeAssistant, free_port, seed
 
 KEY = "live-master-key"
 SECOND_KEY = "second-live-master-key"
@@ -65,14 +65,6 @@ views:
         tap_action:
           action: perform-action
           perform_action: script.read_water_meter
-"""
-DASHBOARDS = """\
-lovelace:
-  dashboards:
-    lovelace-meters:
-      mode: yaml
-      filename: meters.yaml
-      title: Meters
 """
 
 

@@ -11,23 +11,53 @@ from typing import Any
 
 from tests.emulator import OneNet, Product, Server, Trigger
 
-from .home_assistant import PASSWORD, USER, HomeAssistant, free_port, seed
+from .home_assistant import DASHBOARDS, INTERFACE, PASSWORD, USER, HomeAssistant, free_port, seed
 
 KEY = "demo-master-key"
 IMEI = "866971030000001"
-DASHBOARD_SCRIPT = """\
-read_water_meter:
-  alias: Read the water meter
-  icon: mdi:water
-  sequence:
+# A person presses the button, and sees the reading among the notifications.
+BUTTON = """\
+input_button:
+  read_water_meter:
+    name: Read the water meter
+    icon: mdi:water
+"""
+DASHBOARD = """\
+title: Meters
+views:
+  - cards:
+      - type: button
+        entity: input_button.read_water_meter
+        tap_action:
+          action: toggle
+"""
+AUTOMATION = f"""\
+- id: read_water_meter
+  alias: Read the water meter and tell the value
+  mode: parallel
+  triggers:
+    - trigger: state
+      entity_id: input_button.read_water_meter
+  actions:
     - action: onenet_nbiot.offline_read
       data:
-        imei: "866971030000001"
+        imei: "{IMEI}"
         obj_id: 3303
         obj_inst_id: 0
         res_id: 5700
         expires_in:
           days: 1
+      response_variable: command
+    - action: onenet_nbiot.wait_for_command
+      data:
+        uuid: "{{{{ command.uuid }}}}"
+        timeout:
+          days: 1
+      response_variable: result
+    - action: persistent_notification.create
+      data:
+        title: Water meter
+        message: "{{{{ result['values'][0].value if result.state == 'succeeded' else result.state }}}}"
 """
 
 
@@ -49,47 +79,64 @@ async def main() -> None:
     port = arguments.port or free_port()
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory)
-        (config / "scripts.yaml").write_text(DASHBOARD_SCRIPT)
-        seed(config, port, language=arguments.language)
+        (config / "automations.yaml").write_text(AUTOMATION)
+        (config / "meters.yaml").write_text(DASHBOARD)
+        seed(config, port, language=arguments.language, more=INTERFACE + DASHBOARDS + BUTTON)
         print("Starting Home Assistant ...", flush=True)
         async with HomeAssistant.running(config, port) as home_assistant:
-            await demonstrate(home_assistant, onenet)
-            if not arguments.once:
-                print(
-                    f"\nHome Assistant stays up at {home_assistant.url} (user {USER}, password {PASSWORD})."
-                    f"\nAction panel: {home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read"
-                    f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
-                    flush=True,
-                )
-                while True:
-                    await asyncio.sleep(30)
-                    await wake(home_assistant, onenet)
+            account = await home_assistant.connect_account(KEY, onenet.url)
+            print(f"\nConnected the account {account['title']!r}", flush=True)
+            # Nobody who watches waits a minute.
+            await home_assistant.set_interval(account["result"], 10)
+            async with home_assistant.events("onenet_nbiot_event") as events:
+                await demonstrate(home_assistant, onenet, events)
+                if not arguments.once:
+                    print(
+                        f"\nHome Assistant stays up at {home_assistant.url} (user {USER}, password {PASSWORD})."
+                        f"\nA button to read: {home_assistant.url}/lovelace-meters/0"
+                        f"\nAction panel: {home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read"
+                        f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
+                        flush=True,
+                    )
+                    await asyncio.gather(wake_again_and_again(onenet), hear(events))
     await onenet.stop()
 
 
-async def demonstrate(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """Connect the account, queue a read, and wake the device."""
-    account = await home_assistant.connect_account(KEY, onenet.url)
-    print(f"\nConnected the account {account['title']!r}", flush=True)
-    async with home_assistant.events("onenet_nbiot_event") as events:
-        response = await home_assistant.call(
-            "onenet_nbiot.offline_read",
-            {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"days": 1}},
-        )
-        event = await asyncio.wait_for(events.get(), 10)
+async def demonstrate(home_assistant: HomeAssistant, onenet: Server, events: asyncio.Queue[dict[str, Any]]) -> None:
+    """Queue a read, wake the device, and hear what it has read."""
+    response = await home_assistant.call(
+        "onenet_nbiot.offline_read",
+        {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"days": 1}},
+    )
     show("Response of onenet_nbiot.offline_read", response)
-    show("Event onenet_nbiot_event", event["data"])
+    await hear(events, "command_queued")
     print(f"\nUUID: {response['uuid']}\n\nThe device sleeps. Half a day later it wakes ...", flush=True)
     onenet.onenet.clock.offset += timedelta(hours=12)
-    await wake(home_assistant, onenet)
+    wake(onenet)
+    result = await hear(events, "command_succeeded")
+    print(f"\nRESULT: {result['values'][0]['value']}", flush=True)
 
 
-async def wake(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """Wake the device, and let Home Assistant look up what came of the commands that waited for it."""
-    for command in onenet.onenet.wake(IMEI, Trigger.UPDATE):
-        found = await home_assistant.call("onenet_nbiot.get_command", {"imei": IMEI, "uuid": command.uuid})
-        show(f"Result of {command.uuid}: {found['state']}", found.get("values"))
+async def hear(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[str, Any]:
+    """Print the events as they come, and return the first of the type that is waited for."""
+    while True:
+        event: dict[str, Any] = (await events.get())["data"]
+        show("Event onenet_nbiot_event", event)
+        if event["type"] == last:
+            return event
+
+
+def wake(onenet: Server) -> None:
+    """Let the device send a value, take what waits for it, and go back to sleep."""
+    onenet.onenet.wake(IMEI, Trigger.NOTIFY)
     onenet.onenet.sleep(IMEI)
+
+
+async def wake_again_and_again(onenet: Server) -> None:
+    """Wake the device every 30 seconds."""
+    while True:
+        await asyncio.sleep(30)
+        wake(onenet)
 
 
 if __name__ == "__main__":

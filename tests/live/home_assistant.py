@@ -46,6 +46,14 @@ websocket_api:
 automation: !include automations.yaml
 script: !include scripts.yaml
 """
+DASHBOARDS = """\
+lovelace:
+  dashboards:
+    lovelace-meters:
+      mode: yaml
+      filename: meters.yaml
+      title: Meters
+"""
 
 
 def free_port() -> int:
@@ -113,18 +121,27 @@ class HomeAssistant:
     @classmethod
     @asynccontextmanager
     async def running(cls, config: Path, port: int) -> AsyncIterator[Self]:
-        """Start, create and sign in the user, and stop at the end."""
+        """Start, and stop at the end."""
         home_assistant = cls(config, port)
         try:
-            await home_assistant._start()
-            await home_assistant._sign_in()
+            await home_assistant.start()
             yield home_assistant
         finally:
-            await home_assistant._stop()
+            await home_assistant.stop()
+            await home_assistant._session.close()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Start, the first time with a new user, and wait until automations listen."""
+        await self._launch()
+        if not self._token:
+            await self._sign_in()
+        async with asyncio.timeout(60):
+            while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+
+    async def _launch(self) -> None:
         """Start the process and wait until it answers."""
-        with (self.config / "output.log").open("wb") as output:
+        with (self.config / "output.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -152,21 +169,21 @@ class HomeAssistant:
         token = {"grant_type": "authorization_code", "code": code}
         async with self._session.post(f"{self.url}/auth/token", data=client | token) as response:
             self._token = (await response.json())["access_token"]
-        # Only then do automations listen.
-        async with asyncio.timeout(60):
-            while (await self.get("/api/config"))["state"] != "RUNNING":  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.1)
 
-    async def _stop(self) -> None:
+    async def stop(self) -> None:
         """Stop the process, and end it where that takes too long."""
         if self._process and self._process.returncode is None:
             self._process.terminate()
             try:
                 await asyncio.wait_for(self._process.wait(), 30)
             except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-        await self._session.close()
+                await self.kill()
+
+    async def kill(self) -> None:
+        """End the process without a warning."""
+        if self._process:
+            self._process.kill()
+            await self._process.wait()
 
     def log(self) -> str:
         """Return what Home Assistant has logged so far."""
@@ -206,6 +223,20 @@ class HomeAssistant:
         user_input = {"api_key": key, "server": {"region": "custom", "url": url}}
         result: dict[str, Any] = await self.post(f"{flows}/{flow['flow_id']}", user_input)
         return result
+
+    async def set_interval(self, account: dict[str, Any], seconds: int) -> None:
+        """Say in the dialog for an account's options how often OneNET is asked, and wait until that counts."""
+        flows = "/api/config/config_entries/options/flow"
+        flow = await self.post(flows, {"handler": account["entry_id"]})
+        await self.post(f"{flows}/{flow['flow_id']}", {"interval": seconds})
+        async with asyncio.timeout(60):
+            while (await self._entry(account["entry_id"]))["state"] != "loaded":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+
+    async def _entry(self, entry_id: str) -> dict[str, Any]:
+        """Return what is told of a config entry."""
+        entries: list[dict[str, Any]] = await self.get("/api/config/config_entries/entry")
+        return next(entry for entry in entries if entry["entry_id"] == entry_id)
 
     @asynccontextmanager
     async def events(self, event_type: str) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:

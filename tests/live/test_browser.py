@@ -11,8 +11,8 @@ import pytest
 
 from tests.emulator import Server
 
-from .conftest import IMEI, SECOND_KEY
-from .home_assistant import PASSWORD, USER, HomeAssistant
+from .conftest import IMEI, KEY, SECOND_KEY
+from .home_assistant import PASSWORD, USER, HomeAssistant, free_port, seed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -113,8 +113,53 @@ async def test_an_account_is_connected_in_the_dialog_and_removed_again(
         await expect(page.get_by_text("OneNET does not accept this key")).to_be_visible(timeout=WAIT)
         await key.fill(SECOND_KEY)
         await page.get_by_text("Submit", exact=True).click()
-        await expect(page.get_by_text("OneNET 2").first).to_be_visible(timeout=WAIT)
+        await expect(page.get_by_text("Skip and finish", exact=True)).to_be_visible(timeout=WAIT)
     assert {request.headers["api-key"] for request in onenet.requests} >= {"mistyped", SECOND_KEY}
     entries = "/api/config/config_entries/entry"
     second = next(entry for entry in await home_assistant.get(entries) if entry["title"] == "OneNET 2")
     assert await home_assistant.delete(f"{entries}/{second['entry_id']}") == {"require_restart": False}
+
+
+@pytest.mark.parametrize(
+    ("language", "locale", "dialog", "told"),
+    [
+        (
+            "en",
+            "en",
+            ("Configure", "Base interval", "Submit"),
+            (("Waiting commands", "1 commands"), ("Command", "Queued")),
+        ),
+        ("zh-Hans", "zh-CN", ("配置", "基准间隔", "提交"), (("等待中的命令", "1 条"), ("命令", "已缓存"))),
+    ],
+)
+async def test_an_account_has_options_and_tells_of_its_commands(
+    onenet: Server,
+    tmp_path: Path,
+    language: str,
+    locale: str,
+    dialog: tuple[str, str, str],
+    told: tuple[tuple[str, str], ...],
+) -> None:
+    """A person could not see what they wait for, or not in the language of their house."""
+    port = free_port()
+    seed(tmp_path, port, language=language)
+    async with HomeAssistant.running(tmp_path, port) as home_assistant:
+        await home_assistant.connect_account(KEY, onenet.url)
+        async with browser(home_assistant, tmp_path / language, locale) as page:
+            await page.goto(f"{home_assistant.url}/config/integrations/integration/onenet_nbiot")
+            configure, interval, submit = dialog
+            await page.get_by_role("button", name=configure).click()
+            await expect(page.get_by_text(interval)).to_be_visible(timeout=WAIT)
+            field = page.locator("input[type=number]")
+            await field.fill("30")
+            await page.get_by_text(submit, exact=True).click()
+            await expect(field).to_be_hidden(timeout=WAIT)
+            await page.goto(f"{home_assistant.url}/config/integrations/integration/onenet_nbiot")
+            await home_assistant.call(
+                "onenet_nbiot.offline_read", {"imei": IMEI, "obj_id": 3303, "expires_in": "06:00:00"}
+            )
+            # The first is the account, the second its device.
+            await page.get_by_text("OneNET", exact=True).nth(1).click()
+            cards = page.locator("ha-device-entities-card")
+            for name, state in told:
+                await expect(cards.filter(has_text=name).filter(has_text=state)).to_be_visible(timeout=WAIT)

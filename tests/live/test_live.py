@@ -47,6 +47,45 @@ async def test_the_value_is_looked_up_when_the_device_has_answered(
     assert [command["uuid"] for command in listed["commands"]] == [queued["uuid"]]
 
 
+async def test_the_result_is_heard_without_asking(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """An automation would have to ask again and again."""
+    async with home_assistant.events("onenet_nbiot_event") as events:
+        queued = await home_assistant.call("onenet_nbiot.offline_read", READ)
+        patience = {"uuid": queued["uuid"], "timeout": {"seconds": 60}}
+        waiting = asyncio.create_task(home_assistant.call("onenet_nbiot.wait_for_command", patience))
+        onenet.onenet.wake(IMEI, Trigger.NOTIFY)
+        said = [await next_event(events) for _ in range(2)]
+    values = [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
+    assert said[1]["data"] == {**queued, "type": "command_succeeded", "values": values}
+    assert said[1]["context"]["user_id"] == said[0]["context"]["user_id"]
+    waited = await waiting
+    assert (waited["uuid"], waited["state"], waited["values"]) == (queued["uuid"], "succeeded", values)
+    heard = await home_assistant.get("/api/states/event.onenet_command")
+    assert heard["attributes"].items() >= {"event_type": "succeeded", "uuid": queued["uuid"], "values": values}.items()
+
+
+async def test_a_command_is_known_by_its_uuid_and_seen_in_the_entities(home_assistant: HomeAssistant) -> None:
+    """A person would have to note more than the UUID, and would see nothing on a dashboard."""
+
+    async def seen() -> tuple[int, str, str]:
+        waiting, event = [
+            await home_assistant.get(f"/api/states/{entity_id}")
+            for entity_id in ("sensor.onenet_waiting_commands", "event.onenet_command")
+        ]
+        assert waiting["attributes"]["friendly_name"] == "OneNET Waiting commands"
+        assert event["attributes"]["friendly_name"] == "OneNET Command"
+        return int(waiting["state"]), event["attributes"]["event_type"], event["attributes"]["uuid"]
+
+    queued = await home_assistant.call("onenet_nbiot.offline_read", READ)
+    uuid = {"uuid": queued["uuid"]}
+    waiting, *last = await seen()
+    assert last == ["queued", queued["uuid"]]
+    assert (await home_assistant.call("onenet_nbiot.get_command", uuid))["state"] == "queued"
+    await home_assistant.call("onenet_nbiot.cancel_command", uuid)
+    assert await seen() == (waiting - 1, "cancelled", queued["uuid"])
+    assert (await home_assistant.call("onenet_nbiot.get_command", uuid))["state"] == "cancelled"
+
+
 async def test_waiting_commands_are_taken_back(home_assistant: HomeAssistant, onenet: Server) -> None:
     """A person could not stop a command that they regret."""
     async with home_assistant.events("onenet_nbiot_event") as events:
