@@ -224,6 +224,10 @@ async def test_a_command_expires_though_onenet_never_says_so(
     await rounds(coordinator, clock, 10)
     assert types(events) == ["queued", "expired"]
     assert not coordinator.ledger.devices
+    listed: Any = await hass.services.async_call(
+        DOMAIN, "list_commands", {"imei": IMEI}, blocking=True, return_response=True
+    )
+    assert [command["state"] for command in listed["commands"]] == ["expired"]
 
 
 async def test_a_device_that_has_sent_something_is_looked_at_in_the_next_round(

@@ -239,13 +239,21 @@ class Ledger:
     async def async_list(self, imei: str, since: datetime, states: set[CommandState]) -> dict[str, Any]:
         """Return a device's commands in these states that were created since then, the newest first."""
         records = await self._async_ask(self.client.get_all_commands(imei, start=since))
-        commands = [
-            (command.all_fields(self._entry.entry_id) if (command := self._known(record.uuid, imei)) else {})
-            | describe_record(record)
-            for record in records
-            if record.state in states
-        ]
-        return {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_COMMANDS: commands}
+        commands = [self._describe(imei, record) for record in records]
+        return {
+            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_IMEI: imei,
+            ATTR_COMMANDS: [command for command in commands if command[ATTR_STATE] in states],
+        }
+
+    def _describe(self, imei: str, record: CommandRecord) -> dict[str, Any]:
+        """Return what is known of a command in a device's list."""
+        told = describe_record(record)
+        if (command := self._known(record.uuid, imei)) is None:
+            return told
+        known = command.all_fields(self._entry.entry_id)
+        # What was said to be over stays over.
+        return told | known if command.is_over else known | told
 
     @callback
     def async_list_known(self, since: datetime | None, states: set[CommandState]) -> dict[str, Any]:
