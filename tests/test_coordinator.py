@@ -468,6 +468,24 @@ async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_las
     assert (events[-1].data["uuid"], events[-1].data["values"]) == (third["uuid"], [])
 
 
+async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    expected_warnings: list[str],
+) -> None:
+    """A reading would be thrown away because one request failed after an outage."""
+    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    await offline_read(hass, expires_in={"minutes": 5})
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    clock.tick(timedelta(hours=2))
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/history/"))
+    await rounds(coordinator, clock, 2)
+    assert types(events) == ["queued", "succeeded"]
+
+
 async def test_a_set_clock_loses_nothing_and_ends_nothing(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,

@@ -464,7 +464,9 @@ class Ledger:
         records = await self.client.get_all_commands(imei, start=max(since, self.client.now() - HISTORY))
         undecided = await self._async_adopt(imei, records)
         trouble = await self._async_learn(records)
-        self._give_up(imei, undecided)
+        # A read whose values are still to be had has not expired.
+        if trouble is None:
+            self._give_up(imei, undecided)
         return trouble
 
     async def _async_adopt(self, imei: str, records: Sequence[CommandRecord]) -> set[int]:
