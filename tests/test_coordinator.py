@@ -1,5 +1,6 @@
 """Following commands to their end: what is said, when, and at what cost."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -26,7 +27,7 @@ from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
 from custom_components.onenet_nbiot.onenet.models import CachedRead, CommandState
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import IMEI, offline_read
+from .conftest import IMEI, KEY, offline_read
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 
 MINUTE = timedelta(minutes=1)
@@ -407,11 +408,18 @@ async def test_a_refused_key_asks_for_a_new_one(
     expected_warnings: list[str],
 ) -> None:
     """Commands would no longer be followed, and nobody be told why."""
-    expected_warnings.append("Authentication failed while fetching OneNET data")
+    expected_warnings.append("Error fetching OneNET data: OneNET does not accept the account's key")
     onenet.onenet.products[0].key = "another"
-    await coordinator.async_refresh()
-    await hass.async_block_till_done()
-    assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
+    for _ in range(2):
+        await coordinator.async_refresh()
+        await hass.async_block_till_done()
+        assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
+    # It was a passing fault.
+    onenet.onenet.products[0].key = KEY
+    clock.tick(timedelta(seconds=61))
+    async_fire_time_changed(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert coordinator.reachable
 
 
 @pytest.mark.parametrize(
@@ -708,3 +716,68 @@ async def test_an_outage_in_the_middle_of_a_round_is_one(
     assert coordinator.reachable
     assert types(events).count("failed") == 7
     assert types(events).count("succeeded") == 1
+
+
+async def test_commands_of_a_device_that_is_no_longer_expire(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """An automation would wait for ever for a device that was removed from the account."""
+    await offline_read(hass, expires_in={"hours": 1})
+    del onenet.onenet.products[0].devices[IMEI]
+    await rounds(coordinator, clock, 60)
+    assert types(events) == ["queued"]
+    await rounds(coordinator, clock, 30)
+    assert types(events) == ["queued", "expired"]
+
+
+async def test_a_command_that_is_queued_during_a_look_is_looked_at_soon(
+    hass: HomeAssistant, coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, onenet: Server
+) -> None:
+    """A quick answer would be heard of minutes late."""
+    await offline_read(hass, expires_in={"days": 1})
+    await rounds(coordinator, clock, 4)
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/history", seconds=0.2))
+    clock.tick(MINUTE)
+    onenet.requests.clear()
+    looking = asyncio.create_task(coordinator.async_refresh())
+    while not any("/history" in request.path for request in onenet.requests):  # noqa: ASYNC110 - it rings no bell
+        await asyncio.sleep(0)
+    await offline_read(hass)
+    await looking
+    onenet.requests.clear()
+    clock.tick(timedelta(seconds=11))
+    await coordinator.async_refresh()
+    assert "/offline/history" in paths(onenet)
+
+
+async def test_a_value_that_is_out_of_all_proportion_is_said(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """One strange value would keep a reading, and all that follow, from being heard of."""
+    nested: Any = 1
+    for _ in range(300):
+        nested = {"in": nested}
+    device.resources = {
+        (3303, 0, 1): 2**70,
+        (3303, 0, 2): "half \ud800",
+        (3303, 0, 3): [{"x": 2**70}],
+        (3303, 0, 4): nested,
+    }
+    queued = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 1)
+    assert types(events) == ["queued", "succeeded"]
+    values = [value["value"] for value in events[1].data["values"]]
+    assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
+    assert "..." in str(values[3])
+    await hass.async_block_till_done()
+    assert coordinator.ledger.knows(queued["uuid"])

@@ -465,3 +465,53 @@ async def test_a_lost_command_that_is_cancelled_is_said_to_be_cancelled_once(
     await act(hass, action, imei=IMEI, **({"uuid": listed["uuid"]} if action == "cancel_command" else {}))
     await look(account)
     assert said(events) == [("queued", listed["uuid"]), ("cancelled", listed["uuid"])]
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+@pytest.mark.parametrize("fault", [BEFORE, AFTER])
+async def test_a_clock_that_was_set_doubles_nothing(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault, days: int
+) -> None:
+    """A machine that has just learned the time would have every lost command carried out twice."""
+    onenet.onenet.clock.offset += timedelta(days=days)
+    spoil(onenet, fault)
+    queued = await offline_read(hass, **EXPIRY)
+    assert said(events) == [("queued", queued["uuid"])]
+    assert uuids(onenet) == [queued["uuid"]]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert said(events)[1:] == [("succeeded", queued["uuid"])]
+
+
+async def test_somebody_elses_spoiled_command_stops_nobodys_news(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """One command that OneNET tells nothing of would silence a device."""
+    ours = await offline_read(hass)
+    spoil(onenet, AFTER, history=Fault(kind=FaultKind.RESET_BEFORE))
+    await lose(hass)
+    lost = uuids(onenet)[1]
+    onenet.faults[:] = [Fault(kind=FaultKind.ERRNO, errno=10001, text="what?", path=lost, times=10_000)]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert said(events) == [("queued", ours["uuid"]), ("succeeded", ours["uuid"])]
+    onenet.faults.clear()
+    await look(account)
+    assert said(events)[2:] == [("queued", lost), ("succeeded", lost)]
+
+
+async def test_a_uuid_that_comes_twice_is_one_command(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A command would be said to expire after it had succeeded."""
+    first = await offline_read(hass)
+    same = Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {{"uuid": "{first["uuid"]}"}}}}', path="/offline")
+    onenet.faults.append(Fault(**vars(same)))
+    assert (await offline_read(hass))["uuid"] == first["uuid"]
+    assert said(events) == [("queued", first["uuid"])]
+    onenet.onenet.products[0].add("1234", "Test lamp")
+    onenet.faults.append(Fault(**vars(same)))
+    with pytest.raises(HomeAssistantError, match="another device's"):
+        await offline_read(hass, imei="1234")
+    assert list(account.runtime_data.ledger.devices) == [IMEI]
+    assert account.runtime_data.ledger.waiting == 1

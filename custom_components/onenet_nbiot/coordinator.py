@@ -17,7 +17,7 @@ from .const import ATTR_IMEI, CONF_INTERVAL, INTERVAL, LOGGER
 from .exceptions import update_error
 from .ledger import LATER, DeviceTrace, Ledger
 from .onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
-from .onenet.errors import OneNetError, PlatformError
+from .onenet.errors import ErrorKind, OneNetError, PlatformError
 
 type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 
@@ -134,9 +134,14 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             if self.reachable:
                 self.reachable = False
                 self.async_update_listeners()
+            if err.kind is ErrorKind.AUTHENTICATION:
+                # The rounds go on: it may be a passing fault of a gateway's.
+                self.config_entry.async_start_reauth(self.hass)
             raise update_error(err, retry_after) from err
         self._failures = 0
         self.reachable = True
+        # Now that OneNET has told the time.
+        self.ledger.prune()
         self.update_interval = self._until_next_round()
 
     def _until_next_round(self) -> timedelta:
@@ -149,7 +154,6 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_round(self) -> None:
         """Look at the devices that have moved, and at some of those whose turn it is."""
-        self.ledger.prune()
         now = self.client.now()
         self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.ledger.devices}
         if not self._schedules:
@@ -212,8 +216,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             wanted = set(imeis)
             while self._page is not None and requests < _PAGES:
                 requests += 1
+                page = await self.client.get_devices(page=self._page + 1, per_page=_PER_PAGE)
                 self._page += 1
-                page = await self.client.get_devices(page=self._page, per_page=_PER_PAGE)
                 for device in page.devices:
                     if device.imei in wanted:
                         self.ledger.async_trace(device.imei, DeviceTrace(id=device.id))
@@ -243,6 +247,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             for imei in waiting:
                 if failures and failures[-1].kind in LATER:
                     return
+                step = self._schedules[imei].step
                 try:
                     await self.ledger.async_look(imei)
                 except OneNetError as err:
@@ -252,7 +257,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                     answers += 1
                     if imei in moved:
                         self.ledger.async_trace(imei, moved[imei])
-                self._plan(imei, again=bool(failures) and failures[-1].kind in LATER)
+                self._plan(imei, step, again=bool(failures) and failures[-1].kind in LATER)
                 await asyncio.sleep(PAUSE)
 
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
@@ -262,11 +267,14 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                 raise err
             LOGGER.debug("The commands of a device could not be read: %s", err)
 
-    def _plan(self, imei: str, *, again: bool) -> None:
+    def _plan(self, imei: str, step: int, *, again: bool) -> None:
         """Plan when a device is looked at next, where it could not be, again after the others."""
         now = self.client.now()
         schedule = self._schedules[imei]
         schedule.looked_at = now
+        if schedule.step < step:
+            # A command was queued meanwhile, and is to be looked at soon.
+            return
         if again:
             schedule.next_at = now
             return

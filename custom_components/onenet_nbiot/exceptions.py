@@ -31,9 +31,7 @@ def setup_error(err: OneNetError) -> HomeAssistantError:
 
 
 def update_error(err: OneNetError, retry_after: float) -> HomeAssistantError:
-    """Return what a coordinator's update raises; where it may help, it is tried again after so many seconds."""
-    if err.kind is ErrorKind.AUTHENTICATION:
-        return _translated(ConfigEntryAuthFailed, err)
+    """Return what a coordinator's update raises, to be tried again after so many seconds."""
     return _translated(partial(UpdateFailed, retry_after=retry_after), err)
 
 

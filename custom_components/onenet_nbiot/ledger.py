@@ -15,6 +15,7 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import json_loads_object
 from homeassistant.util.signal_type import SignalTypeFormat
@@ -41,7 +42,7 @@ from .const import (
 )
 from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
-from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError
+from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError, UnexpectedReplyError
 from .onenet.models import (
     HISTORY,
     CachedRead,
@@ -361,10 +362,10 @@ class Ledger:
 
     def _close(self, command: Command) -> None:
         """Take a command from those of which something may become."""
-        commands = self._open[command.asked.imei]
-        del commands[command.id]
+        commands = self._open.get(command.asked.imei, {})
+        commands.pop(command.id, None)
         if not commands:
-            del self._open[command.asked.imei]
+            self._open.pop(command.asked.imei, None)
 
     def _save(self, command: Command) -> None:
         """Keep a command."""
@@ -426,6 +427,14 @@ class Ledger:
                 uuid = await client.queue_read(command.asked)
             finally:
                 self._store.calls_under_way -= 1
+            if (known := self._commands.get(uuid)) is not None:
+                if known.asked.imei != command.asked.imei:
+                    raise UnexpectedReplyError(f"The UUID {uuid} is that of another device's command")
+                # OneNET takes the one for the other.
+                self._forget(command)
+                return known.event_fields(self._entry.entry_id)
+            # Its answer has told the time: before, the clock here may have been wrong.
+            command.asked_at = client.now()
             self._take(command, uuid)
             await self._async_saved(command, AFTER_CALL)
             fields = command.event_fields(self._entry.entry_id)
@@ -442,6 +451,10 @@ class Ledger:
         await asyncio.sleep(LOST_PAUSE)
         imei = command.asked.imei
         try:
+            # Whatever the clock here says, an answer tells the time: a list that began too late proves nothing.
+            skew = client.now() - dt_util.utcnow()
+            await client.get_commands(imei, start=client.now() - _LISTED_SINCE, per_page=1)
+            command.asked_at += client.now() - dt_util.utcnow() - skew
             records = await client.get_all_commands(imei, start=command.asked_at - _LISTED_SINCE)
             undecided = await self._async_adopt(imei, records)
         except OneNetError as err:
@@ -460,10 +473,17 @@ class Ledger:
         """Read a device's list, say what is new, and return why the values of a read could not be had, if so."""
         if not (commands := self._open.get(imei)):
             return None
-        since = min(command.asked_at for command in commands.values()) - _LISTED_SINCE
-        records = await self.client.get_all_commands(imei, start=max(since, self.client.now() - HISTORY))
+        now = self.client.now()
+        since = min(now, *(command.asked_at for command in commands.values())) - _LISTED_SINCE
+        try:
+            records = await self.client.get_all_commands(imei, start=max(since, now - HISTORY))
+        except PlatformError as err:
+            # Such as of a device that is no longer: its commands expire all the same.
+            if err.kind not in LATER:
+                self._give_up(imei, undecided=set(commands))
+            raise
         undecided = await self._async_adopt(imei, records)
-        trouble = await self._async_learn(records)
+        trouble = await self._async_learn(imei, records)
         # A read whose values are still to be had has not expired.
         if trouble is None:
             self._give_up(imei, undecided)
@@ -476,7 +496,13 @@ class Ledger:
             for record in reversed(records):
                 if not self._may_be(command, record):
                     continue
-                detail = await self.client.get_command(imei, record.uuid)
+                try:
+                    detail = await self.client.get_command(imei, record.uuid)
+                except OneNetError as err:
+                    if err.kind in LATER:
+                        raise
+                    undecided.add(command.id)
+                    continue
                 # Another look may have been quicker.
                 if not self._may_be(command, record) or not _asks_for(detail, command.asked):
                     continue
@@ -506,16 +532,16 @@ class Ledger:
             )
         )
 
-    async def _async_learn(self, records: Iterable[CommandRecord]) -> OneNetError | None:
-        """Say what is new of the commands among these; return why the values of a read could not be had, if so."""
+    async def _async_learn(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
+        """Say what is new of a device's commands; return why the values of a read could not be had, if so."""
         trouble: OneNetError | None = None
         for record in records:
-            command = self._commands.get(record.uuid)
+            command = self._known(record.uuid, imei)
             if command is None or not command.can_become(record.state):
                 continue
             if record.state is CommandState.SUCCEEDED:
                 try:
-                    detail = await self.client.get_command(command.asked.imei, record.uuid)
+                    detail = await self.client.get_command(imei, record.uuid)
                 except OneNetError as err:
                     self._without_values[command.id] += 1
                     if err.kind in LATER or self._without_values[command.id] < _VALUES_ATTEMPTS:
@@ -589,7 +615,8 @@ class Ledger:
         for uuid, command in list(self._over.items()):
             if len(self._over) <= FINISHED_MAX and (command.over_at or oldest) > oldest:
                 break
-            del self._over[uuid], self._commands[uuid]
+            del self._over[uuid]
+            self._commands.pop(uuid, None)
             self._store.async_delete_command(command.id)
 
     async def _async_saved(self, command: Command, patience: float) -> None:
@@ -706,9 +733,10 @@ class Ledger:
         return {record.uuid: record for record in reversed(commands) if record.state is state}
 
     async def _async_settle(self, imei: str, uuid: str) -> None:
-        """Wait for the calls of a device that are under way, one of which may have queued an unknown command."""
+        """Wait for the calls of a device that are under way: one may be about to say that it has queued this."""
         for target, turn in list(self._turns.items()):
-            if target[0] == imei and not self.knows(uuid, imei):
+            command = self._known(uuid, imei)
+            if target[0] == imei and (command is None or command.id in self._unanswered):
                 async with turn:
                     pass
 

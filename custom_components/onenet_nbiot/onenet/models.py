@@ -137,7 +137,7 @@ def _confirm_status(value: Any) -> str | None:
     """Return the name of the device's answer, lowercase; None while there is none."""
     if value is None or value == "":
         return None
-    text = str(value).strip().lower()
+    text = _text(str(value)).strip().lower()
     return _CONFIRM_STATUS.get(text, text)
 
 
@@ -164,9 +164,9 @@ def _json(text: str) -> Any:
 
 
 def _number(data: dict[str, Any], name: str) -> int | None:
-    """Return a whole number of a reply, also from its digits, None where it has none."""
+    """Return a whole number of a reply, also from its digits, None where it has none, or one out of all proportion."""
     try:
-        return int(data[name])
+        return number if abs(number := int(data[name])) < 2**63 else None
     except LookupError, OverflowError, TypeError, ValueError:
         return None
 
@@ -228,9 +228,29 @@ def _value(value: Any) -> Any:
     """Return a value, with bytes that come as a list of numbers as a hex string."""
     # A list of numbers that are no bytes, whatever it may be, stays as it is.
     try:
-        return bytes(value).hex() if isinstance(value, list) else value
+        return bytes(value).hex() if isinstance(value, list) else _plain(value)
     except TypeError, ValueError:
-        return value
+        return _plain(value)
+
+
+def _plain(value: Any, depth: int = 8) -> Any:
+    """Return a value that everybody's JSON can hold, which is not all that a reply's can."""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    if isinstance(value, list | dict) and not depth:
+        return "..."
+    if isinstance(value, list):
+        return [_plain(item, depth - 1) for item in value]
+    if isinstance(value, dict):
+        return {_text(name): _plain(item, depth - 1) for name, item in value.items()}
+    return value
+
+
+def _text(text: str) -> str:
+    """Return a text without halves of characters."""
+    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
