@@ -11,6 +11,8 @@ from freezegun import freeze_time
 from freezegun.api import TickingDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNAVAILABLE
 from homeassistant.core import Context, CoreState, Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
 import pytest
@@ -277,7 +279,8 @@ async def test_a_new_command_is_looked_at_between_two_rounds_and_nothing_else(
     onenet.onenet.products[0].add("1234", "Test lamp")
     await offline_read(hass)
     await rounds(coordinator, clock, 3)
-    assert coordinator.update_interval == MINUTE
+    assert coordinator.update_interval
+    assert coordinator.update_interval > timedelta(seconds=50)
     await offline_read(hass, imei="1234")
     onenet.requests.clear()
     clock.tick(timedelta(seconds=11))
@@ -781,3 +784,46 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     assert "..." in str(values[3])
     await hass.async_block_till_done()
     assert coordinator.ledger.knows(queued["uuid"])
+
+
+async def test_a_long_outage_stays_one_while_nothing_is_due(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The entities would come and go, and the log fill, while OneNET is away."""
+    expected_warnings.append("Error fetching OneNET data")
+    await offline_read(hass, expires_in={"days": 1})
+    await rounds(coordinator, clock, 6)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
+    delays = []
+    for _ in range(4):
+        clock.tick(timedelta(seconds=30))
+        await coordinator.async_refresh()
+        if isinstance(coordinator.last_exception, UpdateFailed) and not coordinator.last_update_success:
+            delays.append(coordinator.last_exception.retry_after)
+    assert delays[-3:] == [30, 60, 120] or delays == [30, 60, 120, 300]
+    assert len([record for record in caplog.records if record.getMessage().startswith("Error fetching")]) == 1
+    with pytest.raises(HomeAssistantError):
+        await offline_read(hass, imei="866971030000009")
+    assert not coordinator.reachable
+
+
+async def test_a_onenet_that_answers_with_pages_to_calls_for_many_devices_is_followed_too(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """Commands would never be heard of behind a gateway that does not know these calls."""
+    onenet.faults.append(Fault(kind=FaultKind.PAGE, status=404, path="/devices/", times=10_000))
+    await offline_read(hass)
+    await rounds(coordinator, clock, 5)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 11)
+    assert coordinator.reachable
+    assert types(events) == ["queued", "succeeded"]

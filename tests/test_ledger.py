@@ -26,7 +26,7 @@ from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 from custom_components.onenet_nbiot.store import async_get_store
 
 from .conftest import IMEI, offline_read
-from .emulator import Device, Fault, FaultKind, OneNet, Product, Server, Trigger
+from .emulator import Device, Fault, FaultKind, OneNet, Product, SendStatus, Server, Trigger
 from .test_services import queue_elsewhere
 
 OTHER_IMEI = "866971030000002"
@@ -302,6 +302,24 @@ async def test_a_command_that_was_sent_before_it_was_replaced_goes_on(
     monkeypatch.setattr(onenet.onenet, "cancel", wake_first)
     second = await offline_read(hass, if_waiting="replace")
     assert said(events) == [("queued", first["uuid"]), ("succeeded", first["uuid"]), ("queued", second["uuid"])]
+
+
+@pytest.mark.parametrize("if_waiting", ["keep", "replace"])
+async def test_a_command_that_was_sent_in_vain_waits_again(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, if_waiting: str
+) -> None:
+    """An hourly automation would fill the queue of a device that hears badly."""
+    first = await offline_read(hass)
+    device.hesitates = True
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert (await act(hass, "get_command", uuid=first["uuid"]))["state"] == "sent"
+    device.commands[0].send_status, device.commands[0].remain = SendStatus.WAITING, 2
+    second = await offline_read(hass, if_waiting=if_waiting)
+    assert (second == first) == (if_waiting == "keep")
+    assert sum(command.send_status is SendStatus.WAITING for command in device.commands) == 1
+    (*_, listed) = (await act(hass, "list_commands"))["commands"]
+    assert listed["remain"] == 2
 
 
 async def test_nothing_is_queued_beside_what_cannot_be_cancelled(
@@ -807,7 +825,8 @@ async def test_a_restart_says_what_came_meanwhile_and_nothing_twice(
             (meanwhile, "succeeded"),
             (over, "succeeded"),
         ]
-        assert commands[::2] == before["commands"][::2]
+        assert commands[0] == before["commands"][0] | {"remain": 3}
+        assert commands[2] == before["commands"][2]
         assert (await act(after, "wait_for_command", uuid=over, timeout=60))["values"]
 
 

@@ -98,6 +98,9 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     @callback
     def _async_heard(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Plan to look at a device for which a command was queued; whatever is heard of, OneNET is there."""
+        if change == "rejected":
+            # It may be the key that was refused.
+            return
         if change == "queued":
             now = self.client.now()
             schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._soon, 0))
@@ -131,6 +134,9 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         except OneNetError as err:
             retry_after = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
             self._failures += 1
+            # The next one asks all that this has not.
+            now = self.client.now()
+            self._regular = _Schedule(now, now, 0)
             if self.reachable:
                 self.reachable = False
                 self.async_update_listeners()
@@ -150,7 +156,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             return max(self._interval, _IDLE)
         now = self.client.now()
         soon = (schedule.next_at - now for schedule in self._schedules.values() if schedule.step == 0)
-        return max(self._soon, min((self._interval, *soon)))
+        return max(self._soon, min((self._interval, self._regular.next_at - now, *soon)))
 
     async def _async_round(self) -> None:
         """Look at the devices that have moved, and at some of those whose turn it is."""
@@ -187,7 +193,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             for ids in batched(by_id, DATAPOINT_IDS_MAX, strict=False):
                 newest |= await self.client.get_newest_datapoint_times(ids)
                 requests += 1
-        except PlatformError as err:
+        except OneNetError as err:
             if err.kind in LATER:
                 raise
             # Not every OneNET has these calls; then the devices take turns only.
@@ -228,7 +234,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             requests += 1
             try:
                 device = await self.client.get_device_by_imei(imei)
-            except PlatformError as err:
+            except OneNetError as err:
                 if err.kind in LATER:
                     raise
                 self._unidentified.add(imei)
@@ -248,16 +254,18 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                 if failures and failures[-1].kind in LATER:
                     return
                 step = self._schedules[imei].step
+                again = False
                 try:
                     await self.ledger.async_look(imei)
                 except OneNetError as err:
                     failures.append(err)
+                    again = err.kind in LATER
                     answers += isinstance(err, PlatformError)
                 else:
                     answers += 1
                     if imei in moved:
                         self.ledger.async_trace(imei, moved[imei])
-                self._plan(imei, step, again=bool(failures) and failures[-1].kind in LATER)
+                self._plan(imei, step, again=again)
                 await asyncio.sleep(PAUSE)
 
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
@@ -276,7 +284,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             # A command was queued meanwhile, and is to be looked at soon.
             return
         if again:
-            schedule.next_at = now
+            schedule.next_at, schedule.step = now, max(step, 1)
             return
         schedule.next_at = now + self._interval * _LESS_OFTEN[min(schedule.step, len(_LESS_OFTEN) - 1)]
         schedule.step += 1

@@ -537,7 +537,12 @@ class Ledger:
         trouble: OneNetError | None = None
         for record in records:
             command = self._known(record.uuid, imei)
-            if command is None or not command.can_become(record.state):
+            if command is None or command.is_over:
+                continue
+            if not command.can_become(record.state):
+                if command.remain != record.remain:
+                    command.remain = record.remain
+                    self._save(command)
                 continue
             if record.state is CommandState.SUCCEEDED:
                 try:
@@ -637,9 +642,10 @@ class Ledger:
                 and (command.asked.valid_time or start) <= start
             ]
 
-        if identical(CommandState.UNKNOWN, CommandState.QUEUED):
+        if identical(CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT):
             await self._async_ask(self._async_read(asked.imei))
-        return identical(CommandState.QUEUED)
+        # One that was sent in vain waits again, which is no step forward to be said.
+        return identical(CommandState.QUEUED, CommandState.SENT)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
         """Cancel a command to queue another in its place."""
