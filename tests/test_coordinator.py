@@ -783,7 +783,7 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
     await hass.async_block_till_done()
-    assert coordinator.ledger.knows(queued["uuid"])
+    assert coordinator.ledger.known(queued["uuid"])
 
 
 async def test_a_long_outage_stays_one_while_nothing_is_due(

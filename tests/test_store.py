@@ -161,7 +161,7 @@ async def test_commands_go_on_after_a_kill(
     before = await leave(hass, tmp_path, file, entry.entry_id)
     assert await hass.config_entries.async_setup(entry.entry_id)
     ledger = ledgers(hass)[entry.entry_id]
-    assert all(ledger.knows(uuid, IMEI) for uuid in before)
+    assert all(ledger.known(uuid, IMEI) for uuid in before)
     response = await offline_read(hass)
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {*before, response["uuid"]}
 
@@ -288,7 +288,7 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 4, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
     ledger = ledgers(hass)[entry.entry_id]
-    assert ledger.knows("good")
+    assert ledger.known("good")
     assert ledger.summary()["commands"] == {CommandState.QUEUED: 1}
     assert ledger.traces == {"1": DeviceTrace(id="7", online=True, newest=NOON)}
 

@@ -32,7 +32,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     """Set up an account."""
     client = OneNetClient(async_get_clientsession(hass), entry.data[CONF_API_KEY], base_url=entry.data[CONF_URL])
     try:
-        ledger = await async_get_ledger(hass, entry)
+        ledger = await async_get_ledger(hass, entry, client)
     except sqlite3.Error as err:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
@@ -43,7 +43,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         await client.prove_key()
     except OneNetError as err:
         raise setup_error(err) from err
-    ledger.client = client
     entry.runtime_data = OneNetCoordinator(hass, entry, client, ledger)
     entry.runtime_data.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)

@@ -138,6 +138,7 @@ def describe_record(record: CommandRecord) -> dict[str, Any]:
             ATTR_COMMAND: record.command or None,
             ATTR_STATE: record.state.value,
             ATTR_REASON: record.reason,
+            ATTR_MESSAGE: record.message,
             ATTR_CREATE_TIME: _local(record.create_time),
             ATTR_VALID_TIME: _local(record.valid_time),
             ATTR_EXPIRED_TIME: _local(record.expired_time),

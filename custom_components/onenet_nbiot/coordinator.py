@@ -15,7 +15,7 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .const import ATTR_IMEI, CONF_INTERVAL, INTERVAL, LOGGER
 from .exceptions import update_error
-from .ledger import LATER, DeviceTrace, Ledger
+from .ledger import DeviceTrace, Ledger
 from .onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 
@@ -44,15 +44,15 @@ _EARLY = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class _Schedule:
-    """Hold when a device was looked at, is to be looked at next, and how often it was in vain."""
+    """Hold when something was asked, is to be asked next, and how often it was in vain."""
 
-    looked_at: datetime
+    asked_at: datetime
     next_at: datetime
-    step: int
+    step: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether the device is to be looked at; after the clock was set back, it is, too."""
-        return not self.looked_at - _EARLY <= now < self.next_at - _EARLY
+        """Return whether it is to be asked; after the clock was set back, it is, too."""
+        return not self.asked_at - _EARLY <= now < self.next_at - _EARLY
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
@@ -72,7 +72,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedules: dict[str, _Schedule] = {}
         # When the next regular round is, and when devices can be asked for together, should that have been refused.
-        self._regular = self._batches = _Schedule(client.now(), client.now(), 0)
+        self._regular = self._batches = _Schedule(client.now(), client.now())
         self._page: int | None = 0
         self._unidentified: set[str] = set()
         self._failures = 0
@@ -103,7 +103,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             return
         if change == "queued":
             now = self.client.now()
-            schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._soon, 0))
+            schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._soon))
             schedule.next_at, schedule.step = min(schedule.next_at, now + self._soon), 0
         if not self.reachable:
             self.reachable = True
@@ -136,7 +136,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self._failures += 1
             # The next one asks all that this has not.
             now = self.client.now()
-            self._regular = _Schedule(now, now, 0)
+            self._regular = _Schedule(now, now)
             if self.reachable:
                 self.reachable = False
                 self.async_update_listeners()
@@ -172,7 +172,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if not self._regular.is_due(now):
             due = [imei for imei in due if self._schedules[imei].step == 0]
         else:
-            self._regular = _Schedule(now, now + self._interval, 0)
+            self._regular = _Schedule(now, now + self._interval)
             if self._batches.is_due(now) and (others := self._schedules.keys() - set(due[:_REQUESTS])):
                 moved, requests = await self._async_moved(others)
         looks = [imei for imei in due if imei not in moved][: max(1, _REQUESTS - requests)]
@@ -194,19 +194,19 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                 newest |= await self.client.get_newest_datapoint_times(ids)
                 requests += 1
         except OneNetError as err:
-            if err.kind in LATER:
+            if err.concerns_all:
                 raise
             # Not every OneNET has these calls; then the devices take turns only.
             LOGGER.debug("Devices cannot be asked for together: %s", err)
             now = self.client.now()
-            self._batches = _Schedule(now, now + _NO_BATCHES, 0)
-            return {}, 1
+            self._batches = _Schedule(now, now + _NO_BATCHES)
+            return {}, _REQUESTS
         for id_, imei in by_id.items():
             trace = DeviceTrace(id=id_, online=online.get(id_), newest=newest.get(id_))
             if trace == traces[imei]:
                 continue
             if traces[imei] == DeviceTrace(id=id_) and not (
-                trace.newest and trace.newest > self._schedules[imei].looked_at
+                trace.newest and trace.newest > self._schedules[imei].asked_at
             ):
                 # There is nothing to compare with yet.
                 self.ledger.async_trace(imei, trace)
@@ -235,7 +235,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             try:
                 device = await self.client.get_device_by_imei(imei)
             except OneNetError as err:
-                if err.kind in LATER:
+                if err.concerns_all:
                     raise
                 self._unidentified.add(imei)
             else:
@@ -251,7 +251,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         async def work() -> None:
             nonlocal answers
             for imei in waiting:
-                if failures and failures[-1].kind in LATER:
+                if any(err.concerns_all for err in failures):
                     return
                 step = self._schedules[imei].step
                 again = False
@@ -259,7 +259,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                     await self.ledger.async_look(imei)
                 except OneNetError as err:
                     failures.append(err)
-                    again = err.kind in LATER
+                    again = err.concerns_all
                     answers += isinstance(err, PlatformError)
                 else:
                     answers += 1
@@ -271,7 +271,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
         for err in failures:
             # What is wrong with one device is no reason to ask no more about the others.
-            if err.kind in LATER or not answers:
+            if err.concerns_all or not answers:
                 raise err
             LOGGER.debug("The commands of a device could not be read: %s", err)
 
@@ -279,7 +279,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         """Plan when a device is looked at next, where it could not be, again after the others."""
         now = self.client.now()
         schedule = self._schedules[imei]
-        schedule.looked_at = now
+        schedule.asked_at = now
         if schedule.step < step:
             # A command was queued meanwhile, and is to be looked at soon.
             return

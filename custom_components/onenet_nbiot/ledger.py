@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,6 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
-from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.json import json_loads_object
 from homeassistant.util.signal_type import SignalTypeFormat
@@ -50,7 +49,6 @@ from .onenet.models import (
     CommandDetail,
     CommandRecord,
     CommandState,
-    SendStatus,
 )
 from .store import AFTER_CALL, BEFORE_CALL, CommandStore, async_get_store
 
@@ -85,8 +83,6 @@ _EXPIRED_FOR = timedelta(minutes=10)
 # Then a read has succeeded, though nobody learns what it read.
 _VALUES_ATTEMPTS = 5
 _NOT_WAITING = "not_waiting"
-# After these errors everything is asked again.
-LATER = (ErrorKind.AUTHENTICATION, ErrorKind.TRANSIENT)
 
 
 class IfWaiting(StrEnum):
@@ -120,11 +116,9 @@ class Ledger:
     a call that is under way when the entry is reloaded must find its command where it was.
     """
 
-    client: OneNetClient
-    """What the account is asked through, which a reload replaces."""
-
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore) -> None:
-        """Start with nothing queued."""
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore, client: OneNetClient) -> None:
+        """Start with nothing queued; a reload replaces the client."""
+        self.client = client
         self.traces: dict[str, DeviceTrace] = {}
         self.signal = SIGNAL_NEWS.format(entry.entry_id)
         self._hass = hass
@@ -187,15 +181,16 @@ class Ledger:
         )
         return min(times, default=None)
 
-    def knows(self, uuid: str, imei: str | None = None) -> bool:
-        """Return whether a command was queued here, for that device."""
-        return self._known(uuid, imei) is not None
+    def known(self, uuid: str, imei: str | None = None) -> Command | None:
+        """Return a command that was queued here, for that device."""
+        command = self._commands.get(uuid)
+        return command if command is not None and imei in (None, command.asked.imei) else None
 
     def summary(self) -> dict[str, Any]:
         """Return how much there is, for somebody who looks for a fault."""
         return {
             "commands": Counter(command.state for command in self._commands.values()),
-            "lost": sum(not command.uuid for commands in self._open.values() for command in commands.values()),
+            "lost": sum(1 for _ in self._lost()),
             "devices": len(self._open),
             "write_transactions": self._store.transactions,
         }
@@ -215,17 +210,16 @@ class Ledger:
         self.traces[imei] = trace
         self._store.async_save_device(self._entry.entry_id, imei, trace)
 
-    @callback
-    def async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> asyncio.Future[dict[str, Any]]:
+    async def async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
         """Queue a command, say so, and return what was said.
 
         Raise HomeAssistantError when OneNET refused it, or when it is not known whether it was queued.
         """
-        return self._async_see_through(self._async_queue(asked, if_waiting, context))
+        return await self._async_see_through(self._async_queue(asked, if_waiting, context))
 
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return what is known of a command; of one that was not queued here, if `imei` tells its device."""
-        if (command := self._known(uuid, imei)) is not None:
+        if (command := self.known(uuid, imei)) is not None:
             imei = command.asked.imei
             fields = await self._async_know(command)
         elif imei is not None:
@@ -250,7 +244,7 @@ class Ledger:
     def _describe(self, imei: str, record: CommandRecord) -> dict[str, Any]:
         """Return what is known of a command in a device's list."""
         told = describe_record(record)
-        if (command := self._known(record.uuid, imei)) is None:
+        if (command := self.known(record.uuid, imei)) is None:
             return told
         known = command.all_fields(self._entry.entry_id)
         # What was said to be over stays over.
@@ -259,10 +253,9 @@ class Ledger:
     @callback
     def async_list_known(self, since: datetime | None, states: set[CommandState]) -> dict[str, Any]:
         """Return all commands in these states that were queued here since then and are kept, the newest first."""
-        lost = (c for commands in self._open.values() for c in commands.values() if not c.uuid)
         commands = [
             command
-            for command in (*self._commands.values(), *lost)
+            for command in (*self._commands.values(), *self._lost())
             if command.state in states and (since is None or command.asked_at >= since)
         ]
         commands.sort(key=lambda command: (command.asked_at, command.id), reverse=True)
@@ -273,7 +266,7 @@ class Ledger:
 
     async def async_wait(self, uuid: str, seconds: float) -> dict[str, Any]:
         """Return what is known of a command that was queued here when it is over, or when the time is."""
-        if (command := self._known(uuid)) is None:
+        if (command := self.known(uuid)) is None:
             raise unknown_uuid(uuid)
         if not command.is_over:
             if uuid not in self._ends:
@@ -281,51 +274,32 @@ class Ledger:
             await asyncio.wait((self._ends[uuid],), timeout=seconds)
         return command.all_fields(self._entry.entry_id)
 
-    @callback
-    def async_cancel(self, uuid: str, imei: str | None, context: Context) -> asyncio.Future[dict[str, Any]]:
+    async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command that waits, say so, and return what was said."""
-        return self._async_see_through(self._async_cancel(uuid, imei, context))
+        return await self._async_see_through(self._async_cancel(uuid, imei, context))
 
-    @callback
-    def async_cancel_all(self, imei: str, context: Context) -> asyncio.Future[dict[str, Any]]:
+    async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all of a device's commands that wait, say so, and return what was said."""
-        return self._async_see_through(self._async_cancel_all(imei, context))
+        return await self._async_see_through(self._async_cancel_all(imei, context))
 
     async def async_look(self, imei: str) -> None:
         """Ask OneNET what has become of a device's commands, and say it; raise OneNetError."""
         if (trouble := await self._async_read(imei)) is not None:
             raise trouble
 
-    @callback
-    def _async_see_through(self, work: Coroutine[Any, Any, dict[str, Any]]) -> asyncio.Future[dict[str, Any]]:
+    async def _async_see_through(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Do something that must be heard of, even if the caller does not wait for its end.
 
         A caller that is cancelled, such as a restarted automation, takes nothing back.
         """
-        # What asyncio.shield does, at two thirds of its cost. Not a task of the entry's: a reload need not wait for it.
-        answer: asyncio.Future[dict[str, Any]] = self._hass.loop.create_future()
-        self._hass.async_create_task(self._async_answer(answer, work), "OneNET command")
-        return answer
-
-    async def _async_answer(
-        self, answer: asyncio.Future[dict[str, Any]], work: Coroutine[Any, Any, dict[str, Any]]
-    ) -> None:
-        """Hand a result, or an error, to a caller who may be gone."""
+        # Not a task of the entry's: a reload need not wait for it.
+        task = self._hass.async_create_task(work, "OneNET command")
         try:
-            result = await work
-        except Exception as err:  # noqa: BLE001 - whatever it is, the caller's to handle
-            if answer.cancelled():
-                # An error that was foreseen explains itself.
-                trace = None if isinstance(err, HomeAssistantError) else err
-                LOGGER.warning("After its caller had gone, a command failed: %s", err, exc_info=trace)
-            else:
-                answer.set_exception(err)
-        else:
-            if not answer.cancelled():
-                answer.set_result(result)
-        finally:
-            # Where Home Assistant stops and cancels this, nobody must wait for an answer.
-            answer.cancel()
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_trouble)
+            raise
+        return task.result()
 
     def _check_key(self, err: OneNetError, client: OneNetClient) -> None:
         """Ask for a new key where that is what an error takes."""
@@ -346,10 +320,9 @@ class Ledger:
         except OneNetError as err:
             raise self._error(err, client) from err
 
-    def _known(self, uuid: str, imei: str | None = None) -> Command | None:
-        """Return a command that was queued here, for that device."""
-        command = self._commands.get(uuid)
-        return command if command is not None and imei in (None, command.asked.imei) else None
+    def _lost(self) -> Iterator[Command]:
+        """Yield the commands of which nobody knows whether OneNET has them."""
+        return (command for commands in self._open.values() for command in commands.values() if not command.uuid)
 
     def _file(self, command: Command) -> None:
         """Put a command where it is looked for."""
@@ -452,9 +425,9 @@ class Ledger:
         imei = command.asked.imei
         try:
             # Whatever the clock here says, an answer tells the time: a list that began too late proves nothing.
-            skew = client.now() - dt_util.utcnow()
+            skew = client.skew
             await client.get_commands(imei, start=client.now() - _LISTED_SINCE, per_page=1)
-            command.asked_at += client.now() - dt_util.utcnow() - skew
+            command.asked_at += client.skew - skew
             records = await client.get_all_commands(imei, start=command.asked_at - _LISTED_SINCE)
             undecided = await self._async_adopt(imei, records)
         except OneNetError as err:
@@ -479,7 +452,7 @@ class Ledger:
             records = await self.client.get_all_commands(imei, start=max(since, now - HISTORY))
         except PlatformError as err:
             # Such as of a device that is no longer: its commands expire all the same.
-            if err.kind not in LATER:
+            if not err.concerns_all:
                 self._give_up(imei, undecided=set(commands))
             raise
         undecided = await self._async_adopt(imei, records)
@@ -499,12 +472,12 @@ class Ledger:
                 try:
                     detail = await self.client.get_command(imei, record.uuid)
                 except OneNetError as err:
-                    if err.kind in LATER:
+                    if err.concerns_all:
                         raise
                     undecided.add(command.id)
                     continue
                 # Another look may have been quicker.
-                if not self._may_be(command, record) or not _asks_for(detail, command.asked):
+                if not self._may_be(command, record) or not detail.may_ask_for(command.asked):
                     continue
                 if record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE:
                     # Somebody else asked for the same before; or one of the clocks is wrong.
@@ -536,44 +509,43 @@ class Ledger:
         """Say what is new of a device's commands; return why the values of a read could not be had, if so."""
         trouble: OneNetError | None = None
         for record in records:
-            command = self._known(record.uuid, imei)
+            command = self.known(record.uuid, imei)
             if command is None or command.is_over:
                 continue
-            if not command.can_become(record.state):
-                if command.remain != record.remain:
-                    command.remain = record.remain
-                    self._save(command)
+            if record.state is not CommandState.SUCCEEDED:
+                self._advance(command, record)
                 continue
-            if record.state is CommandState.SUCCEEDED:
-                try:
-                    detail = await self.client.get_command(imei, record.uuid)
-                except OneNetError as err:
-                    self._without_values[command.id] += 1
-                    if err.kind in LATER or self._without_values[command.id] < _VALUES_ATTEMPTS:
-                        trouble = err
-                        continue
-                    LOGGER.warning("The values that command %s has read cannot be had: %s", record.uuid, err)
-                    self._advance(command, record, [])
-                else:
-                    self._advance(command, detail.record, describe_values(detail))
+            try:
+                detail = await self.client.get_command(imei, record.uuid)
+            except OneNetError as err:
+                self._without_values[command.id] += 1
+                if err.concerns_all or self._without_values[command.id] < _VALUES_ATTEMPTS:
+                    trouble = err
+                    continue
+                LOGGER.warning("The values that command %s has read cannot be had: %s", record.uuid, err)
+                self._advance(command, record, [])
             else:
-                self._advance(command, record, None)
+                self._advance(command, detail.record, describe_values(detail))
         return trouble
 
-    def _advance(self, command: Command, record: CommandRecord, values: list[dict[str, Any]] | None) -> None:
-        """Say what is new of a command, unless it was said."""
-        if command.is_over:
-            # What was asked before its end may arrive after it.
+    def _advance(self, command: Command, record: CommandRecord, values: list[dict[str, Any]] | None = None) -> None:
+        """Keep what is new of a command, and say it where it is a step forward."""
+        # What was asked before its end may arrive after it; and what is not said to be queued has not come further.
+        if command.is_over or command.id in self._unanswered:
             return
-        command.remain, command.send_time, command.confirm_time = record.remain, record.send_time, record.confirm_time
-        if command.id in self._unanswered or not command.can_become(record.state):
-            return
-        command.state = record.state
-        if command.state is CommandState.SUCCEEDED:
-            command.values = values
-        if command.state is CommandState.FAILED:
-            command.reason, command.message = record.reason, _why(record)
-        self._changed(command, command.context)
+        known = command.remain, command.send_time, command.confirm_time
+        told = command.remain, command.send_time, command.confirm_time = (
+            record.remain,
+            record.send_time,
+            record.confirm_time,
+        )
+        if command.can_become(record.state):
+            command.state = record.state
+            command.values = values if command.state is CommandState.SUCCEEDED else None
+            command.reason, command.message = record.reason, record.message
+            self._changed(command, command.context)
+        elif told != known:
+            self._save(command)
 
     def _give_up(self, imei: str, undecided: set[int]) -> None:
         """Say which of a device's commands have expired without a word from OneNET, and forget what never arrived."""
@@ -671,7 +643,7 @@ class Ledger:
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command and say so."""
         if imei is None:
-            if (command := self._known(uuid)) is None:
+            if (command := self.known(uuid)) is None:
                 raise unknown_uuid(uuid)
             imei = command.asked.imei
         client = self.client
@@ -692,7 +664,7 @@ class Ledger:
         with suppress(OneNetError):
             await self._async_adopt(imei, [detail.record])
         if detail.record.state not in states:
-            if (command := self._known(uuid, imei)) is not None:
+            if (command := self.known(uuid, imei)) is not None:
                 self._advance(command, detail.record, describe_values(detail))
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
@@ -719,7 +691,7 @@ class Ledger:
         for uuid in cancelled.succeeded:
             fields = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
             await self._async_settle(imei, uuid)
-            if not self.knows(uuid, imei):
+            if self.known(uuid, imei) is None:
                 try:
                     fields = describe_detail(self._entry.entry_id, imei, await client.get_command(imei, uuid))
                 except OneNetError:
@@ -741,14 +713,14 @@ class Ledger:
     async def _async_settle(self, imei: str, uuid: str) -> None:
         """Wait for the calls of a device that are under way: one may be about to say that it has queued this."""
         for target, turn in list(self._turns.items()):
-            command = self._known(uuid, imei)
+            command = self.known(uuid, imei)
             if target[0] == imei and (command is None or command.id in self._unanswered):
                 async with turn:
                     pass
 
     def _say_cancelled(self, uuid: str, fields: dict[str, Any], context: Context) -> dict[str, Any]:
         """Say that a command was cancelled, and return what was said; the fields are of one queued elsewhere."""
-        if (command := self._known(uuid, fields[ATTR_IMEI])) is None:
+        if (command := self.known(uuid, fields[ATTR_IMEI])) is None:
             told = {name: value for name, value in fields.items() if name in _EVENT_FIELDS}
             self._say("cancelled", told, context)
             return told
@@ -764,17 +736,12 @@ class Ledger:
         async_dispatcher_send(self._hass, self.signal, change, fields, context)
 
 
-def _asks_for(detail: CommandDetail, asked: CachedRead) -> bool:
-    """Return whether a command asks for the same; where OneNET does not tell what it asks for, it may."""
-    return detail.obj_id is None or (detail.obj_id, detail.obj_inst_id, detail.res_id) == asked.target[1:]
-
-
-def _why(record: CommandRecord) -> str:
-    """Return in words why a command failed."""
-    status = (record.confirm_status or record.send_status.name).upper()
-    if record.send_status is SendStatus.DELIVERED:
-        return f"The device answered {status}"
-    return f"OneNET gave up: {status}"
+def _log_trouble(task: asyncio.Task[Any]) -> None:
+    """Tell of an error that nobody waits for any longer."""
+    if not task.cancelled() and (err := task.exception()) is not None:
+        # An error that was foreseen explains itself.
+        trace = None if isinstance(err, HomeAssistantError) else err
+        LOGGER.warning("After its caller had gone, a command failed: %s", err, exc_info=trace)
 
 
 _LEDGERS: HassKey[dict[str, Ledger]] = HassKey(f"{DOMAIN}_ledgers")
@@ -785,18 +752,23 @@ def ledgers(hass: HomeAssistant) -> dict[str, Ledger]:
     return hass.data.setdefault(_LEDGERS, {})
 
 
-async def async_get_ledger(hass: HomeAssistant, entry: ConfigEntry[Any]) -> Ledger:
+async def async_get_ledger(hass: HomeAssistant, entry: ConfigEntry[Any], client: OneNetClient) -> Ledger:
     """Return the ledger of an account, which is read from disk the first time; raise sqlite3.Error."""
-    if entry.entry_id not in ledgers(hass):
+    if (ledger := ledgers(hass).get(entry.entry_id)) is None:
         store = async_get_store(hass)
         await store.async_open()
-        ledger = Ledger(hass, entry, store)
+        ledger = Ledger(hass, entry, store, client)
         await ledger.async_load()
         ledgers(hass)[entry.entry_id] = ledger
-    return ledgers(hass)[entry.entry_id]
+    ledger.client = client
+    return ledger
 
 
 async def async_remove_ledger(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
-    """Forget the commands of an account that is no longer."""
-    (await async_get_ledger(hass, entry)).async_remove()
-    del ledgers(hass)[entry.entry_id]
+    """Forget the commands of an account that is no longer; raise sqlite3.Error."""
+    if (ledger := ledgers(hass).pop(entry.entry_id, None)) is not None:
+        ledger.async_remove()
+    else:
+        store = async_get_store(hass)
+        await store.async_open()
+        store.async_delete_account(entry.entry_id)

@@ -264,7 +264,7 @@ def _ledger(call: ServiceCall) -> Ledger:
     """Return the ledger of the account that a call is for."""
     entry_id: str | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
     if entry_id is None and (uuid := call.data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, ledger in ledgers(call.hass).items() if ledger.knows(uuid)), None)
+        entry_id = next((entry_id for entry_id, ledger in ledgers(call.hass).items() if ledger.known(uuid)), None)
         if entry_id is None and ATTR_IMEI not in call.data:
             raise unknown_uuid(uuid)
     entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, entry_id)

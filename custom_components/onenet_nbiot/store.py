@@ -52,7 +52,8 @@ class CommandStore:
     """Keep rows in a file; what is saved at about the same time shares a transaction.
 
     A file of its own, since Home Assistant's helper writes a whole file at every change. A row is safe from a crash
-    of Home Assistant when its future is done, and from a loss of power a moment later.
+    of Home Assistant when its future is done, and from a loss of power a moment later; unless the file cannot be
+    written, which the log says.
     """
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:

@@ -196,7 +196,7 @@ async def _memory(hass: core.HomeAssistant, entry_id: str) -> int:
     gc.collect()
     tracemalloc.start()
     try:
-        ledger = Ledger(hass, entry, async_get_store(hass))
+        ledger = Ledger(hass, entry, async_get_store(hass), entry.runtime_data.client)
         await ledger.async_load()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]

@@ -81,7 +81,8 @@ class OneNetClient:
         self._headers = {"api-key": api_key}
         # A connection that takes half the time has failed for certain, before anything was sent.
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
-        self._skew = timedelta()
+        self.skew = timedelta()
+        """How far the platform's time is ahead of the clock here, as far as its replies have told."""
         self._date: str | None = None
 
     def now(self) -> datetime:
@@ -89,7 +90,7 @@ class OneNetClient:
 
         Whoever compares the platform's times with now must use this, because the clock here may be wrong.
         """
-        return datetime.now(UTC) + self._skew
+        return datetime.now(UTC) + self.skew
 
     async def prove_key(self) -> None:
         """Make the cheapest call that only a valid key allows.
@@ -269,7 +270,7 @@ class OneNetClient:
             return
         # The date is a whole second and was written between sending and now: what agrees with it stays as it is,
         # or a clock that is right would be moved to and fro.
-        self._skew = min(max(self._skew, moment - datetime.now(UTC)), moment + _SECOND - sent)
+        self.skew = min(max(self.skew, moment - datetime.now(UTC)), moment + _SECOND - sent)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -292,9 +293,8 @@ def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformEr
             return AuthenticationError(text)
         case HTTPStatus.TOO_MANY_REQUESTS:
             return PlatformBusyError(text)
-        case HTTPStatus.GATEWAY_TIMEOUT:
-            return SlowReplyError(text)
+        # Behind the gateway that says so, the request may still be worked on.
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return NoReplyError(text)
+            return SlowReplyError(text)
         case _:
             return UnexpectedReplyError(text)

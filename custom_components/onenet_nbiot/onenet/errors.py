@@ -37,6 +37,11 @@ class OneNetError(Exception):
         self.text = text
         self.errno = errno
 
+    @property
+    def concerns_all(self) -> bool:
+        """Return whether other calls would meet the same error now: it lies with the credentials or the connection."""
+        return self.kind in (ErrorKind.AUTHENTICATION, ErrorKind.TRANSIENT)
+
 
 class CannotConnectError(OneNetError):
     """Say that no connection came about: nothing was sent."""

@@ -311,6 +311,15 @@ class CommandRecord:
             return self.confirm_status
         return "time_out" if self.send_status is SendStatus.TIMED_OUT else "failed"
 
+    @property
+    def message(self) -> str | None:
+        """Return in words why the command failed, None for every other state."""
+        if self.state is not CommandState.FAILED:
+            return None
+        status = (self.confirm_status or self.send_status.name).upper()
+        delivered = self.send_status is SendStatus.DELIVERED
+        return f"The device answered {status}" if delivered else f"OneNET gave up: {status}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandPage:
@@ -354,6 +363,10 @@ class CommandDetail:
     obj_inst_id: int | None
     res_id: int | None
     values: tuple[ResourceValue, ...]
+
+    def may_ask_for(self, asked: CachedRead) -> bool:
+        """Return whether it asks for the same; where OneNET does not tell what it asks for, it may."""
+        return self.obj_id is None or (self.obj_id, self.obj_inst_id, self.res_id) == asked.target[1:]
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
