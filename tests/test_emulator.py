@@ -8,19 +8,37 @@ import re
 import sys
 import time
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import ClientSession
 import pytest
 
-from .emulator import Fault, FaultKind, OneNet, Product, RefusalError, SendStatus, Server, Trigger
+from .emulator import Device, Fault, FaultKind, Generation, OneNet, Product, RefusalError, SendStatus, Server, Trigger
 
 IMEI = "866971030000001"
+ACCESS_KEY = "ZGVtby1hY2Nlc3Mta2V5LW9mLXRoZS1wcm9kdWN0IQ=="
+EXPIRY = 1_800_000_000
+# As `openssl dgst -sha256 -mac HMAC -macopt hexkey:...` has it of the access key and of the four lines
+# 1800000000, sha256, products/P1demo, 2022-05-01; the others alike.
+SIGNATURES = {
+    ("2018-10-31", "md5"): "RFAbECz7KAqRfQ/gNobY0Q==",
+    ("2018-10-31", "sha1"): "eQB9ibkSUyEKnteb5gtMJsCTzmU=",
+    ("2018-10-31", "sha256"): "3hQQnSTax6Ak9G8SffwGOAOZqo1NKp1vtP9FQWwdkPw=",
+    ("2022-05-01", "md5"): "YY8rGMJNw44k5Nw4X3bJPw==",
+    ("2022-05-01", "sha1"): "kaj4e9WK7VMR79I5UG2oTtUi/d4=",
+    ("2022-05-01", "sha256"): "hgV0WtprOjDrhUMmrBnZJwHGGvxBPy4axiJKiJCpvX4=",
+    (
+        "2022-05-01",
+        "sha512",
+    ): "iXNn/0T5qZYjb5BrpFL7F5Dah8xgc3DXntM+ou5Pht4ht63Xd4XTc2ig1EnMmvEOggDF/UQcr2YvfSezVz0rEg==",
+}
+OF_A_USER = "sEaM+o33aQGplHB1znwsDwBJJBws5/s/qFtd5cz5vVA="
 
 
 @pytest.fixture
 def product() -> Product:
     """Return a product with one device."""
-    product = Product(key="key", device_keys=frozenset({"device-key"}))
+    product = Product(key="key", access_key=ACCESS_KEY, device_keys=frozenset({"device-key"}))
     product.add(IMEI, "Meter", {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel", (3303, 1, 5700): 20, (3, 0, 9): 87})
     return product
 
@@ -44,6 +62,70 @@ async def session(server: Server) -> AsyncIterator[ClientSession]:
     """Return a session with the key of the product."""
     async with ClientSession(server.url, headers={"api-key": "key"}) as session:
         yield session
+
+
+@pytest.fixture
+def device(product: Product) -> Device:
+    """Return the device, with something of every type, and something to execute."""
+    device = product.devices[IMEI]
+    device.resources |= {
+        (3200, 0, 5500): True,
+        (3200, 0, 5505): b"\x00\xff",
+        (3200, 0, 5518): datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC),
+    }
+    device.executables.add((3, 0, 4))
+    return device
+
+
+@pytest.fixture(params=Generation)
+async def caller(
+    request: pytest.FixtureRequest, server: Server, onenet: OneNet, device: Device
+) -> AsyncIterator[Caller]:
+    """Return a caller of either generation, some minutes before its token expires."""
+    set_clock(onenet, EXPIRY - 600)
+    headers = {"api-key": "key"} if request.param is Generation.LEGACY else {"authorization": token()}
+    async with ClientSession(server.url, headers=headers) as session:
+        yield Caller(session, request.param)
+
+
+class Caller:
+    """Somebody who calls one generation of the API."""
+
+    def __init__(self, session: ClientSession, generation: Generation) -> None:
+        """Keep both."""
+        self.session = session
+        self.generation = generation
+
+    async def __call__(self, method: str, path: str, content: Any = None, **query: Any) -> tuple[int, str, Any]:
+        """Return a reply's number, its text and its data, which is ... where there is none."""
+        params = {"imei": IMEI} | {name: str(value) for name, value in query.items()}
+        body = {"data": content} if isinstance(content, bytes) else {"json": content}
+        async with self.session.request(method, self.generation.value + path, params=params, **body) as response:
+            assert response.status == 200
+            reply = await response.json()
+        if self.generation is Generation.CURRENT:
+            assert reply.pop("request_id")
+        data = reply.pop("data", ...)
+        number, text = reply.values()
+        assert list(reply) == (["errno", "error"] if self.generation is Generation.LEGACY else ["code", "msg"])
+        return number, text, data
+
+    def number(self, legacy: int, current: int) -> int:
+        """Return that of two numbers that the generation has."""
+        return legacy if self.generation is Generation.LEGACY else current
+
+
+def token(
+    version: str = "2022-05-01", method: str = "sha256", res: str = "products/P1demo", signature: str = ""
+) -> str:
+    """Return a token that expires at a known time."""
+    signature = signature or SIGNATURES[version, method]
+    return f"version={version}&res={quote(res, '')}&et={EXPIRY}&method={method}&sign={quote(signature, '')}"
+
+
+def set_clock(onenet: OneNet, seconds: float) -> None:
+    """Set the platform's clock to a Unix time."""
+    onenet.clock.offset = datetime.fromtimestamp(seconds, UTC) - datetime.now(UTC)
 
 
 async def control(session: ClientSession, name: str, **asked: Any) -> Any:
@@ -313,19 +395,593 @@ async def test_a_slow_platform_is_slow_for_those_who_call_it(session: ClientSess
         assert response.status == 200
 
 
-async def test_the_emulator_runs_by_itself(socket_enabled: None) -> None:
+@pytest.mark.parametrize("stray", [[], ["--access-key", "b3RoZXI="], ["--product-id", "other"]])
+async def test_the_emulator_runs_by_itself(socket_enabled: None, stray: list[str]) -> None:
     """The demonstration and the benchmark would not start."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.emulator", "--latency", "200", "--key", "key"), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.emulator", "--latency", "200", "--key", "key"),
+        *("--access-key", ACCESS_KEY, "--product-id", "P1demo", *stray),
+        stdout=asyncio.subprocess.PIPE,
     )
     try:
         assert process.stdout
         url = (await process.stdout.readline()).decode().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
         started = time.perf_counter()
-        async with ClientSession(url, headers={"api-key": "key"}) as session, session.get("/devices") as response:
-            assert (await response.json())["data"]["total_count"] == 3
-        assert time.perf_counter() - started >= 0.2
+        async with ClientSession(url) as session:
+            async with session.get("/devices", headers={"api-key": "key"}) as response:
+                assert (await response.json())["data"]["total_count"] == 3
+            assert time.perf_counter() - started >= 0.2
+            offset = EXPIRY - 600 - time.time()
+            await control(session, "clock", offset=offset)
+            async with session.get(
+                "/nb-iot/resources", params={"imei": IMEI}, headers={"authorization": token()}
+            ) as response:
+                assert (await response.json())["code"] == (10403 if stray else 0)
     finally:
         process.terminate()
         await process.wait()
+
+
+async def open_with(server: Server, path: str, headers: dict[str, str]) -> int:
+    """Return the number with which the platform answers somebody who asks for a device's resources."""
+    async with (
+        ClientSession(server.url) as session,
+        session.get(f"{path}/resources", params={"imei": IMEI}, headers=headers) as response,
+    ):
+        reply = await response.json()
+    return int(reply["errno"] if path == "/nbiot" else reply["code"])
+
+
+@pytest.mark.parametrize("method", ["md5", "sha1", "sha256"])
+@pytest.mark.parametrize(("path", "version"), [("/nbiot", "2018-10-31"), ("/nb-iot", "2022-05-01")])
+async def test_a_token_opens_the_generation_it_is_made_for(
+    server: Server, onenet: OneNet, path: str, version: str, method: str
+) -> None:
+    """A token that OneNET refuses could open the emulator, or one that it takes could not."""
+    set_clock(onenet, EXPIRY - 600)
+    assert await open_with(server, path, {"Authorization": token(version, method)}) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/nbiot", {}),
+        ("/nb-iot", {}),
+        ("/nb-iot", {"api-key": "key"}),
+        ("/nb-iot", {"api-key": "key", "Authorization": token()}),
+        ("/nbiot", {"api-key": "nonsense", "Authorization": token("2018-10-31")}),
+        ("/nbiot", {"Authorization": token("2022-05-01")}),
+        ("/nb-iot", {"Authorization": token("2018-10-31")}),
+        ("/nb-iot", {"Authorization": token(method="sha512")}),
+        ("/nb-iot", {"Authorization": token(res="userid/P1demo", signature=OF_A_USER)}),
+        ("/nb-iot", {"Authorization": token(res="products/other")}),
+        ("/nb-iot", {"Authorization": token(signature="AAAA")}),
+        ("/nb-iot", {"Authorization": token().replace(str(EXPIRY), str(EXPIRY + 1))}),
+        ("/nb-iot", {"Authorization": token().replace("%2F", "/")}),
+        ("/nb-iot", {"Authorization": token().replace("%3D", "=")}),
+        ("/nb-iot", {"Authorization": token() + "&version=2022-05-01"}),
+        ("/nb-iot", {"Authorization": token().replace("&method=sha256", "")}),
+        ("/nb-iot", {"Authorization": "nonsense"}),
+    ],
+)
+async def test_no_other_token_opens(server: Server, onenet: OneNet, path: str, headers: dict[str, str]) -> None:
+    """A token that OneNET refuses would work in all tests."""
+    set_clock(onenet, EXPIRY - 600)
+    assert await open_with(server, path, headers) == (3 if path == "/nbiot" else 10403)
+
+
+@pytest.mark.parametrize(
+    ("left", "number"), [(-5, 10403), (0, 10403), (60, 0), (86_390, 0), (86_410, 10403), (1_000_000, 10403)]
+)
+async def test_a_token_lives_a_day_at_most(server: Server, onenet: OneNet, left: int, number: int) -> None:
+    """Nobody would see that a fast clock makes tokens that live too long, or a slow one some that are over."""
+    set_clock(onenet, EXPIRY - left)
+    assert await open_with(server, "/nb-iot", {"Authorization": token()}) == number
+
+
+async def test_a_token_is_of_a_product_and_of_its_key(server: Server, onenet: OneNet, product: Product) -> None:
+    """Whoever has one product would have them all."""
+    set_clock(onenet, EXPIRY - 600)
+    product.access_key = "b3RoZXI="
+    assert await open_with(server, "/nb-iot", {"Authorization": token()}) == 10403
+    # It opens the product that it names, of which this device is not.
+    onenet.products.append(Product(key="second", id="P1demo", access_key=ACCESS_KEY))
+    assert await open_with(server, "/nb-iot", {"Authorization": token()}) == 10410
+
+
+async def test_the_current_generation_has_no_calls_for_devices(server: Server, onenet: OneNet) -> None:
+    """The integration could rely on calls that owners of newer products do not have."""
+    set_clock(onenet, EXPIRY - 600)
+    async with ClientSession(server.url, headers={"Authorization": token()}) as session:
+        async with session.get("/nb-iot/devices") as response:
+            assert (await response.json())["code"] == 4
+        async with session.get("/devices") as response:
+            assert (await response.json())["errno"] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "legacy", "current"),
+    [
+        ({"imei": "866971030000002"}, (1, "imei does not belong to"), (10410, "no such device")),
+        ({"obj_id": "x"}, (3, "invalid parameter: obj_id"), (10001, "invalid parameter: obj_id")),
+        ({}, (2001, "device not online"), (10421, "device not online")),
+    ],
+)
+async def test_each_generation_has_its_own_numbers(
+    caller: Caller, query: dict[str, str], legacy: tuple[int, str], current: tuple[int, str]
+) -> None:
+    """The integration would take one error of the current platform for another."""
+    number, text, data = await caller("GET", "", **{"obj_id": 3303} | query)
+    expected, beginning = legacy if caller.generation is Generation.LEGACY else current
+    assert (number, data) == (expected, ...)
+    assert text.startswith(beginning)
+
+
+async def test_the_other_numbers_are_the_same(caller: Caller, server: Server, onenet: OneNet) -> None:
+    """A test of one generation would have to be written anew for the other."""
+    query = {"obj_id": 3303, "expired_time": wire(onenet, 1)}
+    for _ in range(10):
+        assert (await caller("GET", "/offline", **query))[0] == 0
+    assert (await caller("GET", "/offline", **query))[0] == 5006
+    server.faults.append(Fault(kind=FaultKind.ERRNO, errno=10500, text="internal"))
+    assert await caller("GET", "/offline", **query) == (10500, "internal", ...)
+
+
+@pytest.mark.parametrize("data", [None, [], {"uuid": 7}])
+async def test_a_reply_can_be_of_any_shape(caller: Caller, server: Server, onenet: OneNet, data: Any) -> None:
+    """A reply that nobody expects could not be tried on both generations."""
+    server.faults.append(Fault(kind=FaultKind.DATA, data=data))
+    assert await caller("GET", "/offline", obj_id=3303, expired_time=wire(onenet, 1)) == (0, "succ", data)
+    assert len(onenet.commands) == 1
+
+
+async def test_a_cached_write_is_told_and_done(caller: Caller, onenet: OneNet, device: Device) -> None:
+    """A write could be stored as something else, and nobody see it."""
+    content = {"data": [{"res_id": 5701, "val": "K"}, {"res_id": 5700, "val": 294}]}
+    target = {"obj_id": "3303", "obj_inst_id": "0", "mode": "2", "expired_time": wire(onenet, 1)}
+    number, _, data = await caller("POST", "/offline", content, **target)
+    assert number == 0
+    waiting = (await caller("GET", "/offline/history", start="2020-01-01T00:00:00"))[2]["items"]
+    assert [(item["cmd_uuid"], item["type"], item["remain"]) for item in waiting] == [(data["uuid"], "WRITE", "3")]
+    described = await control(caller.session, "wake", imei=IMEI)
+    assert [(item["kind"], item["content"], item["confirm_status"]) for item in described] == [
+        ("WRITE", content, "SUCCESS")
+    ]
+    assert (device.resources[3303, 0, 5700], device.resources[3303, 0, 5701]) == (294.0, "K")
+    detail = (await caller("GET", f"/offline/history/{data['uuid']}"))[2]
+    assert (detail["args"], detail["content"], detail["send_status"]) == ({"imei": IMEI} | target, content, 5)
+    assert "cmd_result" not in detail
+
+
+@pytest.mark.parametrize(("body", "argument"), [(b"", None), (b"{}", None), (b'{"args": "now"}', "now")])
+async def test_a_cached_execution_is_told_and_done(
+    caller: Caller, onenet: OneNet, device: Device, body: bytes, argument: str | None
+) -> None:
+    """A valve could be turned the wrong way, and nobody see it."""
+    target = {"obj_id": 3, "obj_inst_id": 0, "res_id": 4, "expired_time": wire(onenet, 1)}
+    number, _, data = await caller("POST", "/execute/offline", body, **target)
+    assert (number, device.executed) == (0, [])
+    onenet.wake(IMEI, Trigger.UPDATE)
+    assert device.executed == [((3, 0, 4), argument)]
+    detail = (await caller("GET", f"/offline/history/{data['uuid']}"))[2]
+    assert (detail["type"], detail["content"]) == ("EXECUTE", {"args": argument} if argument else {})
+    assert "cmd_result" not in detail
+
+
+ITEM = {"res_id": 5700, "val": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "query"),
+    [
+        (None, {}),
+        (b"", {}),
+        (b"data", {}),
+        (b'{"data": [{"res_id": 5700, "val": NaN}]}', {}),
+        ([ITEM], {}),
+        ({"data": []}, {}),
+        ({"data": ITEM}, {}),
+        ({"data": [ITEM], "args": "x"}, {}),
+        ({"data": [ITEM, 1]}, {}),
+        ({"data": [{"res_id": 5700}]}, {}),
+        ({"data": [{"val": 1}]}, {}),
+        ({"data": [ITEM | {"res_id": "5700"}]}, {}),
+        ({"data": [ITEM | {"res_id": True}]}, {}),
+        ({"data": [ITEM | {"res_id": -1}]}, {}),
+        ({"data": [ITEM | {"res_id": 65536}]}, {}),
+        ({"data": [ITEM | {"val": None}]}, {}),
+        ({"data": [ITEM | {"val": [1]}]}, {}),
+        ({"data": [ITEM | {"type": 0}]}, {}),
+        ({"data": [ITEM | {"type": 3}]}, {}),
+        ({"data": [ITEM | {"type": "1"}]}, {}),
+        ({"data": [ITEM | {"type": None}]}, {}),
+        ({"data": [ITEM | {"Type": 1}]}, {}),
+        ({"data": [ITEM]}, {"mode": "0"}),
+        ({"data": [ITEM]}, {"mode": "3"}),
+        ({"data": [ITEM]}, {"mode": None}),
+        ({"data": [ITEM]}, {"obj_inst_id": None}),
+        ({"data": [ITEM]}, {"res_id": "5700"}),
+        ({"data": [ITEM]}, {"bin2hex": "true"}),
+        ({"data": [ITEM]}, {"expired_time": None}),
+    ],
+)
+async def test_a_write_that_the_documents_forbid_is_refused(
+    caller: Caller, onenet: OneNet, content: Any, query: dict[str, str | None]
+) -> None:
+    """The integration could write what OneNET refuses, and all tests be green."""
+    target = {"obj_id": "3303", "obj_inst_id": "0", "mode": "2", "expired_time": wire(onenet, 1)}
+    assert (await caller("POST", "/offline", {"data": [ITEM]}, **target))[0] == 0
+    sent = {name: value for name, value in (target | query).items() if value is not None}
+    assert (await caller("POST", "/offline", content, **sent))[0] == caller.number(3, 10001)
+
+
+@pytest.mark.parametrize(
+    ("content", "query"),
+    [
+        (b"now", {}),
+        (["now"], {}),
+        ({"args": 1}, {}),
+        ({"args": None}, {}),
+        ({"Args": "now"}, {}),
+        ({}, {"res_id": None}),
+        ({}, {"obj_inst_id": None}),
+        ({}, {"mode": "2"}),
+        ({}, {"bin2hex": "true"}),
+    ],
+)
+async def test_an_execution_that_the_documents_forbid_is_refused(
+    caller: Caller, onenet: OneNet, content: Any, query: dict[str, str | None]
+) -> None:
+    """The integration could execute what OneNET refuses, and all tests be green."""
+    target = {"obj_id": "3", "obj_inst_id": "0", "res_id": "4", "expired_time": wire(onenet, 1)}
+    assert (await caller("POST", "/execute/offline", {}, **target))[0] == 0
+    sent = {name: value for name, value in (target | query).items() if value is not None}
+    assert (await caller("POST", "/execute/offline", content, **sent))[0] == caller.number(3, 10001)
+
+
+async def test_a_body_has_two_kilobytes_at_most(caller: Caller, onenet: OneNet, server: Server) -> None:
+    """The integration could send a body that OneNET refuses, and all tests be green."""
+    target = {"obj_id": 3, "obj_inst_id": 0, "res_id": 4, "expired_time": wire(onenet, 1)}
+    full = b'{"args": "%s"}' % ("\u00fc".encode() * 1018)
+    assert len(full) == 2048
+    assert (await caller("POST", "/execute/offline", full, **target))[0] == 0
+    assert await caller("POST", "/execute/offline", full + b" ", **target) == (
+        caller.number(3, 10001),
+        "body too large",
+        ...,
+    )
+    assert [len(request.body) for request in server.requests] == [1030, 1031]
+
+
+def test_all_kinds_of_commands_share_a_queue(onenet: OneNet, product: Product, device: Device) -> None:
+    """Writes could fill a queue beyond what OneNET holds, or wait for ever."""
+    base = {"imei": IMEI, "obj_id": "3", "obj_inst_id": "0", "expired_time": wire(onenet, 1)}
+    for _ in range(4):
+        onenet.queue_read(product, base)
+        onenet.queue_write(product, base | {"mode": "2", "trigger_msg": "1"}, {"data": [{"res_id": 9, "val": 1}]})
+    execution = onenet.queue_execute(product, base | {"res_id": "4", "retry": "0"}, {})
+    onenet.queue_execute(product, base | {"res_id": "4"}, {})
+    with pytest.raises(RefusalError, match="too many"):
+        onenet.queue_write(product, base | {"mode": "2"}, {"data": [{"res_id": 9, "val": 1}]})
+    device.answers = False
+    assert {command.kind for command in onenet.wake(IMEI, Trigger.UPDATE)} == {"READ", "EXECUTE"}
+    assert (execution.send_status, device.executed) == (SendStatus.FAILED, [])
+    assert len(onenet.cancel_all(product, {"imei": IMEI})) == 9
+
+
+@pytest.mark.parametrize(
+    ("target", "item", "value"),
+    [
+        ((3200, 0, 5500), {"val": False}, False),
+        ((3200, 0, 5500), {"val": 1}, None),
+        ((3, 0, 9), {"val": 7}, 7),
+        ((3, 0, 9), {"val": True}, None),
+        ((3, 0, 9), {"val": 7.0}, None),
+        ((3, 0, 9), {"val": "7"}, None),
+        ((3303, 0, 5700), {"val": 7.5}, 7.5),
+        ((3303, 0, 5700), {"val": 7}, 7.0),
+        ((3303, 0, 5700), {"val": True}, None),
+        ((3303, 0, 5701), {"val": "K"}, "K"),
+        ((3303, 0, 5701), {"val": 7}, None),
+        ((3303, 0, 5701), {"val": "ff", "type": 1}, None),
+        ((3200, 0, 5505), {"val": "0aFF", "type": 1}, b"\x0a\xff"),
+        ((3200, 0, 5505), {"val": "0a f", "type": 1}, None),
+        ((3200, 0, 5505), {"val": "0af", "type": 1}, None),
+        ((3200, 0, 5505), {"val": 10, "type": 1}, None),
+        ((3200, 0, 5505), {"val": "0aff"}, None),
+        ((3200, 0, 5518), {"val": 1_600_000_000, "type": 2}, datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC)),
+        ((3200, 0, 5518), {"val": 1_600_000_000}, None),
+        ((3200, 0, 5518), {"val": 1.6e9, "type": 2}, None),
+        ((3200, 0, 5518), {"val": True, "type": 2}, None),
+        ((3200, 0, 5518), {"val": 10**30, "type": 2}, None),
+        ((3, 0, 9), {"val": 7, "type": 2}, None),
+    ],
+)
+def test_a_device_takes_a_value_of_the_right_type_only(
+    onenet: OneNet,
+    product: Product,
+    device: Device,
+    target: tuple[int, int, int],
+    item: dict[str, Any],
+    value: Any,
+) -> None:
+    """The integration could write text where a number belongs, and all tests be green."""
+    before = dict(device.resources)
+    obj, instance, resource = target
+    query = {"imei": IMEI, "obj_id": str(obj), "obj_inst_id": str(instance), "expired_time": wire(onenet, 1)}
+    command = onenet.queue_write(product, query | {"mode": "2"}, {"data": [{"res_id": resource} | item]})
+    onenet.wake(IMEI, Trigger.UPDATE)
+    assert command.send_status is SendStatus.DELIVERED
+    assert command.confirm_status == ("REQ_PARAM_ERROR" if value is None else "SUCCESS")
+    assert device.resources == (before if value is None else before | {target: value})
+    assert type(device.resources[target]) is type(before[target])
+
+
+@pytest.mark.parametrize(
+    ("mode", "query", "resources", "confirmed"),
+    [
+        ("2", {}, [5700], "SUCCESS"),
+        ("2", {}, [5700, 9], "NOT_FOUND"),
+        ("1", {}, [5700, 9], "SUCCESS"),
+        ("1", {"obj_inst_id": "2"}, [5700], "NOT_FOUND"),
+        ("2", {"obj_inst_id": "2"}, [5700], "NOT_FOUND"),
+        ("2", {"obj_id": "3"}, [4], "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_a_write_replaces_an_instance_or_a_part_of_it(
+    onenet: OneNet,
+    product: Product,
+    device: Device,
+    mode: str,
+    query: dict[str, str],
+    resources: list[int],
+    confirmed: str,
+) -> None:
+    """Nobody would see that a write deletes what it was not to touch."""
+    before = dict(device.resources)
+    base = {"imei": IMEI, "obj_id": "3303", "obj_inst_id": "0", "mode": mode, "expired_time": wire(onenet, 1)}
+    content = {"data": [{"res_id": resource, "val": 7.5} for resource in resources]}
+    command = onenet.queue_write(product, base | query, content)
+    onenet.wake(IMEI, Trigger.UPDATE)
+    assert command.confirm_status == confirmed
+    if confirmed != "SUCCESS":
+        # All or nothing.
+        assert device.resources == before
+        return
+    kept = {path: value for path, value in before.items() if mode == "2" or path[:2] != (3303, 0)}
+    assert device.resources == kept | {(3303, 0, resource): 7.5 for resource in resources}
+
+
+@pytest.mark.parametrize(("resource", "confirmed"), [("4", "SUCCESS"), ("9", "METHOD_NOT_ALLOWED"), ("5", "NOT_FOUND")])
+def test_only_what_can_be_executed_is(
+    onenet: OneNet, product: Product, device: Device, resource: str, confirmed: str
+) -> None:
+    """A mistyped resource would pass for one that did something."""
+    query = {"imei": IMEI, "obj_id": "3", "obj_inst_id": "0", "res_id": resource, "expired_time": wire(onenet, 1)}
+    command = onenet.queue_execute(product, query, {})
+    onenet.wake(IMEI, Trigger.UPDATE)
+    assert (command.confirm_status, len(device.executed)) == (confirmed, confirmed == "SUCCESS")
+
+
+@pytest.mark.parametrize(
+    ("query", "opaque"), [({}, [0, 255]), ({"bin2hex": "true"}, "00ff"), ({"bin2hex": "false"}, [0, 255])]
+)
+async def test_values_of_all_types_are_shown_as_onenet_shows_them(
+    caller: Caller, onenet: OneNet, query: dict[str, str], opaque: Any
+) -> None:
+    """A test could rely on a value that OneNET never sends."""
+    uuid = (await caller("GET", "/offline", obj_id=3200, expired_time=wire(onenet, 1), **query))[2]["uuid"]
+    onenet.wake(IMEI, Trigger.NOTIFY)
+    values = [
+        {"res_id": 5500, "val": True},
+        {"res_id": 5505, "val": opaque},
+        {"res_id": 5518, "val": 1_606_870_944},
+    ]
+    detail = (await caller("GET", f"/offline/history/{uuid}"))[2]
+    assert detail["cmd_result"] == [{"obj_inst_id": 0, "res": values}]
+    async with caller.session.get(
+        "/devices/datapoints", params={"devIds": "500000000"}, headers={"api-key": "key"}
+    ) as response:
+        streams = (await response.json())["data"]["devices"][0]["datastreams"]
+    assert {"3200_0_5505": [0, 255], "3200_0_5518": 1_606_870_944}.items() <= {
+        stream["id"]: stream["value"] for stream in streams
+    }.items()
+
+
+async def test_a_device_that_is_awake_acts_at_once(caller: Caller, onenet: OneNet, device: Device) -> None:
+    """An immediate command could be sent wrongly, and all tests be green."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    done = (0, "succ", ...)
+    write = {"data": [{"res_id": 5505, "val": "0a", "type": 1}]}
+    assert await caller("POST", "", write, obj_id=3200, obj_inst_id=0, mode=2, timeout=40) == done
+    assert await caller("GET", "", obj_id=3200, obj_inst_id=0, res_id=5505) == (
+        0,
+        "succ",
+        [{"obj_inst_id": 0, "res": [{"res_id": 5505, "val": [10]}]}],
+    )
+    assert await caller("POST", "/execute", {"args": "now"}, obj_id=3, obj_inst_id=0, res_id=4) == done
+    assert device.executed == [((3, 0, 4), "now")]
+    assert await caller("GET", "/discover", obj_id=3303) == (
+        0,
+        "succ",
+        [{"obj_inst_id": 0, "res_id": [5700, 5701]}, {"obj_inst_id": 1, "res_id": [5700]}],
+    )
+    # Not to be read, but there.
+    assert (await caller("GET", "/discover", obj_id=3, obj_inst_id=0))[2] == [{"obj_inst_id": 0, "res_id": [4, 9]}]
+    assert onenet.commands == []
+
+
+async def test_an_observation_is_kept_until_it_is_cancelled(caller: Caller, onenet: OneNet, device: Device) -> None:
+    """Nobody would see under which conditions a device reports."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    done = (0, "succ", ...)
+    conditions = {"pmin": "1", "pmax": "60", "lt": "-5.5", "st": "0.5", "gt": "30"}
+    resource = {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
+    assert await caller("POST", "/observe", cancel="false", **resource, **conditions) == done
+    assert await caller("POST", "/observe", cancel="false", obj_id=3) == done
+    assert device.observations == {(3303, 0, 5700): conditions, (3,): {}}
+    assert await caller("POST", "/observe", cancel="true", **resource) == done
+    assert device.observations == {(3,): {}}
+    assert await caller("POST", "/observe", cancel="false", obj_id=4) == (5106, "NOT_FOUND", ...)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"cancel": None},
+        {"cancel": "1"},
+        {"obj_id": None},
+        {"pmin": "0"},
+        {"pmax": "0"},
+        {"pmin": "1.5"},
+        {"pmin": "2", "pmax": "1"},
+        {"gt": "x"},
+        {"gt": "1", "lt": "1"},
+        {"gt": "4", "lt": "2", "st": "1"},
+        {"gt": "4", "lt": "5", "st": "-1"},
+        {"gt": "4", "res_id": None},
+        {"lt": "4", "res_id": None},
+        {"st": "4", "res_id": None},
+        {"obj_inst_id": None},
+        {"timeout": "4"},
+        {"mode": "2"},
+    ],
+)
+async def test_an_observation_that_the_documents_forbid_is_refused(
+    caller: Caller, onenet: OneNet, query: dict[str, str | None]
+) -> None:
+    """The integration could ask for reports under conditions that OneNET refuses, and all tests be green."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    base = {"cancel": "false", "obj_id": "3303", "obj_inst_id": "0", "res_id": "5700"}
+    sent = {name: value for name, value in (base | query).items() if value is not None}
+    assert (await caller("POST", "/observe", **sent))[0] == caller.number(3, 10001)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        ("GET", "", {"obj_id": None}),
+        ("GET", "", {"obj_inst_id": None}),
+        ("GET", "", {"bin2hex": "true"}),
+        ("GET", "", {"timeout": "41"}),
+        ("GET", "", {"expired_time": "2099-01-01T00:00:00"}),
+        ("POST", "", {"mode": "2"}),
+        ("POST", "", {"res_id": None}),
+        ("POST", "/execute", {"res_id": None}),
+        ("POST", "/execute", {"trigger_msg": "7"}),
+        ("GET", "/discover", {}),
+        ("GET", "/discover", {"obj_id": None, "res_id": None}),
+        ("GET", "/resources", {"res_id": None}),
+        ("GET", "/resources", {"res_id": None, "obj_inst_id": None, "timeout": "25"}),
+    ],
+)
+async def test_an_immediate_call_that_the_documents_forbid_is_refused(
+    caller: Caller, onenet: OneNet, method: str, path: str, query: dict[str, str | None]
+) -> None:
+    """The integration could ask for what OneNET refuses, and all tests be green."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    base = {"obj_id": "3303", "obj_inst_id": "0", "res_id": "5700"}
+    sent = {name: value for name, value in (base | query).items() if value is not None}
+    content = {"data": [ITEM]} if (method, path) == ("POST", "") else None
+    assert (await caller(method, path, content, **sent))[0] == caller.number(3, 10001)
+
+
+async def test_what_the_platform_knows_wakes_nobody(caller: Caller, device: Device) -> None:
+    """A person could not choose a resource while the device sleeps."""
+    known = [
+        {"obj_id": 3, "instances": [{"inst_id": 0, "resources": [4, 9]}]},
+        {"obj_id": 3200, "instances": [{"inst_id": 0, "resources": [5500, 5505, 5518]}]},
+        {
+            "obj_id": 3303,
+            "instances": [{"inst_id": 0, "resources": [5700, 5701]}, {"inst_id": 1, "resources": [5700]}],
+        },
+    ]
+    assert await caller("GET", "/resources") == (0, "succ", {"total_count": 3, "item": known})
+    assert await caller("GET", "/resources", obj_id=3) == (0, "succ", {"total_count": 1, "item": known[:1]})
+    assert await caller("GET", "/resources", obj_id=4) == (0, "succ", {"total_count": 0, "item": []})
+    assert not device.online
+
+
+CALLS: list[tuple[str, str, Any, dict[str, Any]]] = [
+    ("GET", "", None, {"obj_id": 3303}),
+    ("POST", "", {"data": [ITEM]}, {"obj_id": 3303, "obj_inst_id": 0, "mode": 2}),
+    ("POST", "/execute", {}, {"obj_id": 3, "obj_inst_id": 0, "res_id": 4}),
+    ("POST", "/observe", None, {"obj_id": 3303, "cancel": "false"}),
+    ("GET", "/discover", None, {"obj_id": 3303}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "content", "query"), CALLS)
+async def test_a_device_has_to_be_awake_to_act(
+    caller: Caller, onenet: OneNet, device: Device, method: str, path: str, content: Any, query: dict[str, Any]
+) -> None:
+    """A device that sleeps would pass for one that answers, or a silent one for one that sleeps."""
+    before = dict(device.resources)
+    number = caller.number(2001, 10421)
+    assert await caller(method, path, content, **query) == (number, "device not online", ...)
+    onenet.wake(IMEI, Trigger.UPDATE)
+    device.answers = False
+    assert await caller(method, path, content, **query) == (5106, "TIME_OUT", ...)
+    onenet.sleep(IMEI)
+    assert await caller(method, path, content, **query) == (number, "device not online", ...)
+    assert (device.resources, device.executed, device.observations) == (before, [], {})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "query", "text"),
+    [
+        ("GET", "", None, {"obj_id": 9}, "NOT_FOUND"),
+        ("GET", "", None, {"obj_id": 3, "obj_inst_id": 0, "res_id": 4}, "METHOD_NOT_ALLOWED"),
+        (
+            "POST",
+            "",
+            {"data": [{"res_id": 9, "val": "x"}]},
+            {"obj_id": 3, "obj_inst_id": 0, "mode": 2},
+            "REQ_PARAM_ERROR",
+        ),
+        ("POST", "/execute", {}, {"obj_id": 3, "obj_inst_id": 0, "res_id": 9}, "METHOD_NOT_ALLOWED"),
+        ("GET", "/discover", None, {"obj_id": 9}, "NOT_FOUND"),
+    ],
+)
+async def test_what_a_device_refuses_is_told_by_its_name(
+    caller: Caller, onenet: OneNet, method: str, path: str, content: Any, query: dict[str, Any], text: str
+) -> None:
+    """A person would learn that something failed, but not what."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    assert await caller(method, path, content, **query) == (5106, text, ...)
+
+
+@pytest.mark.parametrize(("method", "path", "content", "query"), CALLS)
+async def test_an_immediate_call_waits_for_a_device_that_hesitates(
+    caller: Caller, onenet: OneNet, device: Device, method: str, path: str, content: Any, query: dict[str, Any]
+) -> None:
+    """Nothing could be tested between an immediate command's sending and its answer."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    device.hesitates = True
+    call = asyncio.create_task(caller(method, path, content, **query))
+    async with asyncio.timeout(10):
+        while not device.waiting:  # noqa: ASYNC110 - The emulator has no event for it.
+            await asyncio.sleep(0.001)
+    # Others are not held up.
+    assert (await caller("GET", "/resources"))[0] == 0
+    assert not call.done()
+    await control(caller.session, "answer", imei=IMEI)
+    assert (await call)[0] == 0
+    assert device.waiting == []
+
+
+@pytest.mark.parametrize(("query", "seconds"), [({}, 25), ({"timeout": "5"}, 5)])
+async def test_a_device_that_hesitates_too_long_timed_out(
+    caller: Caller, onenet: OneNet, device: Device, query: dict[str, str], seconds: int
+) -> None:
+    """An immediate command to a device that went away would never end."""
+    onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.second = 0.02
+    device.hesitates = True
+    started = time.perf_counter()
+    assert await caller("GET", "", obj_id=3303, **query) == (5106, "TIME_OUT", ...)
+    assert seconds * 0.02 <= time.perf_counter() - started
+    assert device.waiting == []
+    device.hesitates = False
+    assert (await caller("GET", "", obj_id=3303))[0] == 0

@@ -747,7 +747,7 @@ def answer_late(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Even
     go_on = asyncio.Event()
 
     async def answer(request: web.Request, fault: Fault) -> web.Response:
-        reply = onenet._call(request)
+        reply = await onenet._call(request)
         await go_on.wait()
         return web.json_response(reply)
 

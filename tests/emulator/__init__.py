@@ -3,7 +3,10 @@
 It knows nothing of the integration: what it accepts is written down here a second time, from OneNET's documents.
 """
 
-from .platform import BEIJING, Clock, Command, Device, OneNet, Product, RefusalError, SendStatus, Trigger
+from .device import Command, Device, SendStatus, Trigger
+from .generation import Generation
+from .parameters import BEIJING, RefusalError
+from .platform import Clock, OneNet, Product
 from .server import Fault, FaultKind, Server
 
 __all__ = [
@@ -13,6 +16,7 @@ __all__ = [
     "Device",
     "Fault",
     "FaultKind",
+    "Generation",
     "OneNet",
     "Product",
     "RefusalError",

@@ -1,48 +1,26 @@
 """The platform behind the emulated API: products, devices that sleep, and commands that wait for them."""
 
+import asyncio
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from enum import IntEnum, IntFlag
+from datetime import UTC, datetime, timedelta
+import hmac
 import re
 from typing import Any
+from urllib.parse import unquote
 import uuid
 
-BEIJING = timezone(timedelta(hours=8))
+from .device import AnswerError, Command, Device, SendStatus, Trigger
+from .generation import Generation
+from .parameters import BEIJING, COMMANDS, RefusalError, check_content, check_imei, check_query, invalid, moment, number
+
 WAITING_MAX = 10
 DATAPOINT_IDS_MAX = 500
 STATUS_IDS_MAX = 1000
-_IMEI = re.compile(r"[1-9]\d{14}|\d{4}", re.ASCII)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
-
-
-class Trigger(IntFlag):
-    """The uplinks of a device."""
-
-    REGISTER = 1
-    UPDATE = 2
-    NOTIFY = 4
-
-
-class SendStatus(IntEnum):
-    """How far a command has come."""
-
-    WAITING = 1
-    CANCELLED = 2
-    SENT = 3
-    EXPIRED = 4
-    DELIVERED = 5
-    FAILED = 6
-
-
-class RefusalError(Exception):
-    """An error number and the text that goes with it."""
-
-    def __init__(self, errno: int, text: str) -> None:
-        """Keep both."""
-        super().__init__(text)
-        self.errno = errno
-        self.text = text
+# What is not to stand in a token as it is, but encoded.
+_RESERVED = re.compile(r"[+ /?#&=]")
+_TOKEN_LIFETIME_MAX = 86_400
 
 
 class Clock:
@@ -58,58 +36,12 @@ class Clock:
 
 
 @dataclass(kw_only=True)
-class Command:
-    """A cached command."""
-
-    uuid: str
-    kind: str
-    imei: str
-    args: dict[str, str]
-    create_time: datetime
-    valid_time: datetime
-    expired_time: datetime
-    remain: int
-    trigger_msg: Trigger
-    send_status: SendStatus = SendStatus.WAITING
-    confirm_status: str | None = None
-    send_time: datetime | None = None
-    confirm_time: datetime | None = None
-    result: list[dict[str, Any]] | None = None
-    log: list[tuple[datetime, str]] = field(default_factory=list)
-
-
-@dataclass(kw_only=True)
-class Device:
-    """A device: its resources by object, instance and resource, and whether it answers, at once or when it is told to.
-
-    `newest` is when it sent its newest datapoints.
-    """
-
-    id: int
-    imei: str
-    title: str
-    resources: dict[tuple[int, int, int], Any] = field(default_factory=dict)
-    online: bool = False
-    answers: bool = True
-    hesitates: bool = False
-    newest: datetime | None = None
-    commands: list[Command] = field(default_factory=list)
-
-    def read(self, args: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return the values of an object, an instance or a resource, as the platform's replies hold them."""
-        wanted = tuple(int(args[name]) for name in ("obj_id", "obj_inst_id", "res_id") if name in args)
-        instances: dict[int, list[dict[str, Any]]] = {}
-        for (obj, instance, resource), value in sorted(self.resources.items()):
-            if (obj, instance, resource)[: len(wanted)] == wanted:
-                instances.setdefault(instance, []).append({"res_id": resource, "val": value})
-        return [{"obj_inst_id": instance, "res": values} for instance, values in instances.items()]
-
-
-@dataclass(kw_only=True)
 class Product:
-    """A product: its master key, the keys of single devices, and its devices by IMEI."""
+    """A product: its master key, the key that signs tokens, the keys of single devices, and its devices by IMEI."""
 
     key: str
+    id: str = "P1demo"
+    access_key: str = "ZGVtby1hY2Nlc3Mta2V5LW9mLXRoZS1wcm9kdWN0IQ=="
     device_keys: frozenset[str] = frozenset()
     devices: dict[str, Device] = field(default_factory=dict)
 
@@ -127,12 +59,45 @@ class OneNet:
         """Start with products."""
         self.products = list(products)
         self.clock = Clock()
+        # How long a second of an immediate command's timeout is: a test can make it shorter.
+        self.second = 1.0
 
     @property
     def commands(self) -> list[Command]:
         """Return all commands of all devices, oldest first."""
         commands = [c for p in self.products for d in p.devices.values() for c in d.commands]
         return sorted(commands, key=lambda command: command.create_time)
+
+    def caller(self, headers: Mapping[str, str], generation: Generation) -> Product:
+        """Return the product that a request's headers open."""
+        key, token = headers.get("api-key"), headers.get("Authorization")
+        if generation is Generation.LEGACY and (key is not None or token is None):
+            return self.product(key)
+        if key is not None or token is None:
+            raise RefusalError(3, "auth failed")
+        return self._signer(token, generation)
+
+    def _signer(self, token: str, generation: Generation) -> Product:
+        """Return the product whose token this is."""
+        pairs = [pair.partition("=") for pair in token.split("&")]
+        values = {name: unquote(value) for name, _, value in pairs}
+        now = int(self.clock.now().timestamp())
+        if (
+            sorted(name for name, _, _ in pairs) == ["et", "method", "res", "sign", "version"]
+            and not any(_RESERVED.search(value) for _, _, value in pairs)
+            and values["version"] == generation.token_version
+            and values["method"] in ("md5", "sha1", "sha256")
+            and re.fullmatch(r"\d{1,12}", values["et"], re.ASCII)
+            # A client whose clock is fast asks for a token that lives too long.
+            and now < int(values["et"]) <= now + _TOKEN_LIFETIME_MAX
+        ):
+            text = "\n".join(values[name] for name in ("et", "method", "res", "version"))
+            for product in self.products:
+                if values["res"] == f"products/{product.id}":
+                    signature = hmac.digest(base64.b64decode(product.access_key), text.encode(), values["method"])
+                    if base64.b64encode(signature).decode() == values["sign"]:
+                        return product
+        raise RefusalError(3, "auth failed")
 
     def product(self, key: str | None) -> Product:
         """Return the product whose master key this is."""
@@ -145,9 +110,7 @@ class OneNet:
 
     def device(self, product: Product, query: Mapping[str, str]) -> Device:
         """Return the device that a request names."""
-        imei = query.get("imei", "")
-        if not _IMEI.fullmatch(imei):
-            raise RefusalError(3, "invalid parameter: imei")
+        imei = check_imei(query)
         if imei not in product.devices:
             raise RefusalError(1, "imei does not belong to the product of this api-key")
         return product.devices[imei]
@@ -156,40 +119,49 @@ class OneNet:
         """Return the devices that a request names by their ids, without those that the product does not have."""
         ids = query.get("devIds", "").split(",")
         if ids == [""] or len(ids) > maximum:
-            raise RefusalError(3, "invalid parameter: devIds")
+            raise invalid("devIds")
         wanted = set(ids)
         return [device for device in product.devices.values() if str(device.id) in wanted]
 
     def queue_read(self, product: Product, query: Mapping[str, str]) -> Command:
         """Store a cached read."""
+        return self._queue(product, "READ", query)
+
+    def queue_write(self, product: Product, query: Mapping[str, str], content: dict[str, Any]) -> Command:
+        """Store a cached write."""
+        return self._queue(product, "WRITE", query, content)
+
+    def queue_execute(self, product: Product, query: Mapping[str, str], content: dict[str, Any]) -> Command:
+        """Store a cached execution."""
+        return self._queue(product, "EXECUTE", query, content)
+
+    def _queue(
+        self, product: Product, kind: str, query: Mapping[str, str], content: dict[str, Any] | None = None
+    ) -> Command:
+        """Store a cached command."""
         device = self.device(product, query)
-        if extra := set(query) - _READ_PARAMETERS:
-            raise RefusalError(3, f"invalid parameter: {', '.join(sorted(extra))}")
-        _number(query, "obj_id", 0, 65535)
-        _number(query, "obj_inst_id", 0, 65535, 0)
-        _number(query, "res_id", 0, 65535, 0)
-        _number(query, "timeout", 5, 40, 25)
-        if "res_id" in query and "obj_inst_id" not in query:
-            raise RefusalError(3, "invalid parameter: res_id needs obj_inst_id")
-        if query.get("bin2hex", "true") not in ("true", "false"):
-            raise RefusalError(3, "invalid parameter: bin2hex")
+        required, optional = COMMANDS[kind]
+        optional = optional | {"valid_time", "retry", "timeout", "trigger_msg"}
+        check_query(query, required | {"expired_time"}, optional | {"bin2hex"} if kind == "READ" else optional)
+        check_content(kind, content)
         now = self.clock.now()
-        valid_time = _time(query, "valid_time") if "valid_time" in query else now
-        expired_time = _time(query, "expired_time")
+        valid_time = moment(query, "valid_time") if "valid_time" in query else now
+        expired_time = moment(query, "expired_time")
         if "valid_time" in query and valid_time <= now:
-            raise RefusalError(3, "invalid parameter: valid_time is over")
+            raise invalid("valid_time is over")
         if expired_time <= valid_time:
-            raise RefusalError(3, "invalid parameter: expired_time is before valid_time")
+            raise invalid("expired_time is before valid_time")
         command = Command(
             uuid=str(uuid.uuid4()),
-            kind="READ",
+            kind=kind,
             imei=device.imei,
             args=dict(query),
+            content=content,
             create_time=now,
             valid_time=valid_time,
             expired_time=expired_time,
-            remain=_number(query, "retry", 0, 10, 3),
-            trigger_msg=Trigger(_number(query, "trigger_msg", 1, 7, 7)),
+            remain=number(query, "retry", 3),
+            trigger_msg=Trigger(number(query, "trigger_msg", 7)),
         )
         self._expire(device)
         if sum(c.send_status is SendStatus.WAITING for c in device.commands) >= WAITING_MAX:
@@ -197,6 +169,38 @@ class OneNet:
         device.commands.append(command)
         command.log.append((now, "received command"))
         return command
+
+    async def ask(
+        self, product: Product, kind: str, query: Mapping[str, str], content: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]] | None:
+        """Let a device that is awake act at once, and return the data it answers."""
+        device = self.device(product, query)
+        required, optional = COMMANDS[kind]
+        check_query(query, required, optional | {"timeout"})
+        check_content(kind, content)
+        if not device.online:
+            raise RefusalError(2001, "device not online")
+        if device.hesitates:
+            device.waiting.append(told := asyncio.Event())
+            try:
+                async with asyncio.timeout(number(query, "timeout", 25) * self.second):
+                    await told.wait()
+            except TimeoutError:
+                raise RefusalError(5106, "TIME_OUT") from None
+            finally:
+                device.waiting.remove(told)
+        if not device.answers:
+            raise RefusalError(5106, "TIME_OUT")
+        try:
+            return device.act(kind, query, content)
+        except AnswerError as err:
+            raise RefusalError(5106, str(err)) from None
+
+    def resources(self, product: Product, query: Mapping[str, str]) -> dict[int, dict[int, list[int]]]:
+        """Return the numbers of a device's resources by object and instance, for which it need not be awake."""
+        device = self.device(product, query)
+        check_query(query, frozenset(), {"obj_id"})
+        return device.known(query)
 
     def fill(self, each: int) -> list[Command]:
         """Queue a number of reads on every device of the first product."""
@@ -209,10 +213,10 @@ class OneNet:
         """Return a device's commands between two times, the newest first unless the other order is asked for."""
         device = self.device(product, query)
         self._expire(device)
-        start = _time(query, "start")
-        end = _time(query, "end") if "end" in query else self.clock.now()
+        start = moment(query, "start")
+        end = moment(query, "end") if "end" in query else self.clock.now()
         if query.get("sort", "DESC") not in ("DESC", "ASC"):
-            raise RefusalError(3, "invalid parameter: sort")
+            raise invalid("sort")
         found = [command for command in device.commands if start <= command.create_time <= end]
         return found if query.get("sort") == "ASC" else found[::-1]
 
@@ -223,7 +227,7 @@ class OneNet:
         for command in device.commands:
             if command.uuid == uuid:
                 return command
-        raise RefusalError(3, "invalid parameter: no such command")
+        raise invalid("no such command")
 
     def cancel(self, product: Product, query: Mapping[str, str], uuid: str) -> None:
         """Cancel a command that waits."""
@@ -262,6 +266,8 @@ class OneNet:
     def answer(self, imei: str) -> list[Command]:
         """Let a device that hesitated answer all that it was sent; return that."""
         device = self._named(imei)
+        for told in device.waiting:
+            told.set()
         sent = [command for command in device.commands if command.send_status is SendStatus.SENT]
         for command in sent:
             self._finish(device, command)
@@ -299,37 +305,8 @@ class OneNet:
         command.send_status = SendStatus.DELIVERED
         command.confirm_time = self.clock.now()
         command.log.append((command.confirm_time, "received confirm message"))
-        command.result = device.read(command.args) or None
-        command.confirm_status = "SUCCESS" if command.result else "NOT_FOUND"
-
-
-_READ_PARAMETERS = {
-    "imei",
-    "obj_id",
-    "obj_inst_id",
-    "res_id",
-    "valid_time",
-    "expired_time",
-    "retry",
-    "timeout",
-    "trigger_msg",
-    "bin2hex",
-}
-
-
-def _number(query: Mapping[str, str], name: str, minimum: int, maximum: int, default: int | None = None) -> int:
-    """Return a whole number in a range; without a default it has to be there."""
-    text = query.get(name, "" if default is None else str(default))
-    if not text.isascii() or not text.isdecimal() or not minimum <= int(text) <= maximum:
-        raise RefusalError(3, f"invalid parameter: {name}")
-    return int(text)
-
-
-def _time(query: Mapping[str, str], name: str) -> datetime:
-    """Return a Beijing wall clock time."""
-    text = query.get(name, "")
-    try:
-        moment = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
-    except ValueError:
-        raise RefusalError(3, f"invalid parameter: {name}") from None
-    return moment.replace(tzinfo=BEIJING)
+        try:
+            command.result = device.act(command.kind, command.args, command.content)
+            command.confirm_status = "SUCCESS"
+        except AnswerError as err:
+            command.confirm_status = str(err)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
 from enum import StrEnum
+import inspect
 import json
 import re
 import ssl
@@ -15,16 +16,11 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from .platform import (
-    BEIJING,
-    DATAPOINT_IDS_MAX,
-    STATUS_IDS_MAX,
-    Command,
-    OneNet,
-    Product,
-    RefusalError,
-    Trigger,
-)
+from .device import Command, Trigger
+from .generation import Generation
+from .parameters import RefusalError
+from .platform import OneNet
+from .routes import ROUTES
 
 # A request for the most devices that one may name has a long line.
 _LINE_MAX = 2**16
@@ -45,6 +41,7 @@ class FaultKind(StrEnum):
     HUGE = "huge"
     GARBAGE = "garbage"
     BODY = "body"
+    DATA = "data"
 
 
 @dataclass(kw_only=True)
@@ -61,6 +58,7 @@ class Fault:
     errno: int = 0
     text: str = "<html><body>Welcome</body></html>"
     location: str = ""
+    data: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +69,7 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: str
 
 
 class Server:
@@ -123,6 +122,7 @@ class Server:
                 path=request.path,
                 query=dict(request.query),
                 headers={name.lower(): value for name, value in request.headers.items()},
+                body=(await request.read()).decode(errors="replace"),
             )
         )
         # Even a sleep of no time lets others go first.
@@ -131,32 +131,37 @@ class Server:
         imei = request.query.get("imei", "")
         fault = next((fault for fault in self.faults if fault.path in request.path and fault.imei in imei), None)
         if fault is None:
-            return web.json_response(self._call(request))
+            return web.json_response(await self._call(request))
         fault.times -= 1
         if fault.times <= 0:
             self.faults.remove(fault)
         return await self._spoil(request, fault)
 
-    def _call(self, request: web.Request) -> dict[str, Any]:
+    async def _call(self, request: web.Request) -> dict[str, Any]:
         """Carry out a call and return the reply."""
+        generation = Generation.of(request.path)
+        # Both generations have the same paths once they have begun.
+        asked = request.path.replace(generation.value, Generation.LEGACY.value, 1)
         try:
-            product = self.onenet.product(request.headers.get("api-key"))
+            product = self.onenet.caller(request.headers, generation)
             for method, path, route in ROUTES:
-                if method == request.method and (match := re.fullmatch(path, request.path)):
-                    data = route(self.onenet, product, dict(request.query), *match.groups())
+                if method == request.method and (match := re.fullmatch(path, asked)):
+                    body = [await request.read()] if method == "POST" else []
+                    data = route(self.onenet, product, dict(request.query), *match.groups(), *body)
+                    data = await data if inspect.isawaitable(data) else data
                     break
             else:
-                return {"errno": 4, "error": "no such url"}
+                return generation.reply(4, "no such url")
         except RefusalError as err:
-            return {"errno": err.errno, "error": err.text}
-        return {"errno": 0, "error": "succ", "data": data}
+            return generation.refusal(err)
+        return generation.reply(0, "succ") if data is None else generation.success(data)
 
     async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         """Answer as a fault has it."""
         await asyncio.sleep(fault.seconds)
         match fault.kind:
             case FaultKind.DELAY:
-                return web.json_response(self._call(request))
+                return web.json_response(await self._call(request))
             case FaultKind.PAGE:
                 headers = {"Location": fault.location} if fault.location else None
                 return web.Response(
@@ -167,10 +172,10 @@ class Server:
                     headers=headers,
                 )
             case FaultKind.ERRNO:
-                return web.json_response({"errno": fault.errno, "error": fault.text})
+                return web.json_response(Generation.of(request.path).reply(fault.errno, fault.text))
             case FaultKind.RESET_BEFORE:
                 return self._reset(request)
-        return await self._spoil_reply(request, fault, json.dumps(self._call(request)).encode())
+        return await self._spoil_reply(request, fault, json.dumps(await self._call(request)).encode())
 
     async def _spoil_reply(self, request: web.Request, fault: Fault, reply: bytes) -> web.StreamResponse:
         """Lose or spoil the reply to a call that was carried out."""
@@ -195,6 +200,8 @@ class Server:
                 request.transport.close()
             case FaultKind.BODY:
                 return web.Response(text=fault.text, content_type="application/json")
+            case FaultKind.DATA:
+                return web.json_response(Generation.of(request.path).success(fault.data))
         return web.Response()
 
     def _reset(self, request: web.Request) -> web.Response:
@@ -215,152 +222,14 @@ def _describe(command: Command) -> dict[str, Any]:
     """Return what a command has come to."""
     return {
         "uuid": command.uuid,
+        "kind": command.kind,
         "imei": command.imei,
         "args": command.args,
+        "content": command.content,
         "send_status": command.send_status,
         "confirm_status": command.confirm_status,
         "result": command.result,
     }
-
-
-def _queue_read(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Cached command: read device resources"."""
-    return {"uuid": onenet.queue_read(product, query).uuid}
-
-
-def _devices(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Query devices"."""
-    page, per_page = int(query.get("page", "1")), int(query.get("per_page", "30"))
-    if page < 1 or not 1 <= per_page <= 100:
-        raise RefusalError(3, "invalid parameter: page")
-    devices = list(product.devices.values())
-    return {
-        "total_count": len(devices),
-        "page": page,
-        "per_page": per_page,
-        "devices": [
-            {
-                "id": str(device.id),
-                "title": device.title,
-                "protocol": "LWM2M",
-                "online": device.online,
-                "auth_info": {device.imei: "460000000000001"},
-                "create_time": "2020-12-02 09:02:24",
-            }
-            for device in devices[(page - 1) * per_page : page * per_page]
-        ],
-    }
-
-
-def _device_by_imei(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Query device information by IMEI"."""
-    device = onenet.device(product, query)
-    return {
-        "id": str(device.id),
-        "title": device.title,
-        "online": device.online,
-        "create_time": "2020-12-02 09:02:24",
-        "observe_status": True,
-    }
-
-
-def _statuses(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Query device status in batch"."""
-    devices = onenet.devices(product, query, STATUS_IDS_MAX)
-    return {
-        "total_count": len(devices),
-        "devices": [{"id": str(device.id), "title": device.title, "online": device.online} for device in devices],
-    }
-
-
-def _newest(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Query newest data in batch"."""
-    return {
-        "devices": [
-            {
-                "id": str(device.id),
-                "title": device.title,
-                "datastreams": [
-                    {
-                        "id": "_".join(map(str, path)),
-                        "at": device.newest.astimezone(BEIJING)
-                        .replace(tzinfo=None)
-                        .isoformat(" ", timespec="milliseconds"),
-                        "value": value,
-                    }
-                    for path, value in device.resources.items()
-                    if device.newest
-                ],
-            }
-            for device in onenet.devices(product, query, DATAPOINT_IDS_MAX)
-        ]
-    }
-
-
-def _history(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "View the list of a device's cached commands"."""
-    found = onenet.history(product, query)
-    page, per_page = int(query.get("page", "1")), int(query.get("per_page", "30"))
-    return {
-        "total_count": len(found),
-        "items": [_item(command) for command in found[(page - 1) * per_page :][:per_page]],
-    }
-
-
-def _detail(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> dict[str, Any]:
-    """Answer "View the details of a cached command"."""
-    command = onenet.command(product, query, uuid)
-    detail = _item(command) | {"args": command.args, "content": None}
-    return detail if command.result is None else detail | {"cmd_result": command.result}
-
-
-def _log(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> list[dict[str, str]]:
-    """Answer "Full-link log of a cached command"."""
-    log = onenet.command(product, query, uuid).log
-    return [{"log": text, "time": time.astimezone(BEIJING).strftime("%a %b %d %H:%M:%S CST %Y")} for time, text in log]
-
-
-def _item(command: Command) -> dict[str, Any]:
-    """Return a command as lists and details have it."""
-    times = {
-        name: moment.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-        for name in ("create_time", "valid_time", "expired_time", "send_time", "confirm_time")
-        if (moment := getattr(command, name)) is not None
-    }
-    return times | {
-        "cmd_uuid": command.uuid,
-        "type": command.kind,
-        "imei": command.imei,
-        "send_status": command.send_status,
-        "confirm_status": command.confirm_status,
-        "trigger_msg": command.trigger_msg,
-        "remain": str(command.remain),
-    }
-
-
-def _cancel(onenet: OneNet, product: Product, query: dict[str, str], uuid: str) -> None:
-    """Answer "Cancel a cached command"."""
-    onenet.cancel(product, query, uuid)
-
-
-def _cancel_all(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str, Any]:
-    """Answer "Cancel all waiting commands of a device"."""
-    cancelled = onenet.cancel_all(product, query)
-    return {"succ": cancelled, "failed": [], "total": len(cancelled)}
-
-
-ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
-    ("GET", "/nbiot/offline", _queue_read),
-    ("GET", "/nbiot/offline/history", _history),
-    ("GET", "/nbiot/offline/history/([^/]+)", _detail),
-    ("GET", "/nbiot/offline/history/([^/]+)/piecewise", _log),
-    ("PUT", "/nbiot/offline/cancel/all", _cancel_all),
-    ("PUT", "/nbiot/offline/cancel/([^/]+)", _cancel),
-    ("GET", "/devices", _devices),
-    ("GET", "/devices/getbyimei", _device_by_imei),
-    ("GET", "/devices/status", _statuses),
-    ("GET", "/devices/datapoints", _newest),
-)
 
 
 def _wake(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
