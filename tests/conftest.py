@@ -1,24 +1,58 @@
 """What the tests share: the emulator on a real socket, an account on it, and a log that has to stay clean."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 import logging
 from pathlib import Path
 from typing import Any
 
 from homeassistant.const import CONF_API_KEY, CONF_URL
-from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.core import Context, Event, HomeAssistant, SupportsResponse
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 # Imported here, so that the harness's own, empty package of this name does not win.
 from custom_components.onenet_nbiot import coordinator, ledger
-from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.const import (
+    CONF_ACCESS_KEY,
+    CONF_PLATFORM,
+    CONF_PRODUCT_ID,
+    DOMAIN,
+    EVENT_ONENET,
+    SERVICE_OFFLINE_READ,
+)
 
 from .emulator import Device, OneNet, Product, Server
 
 KEY = "master-key-of-the-product"
 DEVICE_KEY = "key-of-one-device"
+PRODUCT_ID = "Pr0duct"
+ACCESS_KEY = b64encode(b"access key of the product").decode()
+SECRETS = (KEY, ACCESS_KEY, "sign=")
+# The platforms and the kinds of keys that there are, as the data of an account.
+ACCOUNTS = {
+    "legacy, API key": {CONF_API_KEY: KEY},
+    "legacy, access key": {CONF_PRODUCT_ID: PRODUCT_ID, CONF_ACCESS_KEY: ACCESS_KEY, CONF_PLATFORM: "legacy"},
+    "current, access key": {CONF_PRODUCT_ID: PRODUCT_ID, CONF_ACCESS_KEY: ACCESS_KEY, CONF_PLATFORM: "current"},
+}
+
+
+# For a test of what only one platform has.
+LEGACY_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["legacy, API key"]], ids=["legacy, API key"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module with every kind of account, where it says so."""
+    if (
+        "account_data" in metafunc.fixturenames
+        and getattr(metafunc.module, "EVERY_ACCOUNT", False)
+        and not any("account_data" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
+    ):
+        metafunc.parametrize("account_data", ACCOUNTS.values(), ids=ACCOUNTS)
+
+
 IMEI = "866971030000001"
+READ: dict[str, Any] = {"imei": IMEI, "obj_id": 3303, "expires_in": {"days": 1}}
 
 
 @pytest.fixture(autouse=True)
@@ -64,13 +98,15 @@ def _no_key_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Fail a test that brings a key into the log, at whatever level."""
     yield
     for phase in ("setup", "call"):
-        assert not [record for record in caplog.get_records(phase) if KEY in caplog.handler.format(record)]
+        lines = [caplog.handler.format(record) for record in caplog.get_records(phase)]
+        assert not [line for line in lines if any(secret in line for secret in SECRETS)]
 
 
 @pytest.fixture
 async def onenet(socket_enabled: None) -> AsyncIterator[Server]:
     """Return an emulator that listens on a real socket."""
-    server = await Server(OneNet(Product(key=KEY, device_keys=frozenset({DEVICE_KEY})))).start()
+    product = Product(id=PRODUCT_ID, key=KEY, access_key=ACCESS_KEY, device_keys=frozenset({DEVICE_KEY}))
+    server = await Server(OneNet(product)).start()
     yield server
     await server.stop()
 
@@ -82,9 +118,15 @@ def device(onenet: Server) -> Device:
 
 
 @pytest.fixture
-def entry(hass: HomeAssistant, onenet: Server) -> MockConfigEntry:
+def account_data() -> dict[str, str]:
+    """Return the data of an account, but for where the platform is."""
+    return ACCOUNTS["legacy, API key"]
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, onenet: Server, account_data: dict[str, str]) -> MockConfigEntry:
     """Return an account on the emulator that is not set up yet."""
-    entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data={CONF_API_KEY: KEY, CONF_URL: onenet.url})
+    entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=account_data | {CONF_URL: onenet.url})
     entry.add_to_hass(hass)
     return entry
 
@@ -103,14 +145,24 @@ def events(hass: HomeAssistant) -> list[Event]:
     return async_capture_events(hass, EVENT_ONENET)
 
 
-async def offline_read(hass: HomeAssistant, context: Context | None = None, **fields: Any) -> Any:
-    """Call the action for a device that exists, and return its response; a field that is None is left out."""
-    fields = {"imei": IMEI, "obj_id": 3303, "expires_in": {"days": 1}} | fields
+def revoke(onenet: Server) -> None:
+    """Give a product other keys."""
+    product = onenet.onenet.products[0]
+    product.key, product.access_key = "another", b64encode(b"another").decode()
+
+
+async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:
+    """Call an action and return its response, if it has one; a field that is None is left out."""
     return await hass.services.async_call(
         DOMAIN,
-        SERVICE_OFFLINE_READ,
+        action,
         {name: value for name, value in fields.items() if value is not None},
         blocking=True,
         context=context,
-        return_response=True,
+        return_response=hass.services.supports_response(DOMAIN, action) is not SupportsResponse.NONE,
     )
+
+
+async def offline_read(hass: HomeAssistant, context: Context | None = None, **fields: Any) -> Any:
+    """Queue a read for a device that exists, and return the response."""
+    return await act(hass, SERVICE_OFFLINE_READ, context, **READ | fields)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 import logging
+import re
 from typing import Any
 
 from freezegun import freeze_time
@@ -26,11 +27,14 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import CONF_INTERVAL, DOMAIN
 from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
-from custom_components.onenet_nbiot.onenet.models import CachedRead, CommandState
+from custom_components.onenet_nbiot.onenet.models import CommandState
+from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import IMEI, KEY, offline_read
+from .conftest import ACCESS_KEY, ACCOUNTS, IMEI, KEY, LEGACY_ONLY, offline_read, revoke
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
+
+EVERY_ACCOUNT = True
 
 MINUTE = timedelta(minutes=1)
 
@@ -71,10 +75,8 @@ async def rounds(coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, 
 def paths(onenet: Server) -> list[str]:
     """Return which calls were made since this was last asked, in short."""
     found = [
-        request.path.removeprefix("/nbiot").replace(request.path.rpartition("/")[2], "*")
-        if "/history/" in request.path
-        else request.path.removeprefix("/nbiot")
-        for request in onenet.requests
+        path.replace(path.rpartition("/")[2], "*") if "/history/" in path else path
+        for path in (re.sub("^/nb-?iot", "", request.path) for request in onenet.requests)
     ]
     onenet.requests.clear()
     return found
@@ -233,6 +235,7 @@ async def test_a_command_expires_though_onenet_never_says_so(
     assert [command["state"] for command in listed["commands"]] == ["expired"]
 
 
+@LEGACY_ONLY
 async def test_a_device_that_has_sent_something_is_looked_at_in_the_next_round(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -285,9 +288,8 @@ async def test_a_new_command_is_looked_at_between_two_rounds_and_nothing_else(
     onenet.requests.clear()
     clock.tick(timedelta(seconds=11))
     await coordinator.async_refresh()
-    assert [(request.path, request.query["imei"]) for request in onenet.requests] == [
-        ("/nbiot/offline/history", "1234")
-    ]
+    assert [request.query["imei"] for request in onenet.requests] == ["1234"]
+    assert paths(onenet) == ["/offline/history"]
 
 
 async def test_a_command_that_starts_later_is_looked_at_then(
@@ -412,13 +414,13 @@ async def test_a_refused_key_asks_for_a_new_one(
 ) -> None:
     """Commands would no longer be followed, and nobody be told why."""
     expected_warnings.append("Error fetching OneNET data: OneNET does not accept the account's key")
-    onenet.onenet.products[0].key = "another"
+    revoke(onenet)
     for _ in range(2):
         await coordinator.async_refresh()
         await hass.async_block_till_done()
         assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
     # It was a passing fault.
-    onenet.onenet.products[0].key = KEY
+    onenet.onenet.products[0].key, onenet.onenet.products[0].access_key = KEY, ACCESS_KEY
     clock.tick(timedelta(seconds=61))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -429,7 +431,7 @@ async def test_a_refused_key_asks_for_a_new_one(
     "fault",
     [
         Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device", times=10_000),
-        Fault(kind=FaultKind.BODY, text='{"errno": 0, "data": "?"}', times=10_000),
+        Fault(kind=FaultKind.BODY, text='{"errno": 0, "code": 0, "data": "?"}', times=10_000),
     ],
 )
 async def test_trouble_with_one_device_does_not_stop_the_others(
@@ -596,8 +598,9 @@ async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, de
     for queued in onenet.onenet.fill(each):
         command = Command(
             id=store.new_id(),
-            asked=CachedRead(
-                imei=queued.imei, obj_id=3303, obj_inst_id=0, res_id=5700, expired_time=queued.expired_time
+            asked=CachedCommand(
+                operation=Read(imei=queued.imei, obj_id=3303, obj_inst_id=0, res_id=5700),
+                expired_time=queued.expired_time,
             ),
             caller=("id", None, None),
             asked_at=queued.create_time,
@@ -608,6 +611,7 @@ async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, de
     await saved
 
 
+@LEGACY_ONLY
 async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
 ) -> None:
@@ -635,6 +639,7 @@ async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
     assert types(events) == ["failed"] * 10
 
 
+@LEGACY_ONLY
 async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -666,6 +671,7 @@ async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
     assert not coordinator.ledger.devices
 
 
+@LEGACY_ONLY
 async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -684,6 +690,7 @@ async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
     assert types(events) == ["queued", "succeeded"]
 
 
+@LEGACY_ONLY
 async def test_an_outage_in_the_middle_of_a_round_is_one(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -812,6 +819,7 @@ async def test_a_long_outage_stays_one_while_nothing_is_due(
     assert not coordinator.reachable
 
 
+@LEGACY_ONLY
 async def test_a_onenet_that_answers_with_pages_to_calls_for_many_devices_is_followed_too(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -827,3 +835,50 @@ async def test_a_onenet_that_answers_with_pages_to_calls_for_many_devices_is_fol
     await rounds(coordinator, clock, 11)
     assert coordinator.reachable
     assert types(events) == ["queued", "succeeded"]
+
+
+async def test_an_outage_shows_though_no_devices_turn_has_come(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    expected_warnings: list[str],
+) -> None:
+    """The entities would seem to be up to date for ten minutes and more."""
+    expected_warnings.append("Error fetching OneNET data")
+    await offline_read(hass, expires_in={"days": 3})
+    await rounds(coordinator, clock, 12)
+    onenet.requests.clear()
+    await rounds(coordinator, clock, 1)
+    assert len(paths(onenet)) <= 2
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
+    await rounds(coordinator, clock, 1)
+    assert hass.states.is_state("event.onenet_command", STATE_UNAVAILABLE)
+    onenet.faults.clear()
+    await rounds(coordinator, clock, 1)
+    assert shown(hass) == "queued"
+
+
+@pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]])
+async def test_the_current_platform_is_not_asked_for_what_it_lacks(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """Every round would cost requests in vain, or no command be followed."""
+    product = onenet.onenet.products[0]
+    imeis = [IMEI, *(product.add(str(int(IMEI) + number), "Meter").imei for number in range(1, 30))]
+    for imei in imeis:
+        await offline_read(hass, imei=imei, obj_id=3)
+    onenet.requests.clear()
+    most = 0
+    for _ in range(40):
+        onenet.onenet.wake(imeis[-1], Trigger.UPDATE)
+        await rounds(coordinator, clock, 1)
+        found = paths(onenet)
+        most = max(most, len(found))
+        assert not [path for path in found if path.startswith("/devices")]
+    assert most <= 11
+    assert types(events)[-1] == "failed"

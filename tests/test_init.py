@@ -7,8 +7,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
-from .conftest import KEY
+from .conftest import KEY, revoke
 from .emulator import Fault, FaultKind, Server
+
+EVERY_ACCOUNT = True
 
 
 async def test_an_account_comes_and_goes(hass: HomeAssistant, account: MockConfigEntry) -> None:
@@ -24,7 +26,7 @@ async def test_a_key_that_was_revoked_is_asked_for_at_set_up(
 ) -> None:
     """Home Assistant would try the old key for ever."""
     expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration could not authenticate")
-    onenet.onenet.products[0].key = "another"
+    revoke(onenet)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     assert entry.state is ConfigEntryState.SETUP_ERROR

@@ -25,17 +25,14 @@ from custom_components.onenet_nbiot import ledger
 from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import IMEI, offline_read
+from .conftest import IMEI, act, offline_read, revoke
 from .emulator import Device, Fault, FaultKind, OneNet, Product, SendStatus, Server, Trigger
 from .test_services import queue_elsewhere
 
+EVERY_ACCOUNT = True
+
 OTHER_IMEI = "866971030000002"
 UNKNOWN_UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
-
-
-async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:
-    """Call an action and return its response."""
-    return await hass.services.async_call(DOMAIN, action, fields, blocking=True, context=context, return_response=True)
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -559,7 +556,7 @@ async def test_a_key_that_is_refused_at_a_look_up_is_asked_for(
 ) -> None:
     """A person would see old news and not be told why."""
     queued = await offline_read(hass)
-    onenet.onenet.products[0].key = "another"
+    revoke(onenet)
     assert (await act(hass, "get_command", uuid=queued["uuid"]))["state"] == "queued"
     await hass.async_block_till_done()
     flows = hass.config_entries.flow.async_progress()
@@ -725,7 +722,11 @@ async def test_every_value_of_a_read_is_said(
         },
     }
     onenet.faults.append(
-        Fault(kind=FaultKind.BODY, path=f"/history/{several['uuid']}", text=json.dumps({"errno": 0, "data": detail}))
+        Fault(
+            kind=FaultKind.BODY,
+            path=f"/history/{several['uuid']}",
+            text=json.dumps({"errno": 0, "code": 0, "data": detail}),
+        )
     )
     await look(account)
     values = {event.data["uuid"]: event.data["values"] for event in events if "values" in event.data}

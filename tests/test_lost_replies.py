@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 from homeassistant.core import Context, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 import pytest
@@ -15,10 +14,9 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot import ledger
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, offline_read
+from .conftest import IMEI, act, offline_read
 from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
 from .test_ledger import (
-    act,
     answer_late,
     arrival,
     copy_of,
@@ -31,6 +29,8 @@ from .test_ledger import (
     until,
 )
 from .test_services import queue_elsewhere
+
+EVERY_ACCOUNT = True
 
 # When the commands of these tests expire, here and at the platform.
 EXPIRED_TIME = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
@@ -107,10 +107,10 @@ async def test_a_command_that_was_lost_on_its_way_is_sent_again(
         Fault(kind=FaultKind.GARBAGE),
         Fault(kind=FaultKind.HUGE),
         Fault(kind=FaultKind.BODY, text="[1, 2"),
-        Fault(kind=FaultKind.BODY, text='{"errno": 0, "error": "succ", "data": {"uuid": ""}}'),
+        Fault(kind=FaultKind.BODY, text='{"errno": 0, "code": 0, "data": {"uuid": ""}}'),
         # Errors after which a command may have been stored all the same.
-        Fault(kind=FaultKind.BODY, text='{"errno": 14, "error": "latency"}'),
-        Fault(kind=FaultKind.BODY, text='{"errno": 5117, "error": "rpc error"}'),
+        Fault(kind=FaultKind.BODY, text='{"errno": 14, "error": "latency", "code": 14, "msg": "latency"}'),
+        Fault(kind=FaultKind.BODY, text='{"errno": 5117, "error": "rpc error", "code": 5117, "msg": "rpc error"}'),
     ],
     ids=["reset", "truncated", "empty", "garbage", "huge", "no_json", "no_uuid", "14", "5117"],
 )
@@ -312,7 +312,7 @@ async def test_a_request_that_nobody_waited_for_any_longer_is_not_sent_again(
     """A slow line would queue every command twice."""
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
-    monkeypatch.setattr(account.runtime_data.ledger.client, "_timeout", aiohttp.ClientTimeout(total=0.3))
+    monkeypatch.setattr(account.runtime_data.ledger.client, "_seconds", 0.3)
     await lose(hass)
     assert queueings(onenet) == 1
     uuid = arrive_late(onenet)
@@ -504,7 +504,9 @@ async def test_a_uuid_that_comes_twice_is_one_command(
 ) -> None:
     """A command would be said to expire after it had succeeded."""
     first = await offline_read(hass)
-    same = Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {{"uuid": "{first["uuid"]}"}}}}', path="/offline")
+    same = Fault(
+        kind=FaultKind.BODY, text=f'{{"errno": 0, "code": 0, "data": {{"uuid": "{first["uuid"]}"}}}}', path="/offline"
+    )
     onenet.faults.append(Fault(**vars(same)))
     assert (await offline_read(hass))["uuid"] == first["uuid"]
     assert said(events) == [("queued", first["uuid"])]

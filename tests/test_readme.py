@@ -15,11 +15,12 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.ledger import IfWaiting
-from custom_components.onenet_nbiot.onenet import errors, models
+from custom_components.onenet_nbiot.onenet import errors, models, operations
+from custom_components.onenet_nbiot.validation import IfOffline
 
 from .conftest import IMEI
-from .emulator import Server, Trigger
-from .test_translations import INTEGRATION, family, load
+from .emulator import Device, SendStatus, Server, Trigger
+from .test_translations import ACTIONS, INTEGRATION, family, load
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -122,6 +123,43 @@ async def test_the_fifth_automation_does_not_fill_the_queue(
     assert len(onenet.onenet.commands) == 2
 
 
+async def test_the_sixth_automation_leaves_only_the_last_wish(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, device: Device, notifications: list[Any]
+) -> None:
+    """A reader's valve would go through all that was ever wanted, be told it in a wrong type, or pass for a reading."""
+    device.resources[3306, 0, 5850] = False
+    for wish in ("on", "off", "on"):
+        hass.states.async_set("input_boolean.valve", wish)
+    await hass.async_block_till_done()
+    assert [command.send_status for command in onenet.onenet.commands] == [
+        SendStatus.CANCELLED,
+        SendStatus.CANCELLED,
+        SendStatus.WAITING,
+    ]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    assert device.resources[3306, 0, 5850] is True
+    await account.runtime_data.ledger.async_look(IMEI)
+    await hass.async_block_till_done()
+    assert account.runtime_data.ledger.waiting == 0
+    assert not notifications
+
+
+async def test_the_seventh_automation_reads_at_once_or_when_the_device_wakes(
+    hass: HomeAssistant, onenet: Server, notifications: list[Any]
+) -> None:
+    """A reader could not tell a reading from a command that waits."""
+    for pressed_at in ("2030-01-31T08:00:00+00:00", "2030-01-31T09:00:00+00:00"):
+        hass.states.async_set("input_button.read_water_meter", pressed_at)
+        await hass.async_block_till_done()
+    assert len(onenet.onenet.commands) == 1
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    hass.states.async_set("input_button.read_water_meter", "2030-01-31T10:00:00+00:00")
+    await hass.async_block_till_done()
+    asleep = "It sleeps, and will be read when it wakes."
+    assert [notification.data["message"] for notification in notifications] == [asleep, asleep, "21.5 °C"]
+    assert len(onenet.onenet.commands) == 1
+
+
 async def test_the_dashboards_button_runs_the_script(
     hass: HomeAssistant, onenet: Server, notifications: list[Any], events: list[Event]
 ) -> None:
@@ -145,6 +183,13 @@ async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, ac
         *(f"command_{change}" for change in command.attributes["event_types"]),
         *models.CommandState,
         *IfWaiting,
+        *IfOffline,
+        *(str(field) for schema in ACTIONS.values() for field in schema.schema),
+        *(
+            name.lower()
+            for kind in (operations.Trigger, operations.ValueType, operations.WriteMode)
+            for name in kind.__members__
+        ),
         # That of a success is none.
         *models._CONFIRM_STATUS_NAMES[1:],
         *family(errors.OneNetError),

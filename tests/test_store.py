@@ -26,7 +26,18 @@ from custom_components.onenet_nbiot import backup, store as store_module
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.ledger import DeviceTrace, ledgers
-from custom_components.onenet_nbiot.onenet.models import CachedRead, CommandState, Trigger
+from custom_components.onenet_nbiot.onenet.models import CommandState
+from custom_components.onenet_nbiot.onenet.operations import (
+    CachedCommand,
+    Execute,
+    Operation,
+    Read,
+    Trigger,
+    ValueType,
+    Write,
+    WriteMode,
+    WrittenValue,
+)
 from custom_components.onenet_nbiot.store import AFTER_CALL, FILE_NAME, CommandStore, async_get_store
 
 from .conftest import IMEI, offline_read
@@ -104,7 +115,7 @@ def uuids(path: Path) -> set[str]:
 
 def a_command(id_: int = 1, **what: Any) -> Command:
     """Return a command."""
-    asked = CachedRead(imei=IMEI, obj_id=3303, expired_time=NOON)
+    asked = CachedCommand(operation=Read(imei=IMEI, obj_id=3303), expired_time=NOON)
     return Command(id=id_, asked=asked, caller=("id", None, None), asked_at=NOON, **what)
 
 
@@ -238,13 +249,32 @@ async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) ->
     assert store.load(ACCOUNT)[0] == [(kept, b'{"state":"new"}')]
 
 
-async def test_a_row_is_read_as_it_was_saved() -> None:
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Read(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700),
+        Write(
+            imei=IMEI,
+            obj_id=3306,
+            obj_inst_id=0,
+            values=(
+                WrittenValue(5850, value=True),
+                WrittenValue(5851, 80.5),
+                WrittenValue(5750, "pump"),
+                WrittenValue(1, "00ff", ValueType.OPAQUE),
+                WrittenValue.time(2, NOON),
+            ),
+            mode=WriteMode.REPLACE,
+        ),
+        Execute(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=4, args="0='10'"),
+        Execute(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=4),
+    ],
+    ids=lambda operation: operation.command,
+)
+async def test_a_row_is_read_as_it_was_saved(operation: Operation) -> None:
     """A restart would change commands, or forget what is known of them."""
-    asked = CachedRead(
-        imei=IMEI,
-        obj_id=3303,
-        obj_inst_id=0,
-        res_id=5700,
+    asked = CachedCommand(
+        operation=operation,
         valid_time=NOON,
         expired_time=NOON,
         trigger_msg=Trigger.REGISTER | Trigger.UPDATE,
@@ -269,6 +299,26 @@ async def test_a_row_is_read_as_it_was_saved() -> None:
         told = [field.name for field in fields(command)]
         assert [getattr(again, name) for name in told] == [getattr(command, name) for name in told]
         assert isinstance(again.state, CommandState)
+        assert again.asked.operation.body() == command.asked.operation.body()
+
+
+async def test_a_row_of_before_there_were_other_commands_than_reads_is_read() -> None:
+    """An update would forget every command that waits."""
+    row = (
+        b'{"id":1,"asked":{"imei":"866971030000001","obj_id":3303,"obj_inst_id":0,"res_id":5700,"valid_time":null,'
+        b'"expired_time":"2026-11-24T04:00:00+00:00","retry":3,"timeout":null,"trigger_msg":6,"bin2hex":true},'
+        b'"caller":["id",null,null],"asked_at":"2026-11-23T04:00:00+00:00","uuid":"u","state":"queued","remain":3,'
+        b'"send_time":null,"confirm_time":null,"reason":null,"message":null,"values":null,"over_at":null}'
+    )
+    command = Command.from_row(row)
+    assert command.asked == CachedCommand(
+        operation=Read(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700),
+        expired_time=datetime(2026, 11, 24, 4, tzinfo=UTC),
+        retry=3,
+        trigger_msg=Trigger.UPDATE | Trigger.NOTIFY,
+        bin2hex=True,
+    )
+    assert (command.uuid, command.state) == ("u", CommandState.QUEUED)
 
 
 async def test_a_row_that_cannot_be_read_stops_nothing_else(
@@ -291,6 +341,17 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     assert ledger.known("good")
     assert ledger.summary()["commands"] == {CommandState.QUEUED: 1}
     assert ledger.traces == {"1": DeviceTrace(id="7", online=True, newest=NOON)}
+
+
+async def test_an_account_that_is_removed_before_it_was_set_up_leaves_nothing(
+    hass: HomeAssistant, entry: MockConfigEntry, file: Path, tmp_path: Path
+) -> None:
+    """Commands of an account that was disabled, and then removed, would fill the disk."""
+    before = await leave(hass, tmp_path, file, entry.entry_id)
+    assert uuids(file) == before
+    await hass.config_entries.async_remove(entry.entry_id)
+    await async_get_store(hass).async_save_command("other", 99, {"uuid": "other"}, patience=AFTER_CALL)
+    assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {"other"}
 
 
 async def test_an_account_that_is_removed_takes_only_its_own_along(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+import re
 from typing import Any
 
 from homeassistant.helpers import selector
@@ -13,19 +14,20 @@ from custom_components.onenet_nbiot import config_flow, services
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors
-from custom_components.onenet_nbiot.onenet.models import CommandState, Trigger
+from custom_components.onenet_nbiot.onenet.models import CommandState
+from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode
+from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
+from custom_components.onenet_nbiot.validation import ActionSchema, IfOffline
 
-CHECKS = {"offline_read": (services._check_resource, services._check_times)}
 INTEGRATION = Path(services.__file__).parent
 LANGUAGES = ("en", "zh-Hans")
-ACTIONS = {
-    "cancel_command": services.CANCEL_COMMAND_FIELDS,
-    "cancel_commands": services.CANCEL_COMMANDS_FIELDS,
-    "get_command": services.GET_COMMAND_FIELDS,
-    "list_commands": services.LIST_COMMANDS_FIELDS,
-    "offline_read": services.OFFLINE_READ_FIELDS,
-    "wait_for_command": services.WAIT_FOR_COMMAND_FIELDS,
+ACTIONS: dict[str, ActionSchema] = {
+    name.removesuffix("_SCHEMA").lower(): schema
+    for name, schema in vars(services).items()
+    if isinstance(schema, ActionSchema)
 }
+# Of these, an example has one at the most.
+EITHER = ("expired_time", "cancel")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -44,10 +46,12 @@ def family(error: type[errors.OneNetError]) -> set[str]:
 def test_every_error_has_a_text(language: str) -> None:
     """A person would read a bare keyword."""
     texts = load(f"translations/{language}.json")
-    fields = {str(field) for schema in ACTIONS.values() for field in schema}
-    raised = {"invalid_wait", "not_queued", "storage_failed", "unknown_uuid"}
-    assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
+    fields = {str(field) for schema in ACTIONS.values() for field in schema.schema}
+    sources = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
+    raised = set(re.findall(r'(?:translation_key=|invalid\()"(\w+)"', sources))
     assert set(texts["issues"]) == {"storage_kept_aside"}
+    raised -= set(texts["issues"])
+    assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
     connecting = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
     assert set(texts["config"]["error"]) >= set().union(*map(family, connecting)) | {errors.PlatformError.reason}
 
@@ -64,8 +68,8 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
             fields |= field["fields"]
         else:
             fields[name] = field
-    assert set(fields) == {str(field) for field in ACTIONS[action]}
-    required = {str(field) for field in ACTIONS[action] if isinstance(field, vol.Required)}
+    assert set(fields) == {str(field) for field in ACTIONS[action].schema}
+    required = {str(field) for field in ACTIONS[action].schema if isinstance(field, vol.Required)}
     assert {name for name, field in fields.items() if field.get("required")} == required
     assert set(load_yaml_dict(str(INTEGRATION / "services.yaml"))) == set(ACTIONS)
     for field in fields.values():
@@ -82,7 +86,12 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
 def test_every_choice_has_a_name(language: str) -> None:
     """A person would choose between keywords."""
     texts = load(f"translations/{language}.json")["selector"]
-    assert list(texts["region"]["options"]) == [*config_flow._REGIONS, config_flow._CUSTOM]
+    assert list(texts["region"]["options"]) == config_flow._REGIONS
+    assert list(texts["platform"]["options"]) == list(PLATFORMS)
+    assert list(texts["if_offline"]["options"]) == list(IfOffline)
+    assert set(texts["mode"]["options"]) == {mode.name.lower() for mode in WriteMode}
+    shown = load_yaml_dict(str(INTEGRATION / "services.yaml"))["offline_write"]["fields"]["values"]["selector"]
+    assert set(texts["values"]["fields"]) == set(shown["object"]["fields"])
     assert list(texts["if_waiting"]["options"]) == list(IfWaiting)
     assert set(texts["state"]["options"]) == {str(state) for state in CommandState}
     assert set(texts["trigger_msg"]["options"]) == {trigger.name.lower() for trigger in Trigger if trigger.name}
@@ -109,6 +118,4 @@ def test_the_examples_of_the_action_panel_are_accepted(action: str) -> None:
     # The panel leaves out what is falsy, and reads the rest as YAML.
     examples = {name: parse_yaml(str(field["example"])) for name, field in data.items() if field["example"]}
     assert set(examples) == set(data)
-    # One of the two is all that an action may have.
-    examples.pop("expired_time", None)
-    services._ActionSchema(ACTIONS[action], *CHECKS.get(action, ()))(examples)
+    ACTIONS[action]({name: example for name, example in examples.items() if name not in EITHER})

@@ -2,18 +2,16 @@
 
 import sqlite3
 
-from homeassistant.const import CONF_API_KEY, CONF_URL, Platform
+from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.typing import ConfigType
 
 from .const import ATTR_MESSAGE, DOMAIN
-from .coordinator import OneNetConfigEntry, OneNetCoordinator
+from .coordinator import OneNetConfigEntry, OneNetCoordinator, create_client
 from .exceptions import setup_error
 from .ledger import async_get_ledger, async_remove_ledger
-from .onenet.client import OneNetClient
 from .onenet.errors import OneNetError
 from .services import async_setup_services
 
@@ -30,7 +28,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
     """Set up an account."""
-    client = OneNetClient(async_get_clientsession(hass), entry.data[CONF_API_KEY], base_url=entry.data[CONF_URL])
+    client = create_client(hass, entry.data)
     try:
         ledger = await async_get_ledger(hass, entry, client)
     except sqlite3.Error as err:

@@ -1,5 +1,7 @@
 """A command that was queued here: what was asked for, and what has become of it."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -10,28 +12,46 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.json import json_loads_object
 
 from .const import (
+    ATTR_ARGS,
     ATTR_COMMAND,
     ATTR_CONFIRM_TIME,
     ATTR_CREATE_TIME,
     ATTR_EXPIRED_TIME,
     ATTR_IMEI,
     ATTR_MESSAGE,
+    ATTR_MODE,
     ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
     ATTR_REASON,
     ATTR_REMAIN,
     ATTR_RES_ID,
     ATTR_RES_INST_ID,
+    ATTR_RESOURCES,
     ATTR_SEND_TIME,
+    ATTR_TYPE,
     ATTR_UUID,
     ATTR_VALID_TIME,
     ATTR_VALUE,
     ATTR_VALUES,
 )
-from .onenet.models import CachedRead, CommandDetail, CommandRecord, CommandState, LogEntry, Trigger
+from .onenet.models import CommandDetail, CommandRecord, CommandState, LogEntry, Resource, ResourceValue
+from .onenet.operations import (
+    CachedCommand,
+    Execute,
+    Operation,
+    Read,
+    Trigger,
+    ValueType,
+    Write,
+    WriteMode,
+    WrittenValue,
+)
 
 # A command only goes forward, from one of these to a later one, and from any of them to its end: all other states.
 _UNDER_WAY = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
+_OPERATIONS: dict[str, type[Operation]] = {"read": Read, "write": Write, "execute": Execute}
+# What a row held beside the times when there was nothing but reads.
+_READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
@@ -44,7 +64,7 @@ class Command:
     """
 
     id: int
-    asked: CachedRead
+    asked: CachedCommand
     caller: tuple[str, str | None, str | None]
     asked_at: datetime
     uuid: str = ""
@@ -68,10 +88,12 @@ class Command:
                     fields[name] = datetime.fromisoformat(fields[name])
         if asked["trigger_msg"] is not None:
             asked["trigger_msg"] = Trigger(asked["trigger_msg"])
+        if "operation" not in asked:
+            asked["operation"] = {"command": "read"} | {name: asked.pop(name) for name in _READ}
         return cls(
             **data
             | {
-                "asked": CachedRead(**asked),
+                "asked": CachedCommand(**asked | {"operation": _operation(asked["operation"])}),
                 "caller": tuple(data["caller"]),
                 "state": CommandState(data["state"]),
             }
@@ -94,18 +116,11 @@ class Command:
 
     def event_fields(self, entry_id: str) -> dict[str, Any]:
         """Return what every event of the command carries."""
-        asked = self.asked
-        return _present(
+        return describe_operation(entry_id, self.asked.operation) | _present(
             {
-                ATTR_CONFIG_ENTRY_ID: entry_id,
-                ATTR_COMMAND: "read",
-                ATTR_IMEI: asked.imei,
-                ATTR_OBJ_ID: asked.obj_id,
-                ATTR_OBJ_INST_ID: asked.obj_inst_id,
-                ATTR_RES_ID: asked.res_id,
                 ATTR_UUID: self.uuid or None,
-                ATTR_VALID_TIME: _local(asked.valid_time),
-                ATTR_EXPIRED_TIME: _local(asked.expired_time),
+                ATTR_VALID_TIME: _local(self.asked.valid_time),
+                ATTR_EXPIRED_TIME: _local(self.asked.expired_time),
             }
         )
 
@@ -115,8 +130,15 @@ class Command:
 
     def all_fields(self, entry_id: str) -> dict[str, Any]:
         """Return everything that is known of the command."""
+        operation = self.asked.operation
+        written = {}
+        if isinstance(operation, Write):
+            written = _describe_written(operation.mode, operation.values)
+        if isinstance(operation, Execute):
+            written = _present({ATTR_ARGS: operation.args})
         return (
             self.event_fields(entry_id)
+            | written
             | _present(
                 {
                     ATTR_STATE: self.state.value,
@@ -128,6 +150,52 @@ class Command:
             )
             | self.outcome_fields()
         )
+
+
+def _operation(data: dict[str, Any]) -> Operation:
+    """Read an operation from a row; raise LookupError, TypeError or ValueError where it is none."""
+    kind = _OPERATIONS[data.pop("command")]
+    if kind is Write:
+        del data["res_id"]
+        data["mode"] = WriteMode(data["mode"])
+        data["values"] = tuple(WrittenValue(**v | {"type": ValueType(v["type"])}) for v in data["values"])
+    return kind(**data)
+
+
+def describe_operation(entry_id: str, operation: Operation) -> dict[str, Any]:
+    """Return what is done where."""
+    return _present(
+        {
+            ATTR_CONFIG_ENTRY_ID: entry_id,
+            ATTR_COMMAND: operation.command,
+            ATTR_IMEI: operation.imei,
+            ATTR_OBJ_ID: operation.obj_id,
+            ATTR_OBJ_INST_ID: operation.obj_inst_id,
+            ATTR_RES_ID: operation.res_id,
+        }
+    )
+
+
+def _describe_written(mode: WriteMode | None, values: Iterable[WrittenValue]) -> dict[str, Any]:
+    """Return what is written, as the action takes it."""
+    return _present(
+        {
+            ATTR_MODE: mode and mode.name.lower(),
+            ATTR_VALUES: [
+                {ATTR_RES_ID: value.res_id, ATTR_VALUE: _as_given(value), ATTR_TYPE: value.type.name.lower()}
+                for value in values
+            ],
+        }
+    )
+
+
+def _as_given(value: WrittenValue) -> Any:
+    """Return a written value as people here tell it."""
+    if value.type is ValueType.TIME:
+        # One of somebody else's may be no time.
+        with suppress(ArithmeticError, OSError, TypeError, ValueError):
+            return _local(value.moment)
+    return value.value
 
 
 def describe_record(record: CommandRecord) -> dict[str, Any]:
@@ -160,13 +228,17 @@ def describe_detail(entry_id: str, imei: str, detail: CommandDetail) -> dict[str
             ATTR_RES_ID: detail.res_id,
         }
     ) | describe_record(detail.record)
+    if detail.record.command == "write":
+        fields |= _describe_written(detail.mode, detail.written)
+    if detail.record.command == "execute":
+        fields |= _present({ATTR_ARGS: detail.args})
     if detail.record.state is CommandState.SUCCEEDED and detail.record.command == "read":
-        fields[ATTR_VALUES] = describe_values(detail)
+        fields[ATTR_VALUES] = describe_values(detail.values)
     return fields
 
 
-def describe_values(detail: CommandDetail) -> list[dict[str, Any]]:
-    """Return the values of a finished read and where each is from; here, null is what the device said."""
+def describe_values(values: Iterable[ResourceValue]) -> list[dict[str, Any]]:
+    """Return what a device told, and where each value is from; here, null is what the device said."""
     return [
         _present(
             {
@@ -177,8 +249,26 @@ def describe_values(detail: CommandDetail) -> list[dict[str, Any]]:
             }
         )
         | {ATTR_VALUE: value.value}
-        for value in detail.values
+        for value in values
     ]
+
+
+def describe_resources(entry_id: str, imei: str, resources: Iterable[Resource]) -> dict[str, Any]:
+    """Return what a device has."""
+    return {
+        ATTR_CONFIG_ENTRY_ID: entry_id,
+        ATTR_IMEI: imei,
+        ATTR_RESOURCES: [
+            _present(
+                {
+                    ATTR_OBJ_ID: resource.obj_id,
+                    ATTR_OBJ_INST_ID: resource.obj_inst_id,
+                    ATTR_RES_ID: resource.res_id,
+                }
+            )
+            for resource in resources
+        ],
+    }
 
 
 def describe_log(log: tuple[LogEntry, ...]) -> list[dict[str, Any]]:

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 import re
 from typing import Any, override
 
-from homeassistant.config_entries import ConfigEntry, ConfigFlow, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigFlow,
+    ConfigFlowResult,
+    OptionsFlowWithReload,
+)
 from homeassistant.const import CONF_API_KEY, CONF_URL, UnitOfTime
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import section
-from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -19,12 +24,16 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 from yarl import URL
 
 from .const import (
     ATTR_MESSAGE,
+    CONF_ACCESS_KEY,
     CONF_INTERVAL,
+    CONF_PLATFORM,
+    CONF_PRODUCT_ID,
     CONF_REGION,
     CONF_SERVER,
     DOMAIN,
@@ -32,27 +41,28 @@ from .const import (
     INTERVAL_MAX,
     INTERVAL_MIN,
 )
-from .onenet import platforms
-from .onenet.client import OneNetClient
+from .coordinator import create_client
 from .onenet.errors import AuthenticationError, CannotConnectError, NoReplyError, OneNetError, PlatformError
+from .onenet.platforms import CURRENT, LEGACY, PLATFORMS
 
-_CHINA = "china"
-_REGIONS = {_CHINA: platforms.CHINA, "hong_kong": platforms.HONG_KONG}
 _CUSTOM = "custom"
+_REGIONS = [*dict.fromkeys(region for platform in PLATFORMS.values() for region in platform.regions), _CUSTOM]
+_KINDS = [CONF_API_KEY, CONF_ACCESS_KEY]
 
-_KEY_FIELD = {
-    vol.Required(CONF_API_KEY): TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
-}
-_KEY_SCHEMA = vol.Schema(_KEY_FIELD)
+_SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="off"))
+_PLATFORM = SelectSelector(SelectSelectorConfig(options=list(PLATFORMS), translation_key=CONF_PLATFORM))
 _SERVER_SCHEMA = vol.Schema(
     {
-        vol.Required(CONF_REGION, default=_CHINA): SelectSelector(
-            SelectSelectorConfig(options=[*_REGIONS, _CUSTOM], translation_key=CONF_REGION)
+        vol.Required(CONF_REGION, default=_REGIONS[0]): SelectSelector(
+            SelectSelectorConfig(options=_REGIONS, translation_key=CONF_REGION)
         ),
         vol.Optional(CONF_URL): TextSelector(TextSelectorConfig(type=TextSelectorType.URL)),
     }
 )
-_DEFAULT_SERVER = {CONF_REGION: _CHINA}
+_DEFAULT_SERVER = {CONF_REGION: _REGIONS[0]}
+_PLACEHOLDERS = {"console_url": "https://open.iot.10086.cn", "example_url": "https://api.example.com"}
+# What two entries of one account would have in common.
+_SAME_ACCOUNT = {CONF_API_KEY: (CONF_API_KEY,), CONF_ACCESS_KEY: (CONF_PRODUCT_ID, CONF_URL)}
 _OPTIONS_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_INTERVAL, default=INTERVAL): vol.All(
@@ -71,12 +81,23 @@ _OPTIONS_SCHEMA = vol.Schema(
 )
 
 
-def _base_url(server: Mapping[str, Any]) -> str | None:
+def _account_fields(kind: str, platform: str) -> VolDictType:
+    """Return what is asked for an account with this kind of key; who names no platform means this one."""
+    if kind == CONF_API_KEY:
+        return {vol.Required(CONF_API_KEY): _SECRET}
+    return {
+        vol.Required(CONF_PRODUCT_ID): TextSelector(),
+        vol.Required(CONF_ACCESS_KEY): _SECRET,
+        vol.Required(CONF_PLATFORM, default=platform): _PLATFORM,
+    }
+
+
+def _base_url(server: Mapping[str, Any], regions: Mapping[str, str]) -> str | None:
     """Return the base URL that a person chose or typed, None where it is none."""
     typed = server.get(CONF_URL, "").strip()
     if server[CONF_REGION] != _CUSTOM:
         # An address that would go unused is a mistake, too.
-        return None if typed else _REGIONS[server[CONF_REGION]]
+        return None if typed else regions[server[CONF_REGION]]
     try:
         url = URL(typed)
     except ValueError:
@@ -87,10 +108,16 @@ def _base_url(server: Mapping[str, Any]) -> str | None:
 
 def _server(base_url: str) -> dict[str, str]:
     """Return what a person would have chosen for a base URL."""
-    for region, url in _REGIONS.items():
-        if url == base_url:
-            return {CONF_REGION: region}
+    for platform in PLATFORMS.values():
+        for region, url in platform.regions.items():
+            if url == base_url:
+                return {CONF_REGION: region}
     return {CONF_REGION: _CUSTOM, CONF_URL: base_url}
+
+
+def _kind(data: Mapping[str, Any]) -> str:
+    """Return which kind of key an account has."""
+    return next(kind for kind in _KINDS if kind in data)
 
 
 class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -110,80 +137,109 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for an account's key and server."""
-        if data := await self._async_account(user_input, _DEFAULT_SERVER):
-            return self.async_create_entry(title=self._free_title(), data=data)
-        return self._show_account("user", user_input)
+        """Ask which kind of key a new account has."""
+        return self.async_show_menu(step_id="user", menu_options=_KINDS, description_placeholders=_PLACEHOLDERS)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for another key or server."""
-        entry = self._get_reconfigure_entry()
-        server = _server(entry.data[CONF_URL])
-        if data := await self._async_account(user_input, server):
+        """Ask which kind of key an account is to have from now on."""
+        return self.async_show_menu(step_id="reconfigure", menu_options=_KINDS, description_placeholders=_PLACEHOLDERS)
+
+    async def async_step_api_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for a product's master key."""
+        return await self._async_step_account(CONF_API_KEY, user_input)
+
+    async def async_step_access_key(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
+        """Ask for a product and its access key."""
+        return await self._async_step_account(CONF_ACCESS_KEY, user_input)
+
+    async def _async_step_account(self, kind: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
+        """Ask for an account with this kind of key, and connect or change it."""
+        entry = self._get_reconfigure_entry() if self.source == SOURCE_RECONFIGURE else None
+        server = _server(entry.data[CONF_URL]) if entry else _DEFAULT_SERVER
+        if user_input is None:
+            # Never the key itself.
+            known = {name: value for name, value in entry.data.items() if name not in _KINDS} if entry else {}
+            return self._show_account(kind, known | {CONF_SERVER: server})
+        # Who does not say which server, as a program may, means the one there is.
+        if (data := await self._async_account(kind, user_input, user_input.get(CONF_SERVER, server))) is None:
+            return self._show_account(kind, user_input)
+        if entry:
             return self.async_update_reload_and_abort(entry, data=data)
-        return self._show_account("reconfigure", user_input or {CONF_SERVER: server})
+        return self.async_create_entry(title=self._free_title(), data=data)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Start to ask for a new key after OneNET refused the old one."""
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for a new key."""
+        """Ask for a new key of the same kind."""
         entry = self._get_reauth_entry()
-        if user_input and (data := await self._async_prove(user_input[CONF_API_KEY], entry.data[CONF_URL])):
+        kind = _kind(entry.data)
+        if user_input and (data := await self._async_prove(kind, {**entry.data, kind: user_input[kind].strip()})):
             return self.async_update_reload_and_abort(entry, data=data)
         return self.async_show_form(
             step_id="reauth_confirm",
-            data_schema=_KEY_SCHEMA,
+            data_schema=vol.Schema({vol.Required(kind): _SECRET}),
             errors=self._errors,
             description_placeholders={ATTR_MESSAGE: self._message, "name": entry.title},
         )
 
-    def _show_account(self, step_id: str, suggested: Mapping[str, Any] | None) -> ConfigFlowResult:
+    def _show_account(self, kind: str, suggested: Mapping[str, Any]) -> ConfigFlowResult:
         """Show the form of an account, with what was typed before."""
         # A server that is not everybody's must not be out of sight.
-        usual = (suggested or {}).get(CONF_SERVER, _DEFAULT_SERVER) == _DEFAULT_SERVER
-        schema = vol.Schema({**_KEY_FIELD, vol.Optional(CONF_SERVER): section(_SERVER_SCHEMA, {"collapsed": usual})})
+        usual = suggested.get(CONF_SERVER, _DEFAULT_SERVER) == _DEFAULT_SERVER
+        fields = _account_fields(kind, suggested.get(CONF_PLATFORM, CURRENT.name))
+        fields[vol.Optional(CONF_SERVER)] = section(_SERVER_SCHEMA, {"collapsed": usual})
         return self.async_show_form(
-            step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            step_id=kind,
+            data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), suggested),
             errors=self._errors,
-            description_placeholders={
-                ATTR_MESSAGE: self._message,
-                "console_url": "https://open.iot.10086.cn",
-                "example_url": "https://api.example.com",
-            },
+            description_placeholders={ATTR_MESSAGE: self._message, **_PLACEHOLDERS},
         )
 
-    async def _async_account(self, user_input: dict[str, Any] | None, server: dict[str, str]) -> dict[str, str] | None:
-        """Return the data of the account that was typed, None while something is wrong with it.
-
-        Who does not say which server, as a program may, means the one given.
-        """
-        if user_input is None:
+    async def _async_account(
+        self, kind: str, user_input: Mapping[str, Any], server: Mapping[str, Any]
+    ) -> dict[str, str] | None:
+        """Return the data of the account that was typed, None while something is wrong with it."""
+        regions = PLATFORMS[user_input.get(CONF_PLATFORM, LEGACY.name)].regions
+        if server[CONF_REGION] not in (*regions, _CUSTOM):
+            self._errors = {"base": "no_such_region"}
             return None
-        if (base_url := _base_url(user_input.get(CONF_SERVER, server))) is None:
+        if (base_url := _base_url(server, regions)) is None:
             self._errors = {"base": "invalid_url"}
             return None
-        return await self._async_prove(user_input[CONF_API_KEY], base_url)
+        typed = {name: value.strip() for name, value in user_input.items() if name != CONF_SERVER}
+        return await self._async_prove(kind, typed | {CONF_URL: base_url})
 
-    async def _async_prove(self, api_key: str, base_url: str) -> dict[str, str] | None:
-        """Return an account's data if OneNET accepts the key."""
+    async def _async_prove(self, kind: str, data: dict[str, str]) -> dict[str, str] | None:
+        """Return an account's data if OneNET accepts its key."""
         # A key that no header can carry was not copied whole, or with something around it.
-        if not re.fullmatch(r"[!-~]+", api_key := api_key.strip()):
-            self._errors = {CONF_API_KEY: "invalid_key"}
+        if not re.fullmatch(r"[!-~]+", data[kind]):
+            self._errors = {kind: "invalid_key"}
             return None
-        self._async_abort_entries_match({CONF_API_KEY: api_key})
+        if not re.fullmatch(r"[0-9A-Za-z_-]+", data.get(CONF_PRODUCT_ID, "-")):
+            self._errors = {CONF_PRODUCT_ID: "invalid_product_id"}
+            return None
         try:
-            await OneNetClient(async_get_clientsession(self.hass), api_key, base_url=base_url).prove_key()
+            client = create_client(self.hass, data)
+        except ValueError:
+            self._errors = {kind: "invalid_access_key"}
+            return None
+        same = {name: data[name] for name in _SAME_ACCOUNT[kind]}
+        self._async_abort_entries_match(same)
+        try:
+            await client.prove_key()
         except OneNetError as err:
             told = isinstance(err, AuthenticationError | CannotConnectError | NoReplyError)
             self._errors = {"base": err.reason if told else PlatformError.reason}
+            # There is more to check than of an API key.
+            if kind == CONF_ACCESS_KEY and isinstance(err, AuthenticationError):
+                self._errors = {"base": "access_refused"}
             self._message = str(err)
             return None
         # Another dialog may have been quicker.
-        self._async_abort_entries_match({CONF_API_KEY: api_key})
-        return {CONF_API_KEY: api_key, CONF_URL: base_url}
+        self._async_abort_entries_match(same)
+        return data
 
     def _free_title(self) -> str:
         """Return a title that no other account has."""

@@ -1,23 +1,27 @@
 """When OneNET is asked, and about whom."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import Context, CoreState, HomeAssistant, callback
+from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
-from .const import ATTR_IMEI, CONF_INTERVAL, INTERVAL, LOGGER
+from .const import ATTR_IMEI, CONF_ACCESS_KEY, CONF_INTERVAL, CONF_PLATFORM, CONF_PRODUCT_ID, INTERVAL, LOGGER
 from .exceptions import update_error
 from .ledger import DeviceTrace, Ledger
+from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
+from .onenet.platforms import LEGACY, PLATFORMS
 
 type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 
@@ -40,6 +44,20 @@ _WORKERS = 3
 PAUSE = 0.02
 # A timer may be early by a second.
 _EARLY = timedelta(seconds=1)
+
+
+def create_client(hass: HomeAssistant, data: Mapping[str, str]) -> OneNetClient:
+    """Return a client for an account; raise ValueError for an access key that is not base64."""
+    if (api_key := data.get(CONF_API_KEY)) is not None:
+        credentials: ApiKey | AccessKey = ApiKey(api_key)
+    else:
+        credentials = AccessKey(f"products/{data[CONF_PRODUCT_ID]}", data[CONF_ACCESS_KEY])
+    return OneNetClient(
+        async_get_clientsession(hass),
+        credentials,
+        base_url=data[CONF_URL],
+        platform=PLATFORMS[data.get(CONF_PLATFORM, LEGACY.name)],
+    )
 
 
 @dataclass(slots=True)
@@ -169,13 +187,21 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         due.sort(key=lambda imei: (self._schedules[imei].step > 0, self._schedules[imei].next_at))
         moved: dict[str, DeviceTrace] = {}
         requests = 0
-        if not self._regular.is_due(now):
+        regular = self._regular.is_due(now)
+        if not regular:
             due = [imei for imei in due if self._schedules[imei].step == 0]
         else:
             self._regular = _Schedule(now, now + self._interval)
-            if self._batches.is_due(now) and (others := self._schedules.keys() - set(due[:_REQUESTS])):
+            if (
+                self.client.lists_devices
+                and self._batches.is_due(now)
+                and (others := self._schedules.keys() - set(due[:_REQUESTS]))
+            ):
                 moved, requests = await self._async_moved(others)
         looks = [imei for imei in due if imei not in moved][: max(1, _REQUESTS - requests)]
+        if regular and not (requests or looks):
+            # Nobody would know whether OneNET is there.
+            await self.client.prove_key()
         await self._async_look_at([*looks, *moved], moved)
 
     async def _async_moved(self, imeis: Iterable[str]) -> tuple[dict[str, DeviceTrace], int]:

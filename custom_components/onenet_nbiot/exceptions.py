@@ -11,7 +11,7 @@ from homeassistant.exceptions import (
 )
 from homeassistant.helpers.update_coordinator import UpdateFailed
 
-from .const import ATTR_MESSAGE, ATTR_UUID, DOMAIN
+from .const import ATTR_ACTION, ATTR_MESSAGE, ATTR_UUID, DOMAIN
 from .onenet.errors import ErrorKind, OneNetError
 
 
@@ -38,6 +38,15 @@ def update_error(err: OneNetError, retry_after: float) -> HomeAssistantError:
 def action_error(err: OneNetError) -> HomeAssistantError:
     """Return what an action raises."""
     return _translated(ServiceValidationError if err.kind is ErrorKind.CALLER else HomeAssistantError, err)
+
+
+def device_asleep(err: OneNetError, action: str) -> HomeAssistantError:
+    """Return the error of something that a device would do when it wakes, if it were queued with that action."""
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="device_asleep",
+        translation_placeholders={ATTR_ACTION: action, ATTR_MESSAGE: str(err)},
+    )
 
 
 def unknown_uuid(uuid: str) -> ServiceValidationError:

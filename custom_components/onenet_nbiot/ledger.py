@@ -44,12 +44,12 @@ from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError, UnexpectedReplyError
 from .onenet.models import (
     HISTORY,
-    CachedRead,
     CancelledCommands,
     CommandDetail,
     CommandRecord,
     CommandState,
 )
+from .onenet.operations import CachedCommand, Read
 from .store import AFTER_CALL, BEFORE_CALL, CommandStore, async_get_store
 
 # What every event carries; the rest of what is known of a command is asked for by get_command.
@@ -145,7 +145,7 @@ class Ledger:
         """Read what was kept."""
         commands = []
         traces = {}
-        command_rows, device_rows = self._store.load(self._entry.entry_id)
+        command_rows, device_rows = self._store.load(self.entry_id)
         for command_id, row in command_rows:
             try:
                 commands.append(Command.from_row(row))
@@ -156,6 +156,11 @@ class Ledger:
             with suppress(TypeError, ValueError):
                 traces[imei] = DeviceTrace.from_row(row)
         return commands, traces
+
+    @property
+    def entry_id(self) -> str:
+        """Return the id of the account's config entry."""
+        return self._entry.entry_id
 
     @property
     def devices(self) -> Iterable[str]:
@@ -184,7 +189,7 @@ class Ledger:
     def known(self, uuid: str, imei: str | None = None) -> Command | None:
         """Return a command that was queued here, for that device."""
         command = self._commands.get(uuid)
-        return command if command is not None and imei in (None, command.asked.imei) else None
+        return command if command is not None and imei in (None, command.asked.operation.imei) else None
 
     def summary(self) -> dict[str, Any]:
         """Return how much there is, for somebody who looks for a fault."""
@@ -199,7 +204,7 @@ class Ledger:
     def async_remove(self) -> None:
         """Forget everything: the account is no longer."""
         self._removed = True
-        self._store.async_delete_account(self._entry.entry_id)
+        self._store.async_delete_account(self.entry_id)
         for end in self._ends.values():
             end.set_result(None)
         self._ends.clear()
@@ -208,9 +213,9 @@ class Ledger:
     def async_trace(self, imei: str, trace: DeviceTrace) -> None:
         """Keep what OneNET told of a device."""
         self.traces[imei] = trace
-        self._store.async_save_device(self._entry.entry_id, imei, trace)
+        self._store.async_save_device(self.entry_id, imei, trace)
 
-    async def async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
+    async def async_queue(self, asked: CachedCommand, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
         """Queue a command, say so, and return what was said.
 
         Raise HomeAssistantError when OneNET refused it, or when it is not known whether it was queued.
@@ -220,23 +225,23 @@ class Ledger:
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return what is known of a command; of one that was not queued here, if `imei` tells its device."""
         if (command := self.known(uuid, imei)) is not None:
-            imei = command.asked.imei
+            imei = command.asked.operation.imei
             fields = await self._async_know(command)
         elif imei is not None:
-            detail = await self._async_ask(self.client.get_command(imei, uuid))
-            fields = describe_detail(self._entry.entry_id, imei, detail)
+            detail = await self.async_ask(self.client.get_command(imei, uuid))
+            fields = describe_detail(self.entry_id, imei, detail)
         else:
             raise unknown_uuid(uuid)
         if include_log:
-            fields[ATTR_LOG] = describe_log(await self._async_ask(self.client.get_command_log(imei, uuid)))
+            fields[ATTR_LOG] = describe_log(await self.async_ask(self.client.get_command_log(imei, uuid)))
         return fields
 
     async def async_list(self, imei: str, since: datetime, states: set[CommandState]) -> dict[str, Any]:
         """Return a device's commands in these states that were created since then, the newest first."""
-        records = await self._async_ask(self.client.get_all_commands(imei, start=since))
+        records = await self.async_ask(self.client.get_all_commands(imei, start=since))
         commands = [self._describe(imei, record) for record in records]
         return {
-            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_CONFIG_ENTRY_ID: self.entry_id,
             ATTR_IMEI: imei,
             ATTR_COMMANDS: [command for command in commands if command[ATTR_STATE] in states],
         }
@@ -246,7 +251,7 @@ class Ledger:
         told = describe_record(record)
         if (command := self.known(record.uuid, imei)) is None:
             return told
-        known = command.all_fields(self._entry.entry_id)
+        known = command.all_fields(self.entry_id)
         # What was said to be over stays over.
         return told | known if command.is_over else known | told
 
@@ -260,8 +265,8 @@ class Ledger:
         ]
         commands.sort(key=lambda command: (command.asked_at, command.id), reverse=True)
         return {
-            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
-            ATTR_COMMANDS: [command.all_fields(self._entry.entry_id) for command in commands],
+            ATTR_CONFIG_ENTRY_ID: self.entry_id,
+            ATTR_COMMANDS: [command.all_fields(self.entry_id) for command in commands],
         }
 
     async def async_wait(self, uuid: str, seconds: float) -> dict[str, Any]:
@@ -272,7 +277,7 @@ class Ledger:
             if uuid not in self._ends:
                 self._ends[uuid] = self._hass.loop.create_future()
             await asyncio.wait((self._ends[uuid],), timeout=seconds)
-        return command.all_fields(self._entry.entry_id)
+        return command.all_fields(self.entry_id)
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command that waits, say so, and return what was said."""
@@ -281,6 +286,19 @@ class Ledger:
     async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all of a device's commands that wait, say so, and return what was said."""
         return await self._async_see_through(self._async_cancel_all(imei, context))
+
+    def error(self, err: OneNetError, client: OneNetClient) -> HomeAssistantError:
+        """Return what an action raises, and ask for a new key where that is what it takes."""
+        self._check_key(err, client)
+        return action_error(err)
+
+    async def async_ask[T](self, call: Awaitable[T]) -> T:
+        """Make a call that changes nothing here; raise HomeAssistantError."""
+        client = self.client
+        try:
+            return await call
+        except OneNetError as err:
+            raise self.error(err, client) from err
 
     async def async_look(self, imei: str) -> None:
         """Ask OneNET what has become of a device's commands, and say it; raise OneNetError."""
@@ -307,19 +325,6 @@ class Ledger:
         if err.kind is ErrorKind.AUTHENTICATION and client is self.client and not self._removed:
             self._entry.async_start_reauth(self._hass)
 
-    def _error(self, err: OneNetError, client: OneNetClient) -> HomeAssistantError:
-        """Return what an action raises."""
-        self._check_key(err, client)
-        return action_error(err)
-
-    async def _async_ask[T](self, call: Awaitable[T]) -> T:
-        """Make a call that changes nothing."""
-        client = self.client
-        try:
-            return await call
-        except OneNetError as err:
-            raise self._error(err, client) from err
-
     def _lost(self) -> Iterator[Command]:
         """Yield the commands of which nobody knows whether OneNET has them."""
         return (command for commands in self._open.values() for command in commands.values() if not command.uuid)
@@ -331,30 +336,31 @@ class Ledger:
             if command.is_over:
                 self._over[command.uuid] = command
         if not command.is_over:
-            self._open.setdefault(command.asked.imei, {})[command.id] = command
+            self._open.setdefault(command.asked.operation.imei, {})[command.id] = command
 
     def _close(self, command: Command) -> None:
         """Take a command from those of which something may become."""
-        commands = self._open.get(command.asked.imei, {})
+        commands = self._open.get(command.asked.operation.imei, {})
         commands.pop(command.id, None)
         if not commands:
-            self._open.pop(command.asked.imei, None)
+            self._open.pop(command.asked.operation.imei, None)
 
     def _save(self, command: Command) -> None:
         """Keep a command."""
         if not self._removed:
-            self._store.async_save_command(self._entry.entry_id, command.id, command)
+            self._store.async_save_command(self.entry_id, command.id, command)
 
-    async def _async_queue(self, asked: CachedRead, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
+    async def _async_queue(self, asked: CachedCommand, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
         """Queue a command, after those for the same that are under way, and say what OneNET answered."""
         # Should both their replies be lost, nobody could tell whose is the one command in the list.
-        if (turn := self._turns.get(asked.target)) is None:
-            turn = self._turns[asked.target] = asyncio.Lock()
+        target = asked.operation.target
+        if (turn := self._turns.get(target)) is None:
+            turn = self._turns[target] = asyncio.Lock()
         async with turn:
             if if_waiting is not IfWaiting.ADD:
-                waiting = await self._async_waiting(asked)
+                waiting = await self._async_waiting(asked, if_waiting)
                 if waiting and if_waiting is IfWaiting.KEEP:
-                    return waiting[-1].event_fields(self._entry.entry_id)
+                    return waiting[-1].event_fields(self.entry_id)
                 for command in waiting:
                     await self._async_replace(command, context)
             command = Command(
@@ -379,10 +385,10 @@ class Ledger:
                 self._forget(command)
                 if isinstance(err, PlatformError):
                     reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
-                    self._say("rejected", command.event_fields(self._entry.entry_id) | reason, context)
-                raise self._error(err, client) from err
+                    self._say("rejected", command.event_fields(self.entry_id) | reason, context)
+                raise self.error(err, client) from err
             if await self._async_is_there(client, command, lost):
-                return command.event_fields(self._entry.entry_id)
+                return command.event_fields(self.entry_id)
         self._forget(command)
         raise HomeAssistantError(
             translation_domain=DOMAIN,
@@ -397,20 +403,20 @@ class Ledger:
             await self._async_saved(command, BEFORE_CALL)
             self._store.calls_under_way += 1
             try:
-                uuid = await client.queue_read(command.asked)
+                uuid = await client.queue(command.asked)
             finally:
                 self._store.calls_under_way -= 1
             if (known := self._commands.get(uuid)) is not None:
-                if known.asked.imei != command.asked.imei:
+                if known.asked.operation.imei != command.asked.operation.imei:
                     raise UnexpectedReplyError(f"The UUID {uuid} is that of another device's command")
                 # OneNET takes the one for the other.
                 self._forget(command)
-                return known.event_fields(self._entry.entry_id)
+                return known.event_fields(self.entry_id)
             # Its answer has told the time: before, the clock here may have been wrong.
             command.asked_at = client.now()
             self._take(command, uuid)
             await self._async_saved(command, AFTER_CALL)
-            fields = command.event_fields(self._entry.entry_id)
+            fields = command.event_fields(self.entry_id)
             self._say("queued", fields, context)
         finally:
             self._unanswered.discard(command.id)
@@ -422,7 +428,7 @@ class Ledger:
         Raise HomeAssistantError where nobody can tell; it is looked for again later.
         """
         await asyncio.sleep(LOST_PAUSE)
-        imei = command.asked.imei
+        imei = command.asked.operation.imei
         try:
             # Whatever the clock here says, an answer tells the time: a list that began too late proves nothing.
             skew = client.skew
@@ -434,12 +440,12 @@ class Ledger:
             self._check_key(err, client)
             # It may be the details of another lost command's that cannot be had.
             if not command.uuid:
-                raise self._error(lost, client) from err
+                raise self.error(lost, client) from err
         if command.uuid:
             await self._async_saved(command, AFTER_CALL)
             return True
         if command.id in undecided or not lost.over:
-            raise self._error(lost, client) from lost
+            raise self.error(lost, client) from lost
         return False
 
     async def _async_read(self, imei: str) -> OneNetError | None:
@@ -477,7 +483,7 @@ class Ledger:
                     undecided.add(command.id)
                     continue
                 # Another look may have been quicker.
-                if not self._may_be(command, record) or not detail.may_ask_for(command.asked):
+                if not self._may_be(command, record) or not detail.may_ask_for(command.asked.operation):
                     continue
                 if record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE:
                     # Somebody else asked for the same before; or one of the clocks is wrong.
@@ -485,23 +491,23 @@ class Ledger:
                     continue
                 self._take(command, record.uuid)
                 self._save(command)
-                self._say("queued", command.event_fields(self._entry.entry_id), command.context)
+                self._say("queued", command.event_fields(self.entry_id), command.context)
         return undecided
 
     def _may_be(self, command: Command, record: CommandRecord) -> bool:
         """Return whether a command may be that one in its device's list."""
-        asked = command.asked
+        operation = command.asked.operation
         return (
             not command.uuid
             # Nor given up meanwhile.
-            and command.id in self._open.get(asked.imei, {})
+            and command.id in self._open.get(operation.imei, {})
             and record.uuid not in self._commands
-            and record.command in ("", "read")
-            and record.expired_time in (None, asked.expired_time)
+            and record.command in ("", operation.command)
+            and record.expired_time in (None, command.asked.expired_time)
             # Nor is it another's, whose answer is on its way.
             and not any(
-                other.id in self._unanswered and other.asked.target == asked.target
-                for other in self._open[asked.imei].values()
+                other.id in self._unanswered and other.asked.operation.target == operation.target
+                for other in self._open[operation.imei].values()
             )
         )
 
@@ -512,7 +518,7 @@ class Ledger:
             command = self.known(record.uuid, imei)
             if command is None or command.is_over:
                 continue
-            if record.state is not CommandState.SUCCEEDED:
+            if record.state is not CommandState.SUCCEEDED or not isinstance(command.asked.operation, Read):
                 self._advance(command, record)
                 continue
             try:
@@ -525,7 +531,7 @@ class Ledger:
                 LOGGER.warning("The values that command %s has read cannot be had: %s", record.uuid, err)
                 self._advance(command, record, [])
             else:
-                self._advance(command, detail.record, describe_values(detail))
+                self._advance(command, detail.record, describe_values(detail.values))
         return trouble
 
     def _advance(self, command: Command, record: CommandRecord, values: list[dict[str, Any]] | None = None) -> None:
@@ -541,7 +547,8 @@ class Ledger:
         )
         if command.can_become(record.state):
             command.state = record.state
-            command.values = values if command.state is CommandState.SUCCEEDED else None
+            read = command.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
+            command.values = values if read else None
             command.reason, command.message = record.reason, record.message
             self._changed(command, command.context)
         elif told != known:
@@ -579,7 +586,7 @@ class Ledger:
             self._over[command.uuid] = command
             del self._without_values[command.id]
         self._save(command)
-        fields = command.event_fields(self._entry.entry_id) | command.outcome_fields()
+        fields = command.event_fields(self.entry_id) | command.outcome_fields()
         self._say(command.state.value, fields, context)
         if command.is_over:
             if (end := self._ends.pop(command.uuid, None)) is not None:
@@ -599,30 +606,38 @@ class Ledger:
     async def _async_saved(self, command: Command, patience: float) -> None:
         """Keep a command, and return when it is on disk."""
         if not self._removed:
-            await self._store.async_save_command(self._entry.entry_id, command.id, command, patience=patience)
+            await self._store.async_save_command(self.entry_id, command.id, command, patience=patience)
 
-    async def _async_waiting(self, asked: CachedRead) -> list[Command]:
-        """Return the identical commands that still wait, and count no later than this would."""
+    async def _async_waiting(self, asked: CachedCommand, if_waiting: IfWaiting) -> list[Command]:
+        """Return the commands to keep or to replace that still wait, and count no later than this would.
+
+        One that is kept has to do the very same; one that is replaced has to do it to the same resources.
+        """
+        operation = asked.operation
         start = asked.valid_time or self.client.now()
 
         def identical(*states: CommandState) -> list[Command]:
             return [
                 command
-                for command in self._open.get(asked.imei, {}).values()
+                for command in self._open.get(operation.imei, {}).values()
                 if command.state in states
-                and command.asked.target == asked.target
+                and (
+                    command.asked.operation.is_same(operation)
+                    if if_waiting is IfWaiting.KEEP
+                    else command.asked.operation.target == operation.target
+                )
                 and (command.asked.valid_time or start) <= start
             ]
 
         if identical(CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT):
-            await self._async_ask(self._async_read(asked.imei))
+            await self.async_ask(self._async_read(operation.imei))
         # One that was sent in vain waits again, which is no step forward to be said.
         return identical(CommandState.QUEUED, CommandState.SENT)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
         """Cancel a command to queue another in its place."""
         try:
-            await self._async_cancel(command.uuid, command.asked.imei, context)
+            await self._async_cancel(command.uuid, command.asked.operation.imei, context)
         except ServiceValidationError as err:
             # The device may have shown up in this very moment: then there is nothing to cancel.
             if err.translation_key != _NOT_WAITING:
@@ -633,19 +648,19 @@ class Ledger:
         if not command.is_over:
             client = self.client
             try:
-                detail = await client.get_command(command.asked.imei, command.uuid)
+                detail = await client.get_command(command.asked.operation.imei, command.uuid)
             except OneNetError as err:
                 self._check_key(err, client)
             else:
-                self._advance(command, detail.record, describe_values(detail))
-        return command.all_fields(self._entry.entry_id)
+                self._advance(command, detail.record, describe_values(detail.values))
+        return command.all_fields(self.entry_id)
 
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command and say so."""
         if imei is None:
             if (command := self.known(uuid)) is None:
                 raise unknown_uuid(uuid)
-            imei = command.asked.imei
+            imei = command.asked.operation.imei
         client = self.client
         detail = await self._async_find(imei, uuid, CommandState.QUEUED)
         try:
@@ -654,18 +669,18 @@ class Ledger:
             # The device may have shown up in this very moment, or only the answer have been lost.
             found = await self._async_find(imei, uuid, CommandState.QUEUED, CommandState.CANCELLED)
             if found.record.state is CommandState.QUEUED:
-                raise self._error(err, client) from err
+                raise self.error(err, client) from err
         await self._async_settle(imei, uuid)
-        return self._say_cancelled(uuid, describe_detail(self._entry.entry_id, imei, detail), context)
+        return self._say_cancelled(uuid, describe_detail(self.entry_id, imei, detail), context)
 
     async def _async_find(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
         """Return a command that can be cancelled; raise ServiceValidationError for one in another state."""
-        detail = await self._async_ask(self.client.get_command(imei, uuid))
+        detail = await self.async_ask(self.client.get_command(imei, uuid))
         with suppress(OneNetError):
             await self._async_adopt(imei, [detail.record])
         if detail.record.state not in states:
             if (command := self.known(uuid, imei)) is not None:
-                self._advance(command, detail.record, describe_values(detail))
+                self._advance(command, detail.record, describe_values(detail.values))
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key=_NOT_WAITING,
@@ -686,20 +701,20 @@ class Ledger:
             gone = await self._async_by_state(imei, CommandState.CANCELLED)
             cancelled = CancelledCommands(succeeded=tuple(uuid for uuid in waiting if uuid in gone), failed=())
             if not cancelled.succeeded:
-                raise self._error(err, client) from err
+                raise self.error(err, client) from err
         said = []
         for uuid in cancelled.succeeded:
-            fields = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
+            fields = {ATTR_CONFIG_ENTRY_ID: self.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
             await self._async_settle(imei, uuid)
             if self.known(uuid, imei) is None:
                 try:
-                    fields = describe_detail(self._entry.entry_id, imei, await client.get_command(imei, uuid))
+                    fields = describe_detail(self.entry_id, imei, await client.get_command(imei, uuid))
                 except OneNetError:
                     # It is cancelled all the same, and somebody may wait to hear it.
                     fields |= describe_record(waiting[uuid]) if uuid in waiting else {}
             said.append(self._say_cancelled(uuid, fields, context))
         return {
-            ATTR_CONFIG_ENTRY_ID: self._entry.entry_id,
+            ATTR_CONFIG_ENTRY_ID: self.entry_id,
             ATTR_IMEI: imei,
             ATTR_COMMANDS: said,
             ATTR_FAILED: list(cancelled.failed),
@@ -707,7 +722,7 @@ class Ledger:
 
     async def _async_by_state(self, imei: str, state: CommandState) -> dict[str, CommandRecord]:
         """Return all of a device's commands in a state, by UUID, the oldest first."""
-        commands = await self._async_ask(self.client.get_all_commands(imei, start=self.client.now() - HISTORY))
+        commands = await self.async_ask(self.client.get_all_commands(imei, start=self.client.now() - HISTORY))
         return {record.uuid: record for record in reversed(commands) if record.state is state}
 
     async def _async_settle(self, imei: str, uuid: str) -> None:
@@ -727,7 +742,7 @@ class Ledger:
         if command.can_become(CommandState.CANCELLED):
             command.state = CommandState.CANCELLED
             self._changed(command, context)
-        return command.event_fields(self._entry.entry_id)
+        return command.event_fields(self.entry_id)
 
     @callback
     def _say(self, change: str, fields: dict[str, Any], context: Context) -> None:

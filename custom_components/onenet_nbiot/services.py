@@ -1,263 +1,205 @@
 """The actions: what may be asked, and who is asked to do it."""
 
-from collections.abc import Callable, Mapping
-from datetime import MAXYEAR, datetime, timedelta
-from functools import reduce
-from operator import or_
-import re
-from typing import Any, override
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, service
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
+from . import validation
+from .command import describe_operation, describe_resources, describe_values
 from .const import (
+    ATTR_ARGS,
     ATTR_BIN2HEX,
+    ATTR_CANCEL,
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
+    ATTR_GT,
+    ATTR_IF_OFFLINE,
     ATTR_IF_WAITING,
     ATTR_IMEI,
     ATTR_INCLUDE_LOG,
+    ATTR_LT,
+    ATTR_MODE,
     ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
+    ATTR_PMAX,
+    ATTR_PMIN,
     ATTR_RES_ID,
     ATTR_RETRY,
     ATTR_SINCE,
+    ATTR_ST,
     ATTR_TIMEOUT,
     ATTR_TRIGGER_MSG,
     ATTR_UUID,
     ATTR_VALID_TIME,
+    ATTR_VALUES,
     DOMAIN,
     SERVICE_CANCEL_COMMAND,
     SERVICE_CANCEL_COMMANDS,
+    SERVICE_DISCOVER,
+    SERVICE_EXECUTE,
     SERVICE_GET_COMMAND,
+    SERVICE_GET_RESOURCES,
     SERVICE_LIST_COMMANDS,
+    SERVICE_OBSERVE,
+    SERVICE_OFFLINE_EXECUTE,
     SERVICE_OFFLINE_READ,
+    SERVICE_OFFLINE_WRITE,
+    SERVICE_READ,
     SERVICE_WAIT_FOR_COMMAND,
+    SERVICE_WRITE,
 )
 from .coordinator import OneNetConfigEntry
-from .exceptions import unknown_uuid
+from .exceptions import action_error, device_asleep, unknown_uuid
 from .ledger import IfWaiting, Ledger, ledgers
-from .onenet.models import LWM2M_ID_MAX, RETRY_MAX, TIMEOUT_MAX, TIMEOUT_MIN, UUID, CachedRead, CommandState, Trigger
+from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.models import CommandState
+from .onenet.operations import (
+    RETRY_MAX,
+    TIMEOUT_MAX,
+    TIMEOUT_MIN,
+    CachedCommand,
+    Discover,
+    Execute,
+    Observe,
+    Operation,
+    Read,
+    Write,
+    WriteMode,
+)
+from .validation import ActionSchema, IfOffline, lwm2m_id
 
-# 15 digits, 4 for a test device.
-_IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
-_JUST_NOW = timedelta(seconds=1)
-_ABOUT_NOW = timedelta(seconds=5)
-_WAIT_MAX = timedelta(hours=24)
-
-
-def _invalid(key: str, **placeholders: object) -> ServiceValidationError:
-    """Return the error that tells the caller what to do."""
-    return ServiceValidationError(
-        translation_domain=DOMAIN,
-        translation_key=key,
-        # What was given may be anything; a whole page of it helps nobody.
-        translation_placeholders={name: str(value)[:100] for name, value in placeholders.items()},
-    )
-
-
-def _imei(value: Any) -> str:
-    """Return an IMEI; templates and YAML make a number of it."""
-    text = str(value).strip()
-    if not _IMEI.fullmatch(text):
-        raise ValueError
-    return text
+_SECONDS_MAX = 2**31 - 1
 
 
-def _whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
-    """Return a validator for a whole number in a range; its text will do, a truth value or a fraction will not."""
-
-    def validate(value: Any) -> int:
-        number = int(value)
-        if isinstance(value, bool) or number != float(value) or not minimum <= number <= maximum:
-            raise ValueError
-        return number
-
-    return validate
+def _made[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
+    """Return something that is made from the fields of a call."""
+    names = {field.name for field in fields(kind) if field.init}
+    return kind(**{name: data[name] for name in names & data.keys()}, **more)
 
 
-def _uuid(value: Any) -> str:
-    """Return a UUID, which has to stay as OneNET wrote it."""
-    text = str(value).strip()
-    # There is a call to cancel them all, under the place of a UUID.
-    if not UUID.fullmatch(text) or text == "all":
-        raise ValueError
-    return text
+def _check_body(data: dict[str, Any]) -> None:
+    """Refuse to write more than OneNET takes."""
+    _check_size(_made(Write, data))
 
 
-def _states(value: Any) -> set[CommandState]:
-    """Return one or more states of commands."""
-    return {CommandState(name) for name in (value if isinstance(value, list) else [value])}
+def _check_args(data: dict[str, Any]) -> None:
+    """Refuse longer arguments than OneNET takes."""
+    _check_size(_made(Execute, data))
 
 
-def _trigger(value: Any) -> Trigger:
-    """Return the uplinks that set off a command, from a bit mask or from names."""
-    if isinstance(value, list):
-        return reduce(or_, (Trigger[name.upper()] for name in value))
-    if isinstance(value, str) and not value.isdecimal():
-        return Trigger[value.upper()]
-    return Trigger(_whole_number(1, 7)(value))
+def _check_size(operation: Operation) -> None:
+    """Refuse more than OneNET takes before anything is sent, or cancelled to make room."""
+    try:
+        operation.body()
+    except BodyTooLargeError as err:
+        raise action_error(err) from err
 
-
-def _whole_second(moment: datetime) -> datetime:
-    """Return the moment, or the next one that the platform can be told: it knows no fractions of a second."""
-    # The last year leaves no room for time zones.
-    if moment.year == MAXYEAR:
-        raise OverflowError
-    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
-
-
-def _moment(value: Any) -> datetime:
-    """Return a date and time in UTC; what has no time zone is in Home Assistant's."""
-    # UTC, because two moments in one zone are compared by their wall clocks, even across a change of the clocks.
-    return _whole_second(dt_util.as_utc(cv.datetime(value)))
-
-
-def _duration(value: Any) -> timedelta:
-    """Return a duration that is longer than nothing."""
-    # A mapping is what the action panel sends; cv.time_period would find that out last.
-    if isinstance(value, dict):
-        duration = timedelta(**{unit: float(amount) for unit, amount in value.items()})
-    else:
-        duration = cv.time_period(value)
-    if duration <= timedelta():
-        raise ValueError
-    return duration
-
-
-def _patience(value: Any) -> timedelta:
-    """Return how long to wait."""
-    duration = _duration(value)
-    if duration > _WAIT_MAX:
-        raise ValueError
-    return duration
-
-
-# What a validator raises over the value of a field.
-_WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
-
-class _ActionSchema(vol.Schema):
-    """Validate an action's fields one by one, then all at once, with a translated error for every refusal."""
-
-    def __init__(
-        self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None], texts: Mapping[str, str] | None = None
-    ) -> None:
-        """Keep the checks, which may also change the data that they are given, and the keys of unusual texts."""
-        super().__init__(fields)
-        self._validators = {str(key): validator for key, validator in fields.items()}
-        self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
-        self._checks = checks
-        self._texts = texts or {}
-
-    @override
-    def __call__(self, data: Any, **options: Any) -> Any:
-        """Return the data, validated."""
-        try:
-            validated = super().__call__(data, **options)
-        except _WRONG_VALUE as err:
-            if not isinstance(data, dict):
-                raise
-            raise self._explain(data) from err
-        for check in self._checks:
-            check(validated)
-        return validated
-
-    def _explain(self, data: dict[str, Any]) -> ServiceValidationError:
-        """Find out which field is wrong, which is not worth the time while none is."""
-        for name, value in data.items():
-            if name not in self._validators:
-                return _invalid("unknown_field", field=name)
-            try:
-                self._validators[name](value)
-            except _WRONG_VALUE:
-                return _invalid(self._texts.get(name, f"invalid_{name}"), value=value)
-        return _invalid("missing_field", field=next(name for name in self._required if name not in data))
-
-
-def _check_resource(data: dict[str, Any]) -> None:
-    """Refuse a resource of which nobody can tell the object instance."""
-    if ATTR_RES_ID in data and ATTR_OBJ_INST_ID not in data:
-        raise _invalid("instance_missing")
-
-
-def _check_times(data: dict[str, Any]) -> None:
-    """Replace expires_in by expired_time, and refuse times that the platform would."""
-    now = dt_util.utcnow()
-    start = now
-    if ATTR_VALID_TIME in data:
-        start = data[ATTR_VALID_TIME]
-        if start <= now - _JUST_NOW:
-            raise _invalid("valid_time_past", value=dt_util.as_local(start))
-        if start <= now + _ABOUT_NOW:
-            # What is now here may be over when it arrives there; not to tell it means now, too.
-            del data[ATTR_VALID_TIME]
-    expires_in = data.pop(ATTR_EXPIRES_IN, None)
-    if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
-        raise _invalid("one_expiry")
-    if expires_in is not None:
-        try:
-            data[ATTR_EXPIRED_TIME] = _whole_second(start + expires_in)
-        except OverflowError as err:
-            raise _invalid("invalid_expires_in", value=expires_in) from err
-    if (expired_time := data[ATTR_EXPIRED_TIME]) <= max(start, now):
-        raise _invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
-
-
-_LWM2M_ID = _whole_number(0, LWM2M_ID_MAX)
 
 _ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
-_DEVICE: VolDictType = {**_ACCOUNT, vol.Required(ATTR_IMEI): _imei}
+_DEVICE: VolDictType = {**_ACCOUNT, vol.Required(ATTR_IMEI): validation.imei}
+_TIMEOUT: VolDictType = {vol.Optional(ATTR_TIMEOUT): validation.whole_number(TIMEOUT_MIN, TIMEOUT_MAX)}
+_EXPIRY: VolDictType = {
+    vol.Optional(ATTR_EXPIRED_TIME): validation.moment,
+    vol.Optional(ATTR_EXPIRES_IN): validation.duration,
+}
 _CACHED: VolDictType = {
-    vol.Optional(ATTR_VALID_TIME): _moment,
-    vol.Optional(ATTR_EXPIRED_TIME): _moment,
-    vol.Optional(ATTR_EXPIRES_IN): _duration,
-    vol.Optional(ATTR_RETRY): _whole_number(0, RETRY_MAX),
-    vol.Optional(ATTR_TIMEOUT): _whole_number(TIMEOUT_MIN, TIMEOUT_MAX),
-    vol.Optional(ATTR_TRIGGER_MSG): _trigger,
+    vol.Optional(ATTR_VALID_TIME): validation.moment,
+    **_EXPIRY,
+    vol.Optional(ATTR_RETRY): validation.whole_number(0, RETRY_MAX),
+    **_TIMEOUT,
+    vol.Optional(ATTR_TRIGGER_MSG): validation.trigger,
     vol.Optional(ATTR_IF_WAITING, default=IfWaiting.ADD): vol.Coerce(IfWaiting),
 }
-
-OFFLINE_READ_FIELDS: VolDictType = {
-    **_DEVICE,
-    vol.Required(ATTR_OBJ_ID): _LWM2M_ID,
-    vol.Optional(ATTR_OBJ_INST_ID): _LWM2M_ID,
-    vol.Optional(ATTR_RES_ID): _LWM2M_ID,
-    **_CACHED,
-    vol.Optional(ATTR_BIN2HEX): cv.boolean,
+_AT_ONCE: VolDictType = {
+    **_TIMEOUT,
+    vol.Optional(ATTR_IF_OFFLINE, default=IfOffline.FAIL): vol.Coerce(IfOffline),
+    **_EXPIRY,
+    vol.Optional(ATTR_IF_WAITING): vol.Coerce(IfWaiting),
 }
-OFFLINE_READ_SCHEMA = _ActionSchema(OFFLINE_READ_FIELDS, _check_resource, _check_times)
-
+_OBJECT: VolDictType = {
+    **_DEVICE,
+    vol.Required(ATTR_OBJ_ID): lwm2m_id,
+    vol.Optional(ATTR_OBJ_INST_ID): lwm2m_id,
+}
+_READ: VolDictType = {**_OBJECT, vol.Optional(ATTR_RES_ID): lwm2m_id}
+_INSTANCE: VolDictType = {
+    **_DEVICE,
+    vol.Required(ATTR_OBJ_ID): lwm2m_id,
+    vol.Required(ATTR_OBJ_INST_ID): lwm2m_id,
+}
+_WRITE: VolDictType = {
+    **_INSTANCE,
+    vol.Required(ATTR_VALUES): validation.values,
+    vol.Optional(ATTR_MODE, default=WriteMode.UPDATE): validation.mode,
+}
+_EXECUTE: VolDictType = {
+    **_INSTANCE,
+    vol.Required(ATTR_RES_ID): lwm2m_id,
+    vol.Optional(ATTR_ARGS): validation.text,
+}
 # A command that was queued here is known by its UUID alone.
 _COMMAND: VolDictType = {
     **_ACCOUNT,
-    vol.Required(ATTR_UUID): _uuid,
-    vol.Optional(ATTR_IMEI): _imei,
+    vol.Required(ATTR_UUID): validation.uuid,
+    vol.Optional(ATTR_IMEI): validation.imei,
 }
-GET_COMMAND_FIELDS: VolDictType = {
-    **_COMMAND,
-    vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean,
+
+OFFLINE_READ_SCHEMA = ActionSchema(
+    {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): cv.boolean}, validation.check_resource, validation.check_times
+)
+OFFLINE_WRITE_SCHEMA = ActionSchema({**_WRITE, **_CACHED}, validation.check_values, _check_body, validation.check_times)
+OFFLINE_EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_CACHED}, _check_args, validation.check_times)
+READ_SCHEMA = ActionSchema({**_READ, **_AT_ONCE}, validation.check_resource, validation.check_if_offline)
+WRITE_SCHEMA = ActionSchema({**_WRITE, **_AT_ONCE}, validation.check_values, _check_body, validation.check_if_offline)
+EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_AT_ONCE}, _check_args, validation.check_if_offline)
+DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT})
+OBSERVE_SCHEMA = ActionSchema(
+    {
+        **_READ,
+        vol.Optional(ATTR_CANCEL, default=False): cv.boolean,
+        vol.Optional(ATTR_PMIN): validation.whole_number(1, _SECONDS_MAX),
+        vol.Optional(ATTR_PMAX): validation.whole_number(1, _SECONDS_MAX),
+        vol.Optional(ATTR_GT): validation.number,
+        vol.Optional(ATTR_LT): validation.number,
+        vol.Optional(ATTR_ST): validation.step,
+        **_TIMEOUT,
+    },
+    validation.check_resource,
+    validation.check_observation,
+)
+GET_RESOURCES_SCHEMA = ActionSchema({**_DEVICE, vol.Optional(ATTR_OBJ_ID): lwm2m_id})
+GET_COMMAND_SCHEMA = ActionSchema({**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean})
+LIST_COMMANDS_SCHEMA = ActionSchema(
+    {
+        **_ACCOUNT,
+        vol.Optional(ATTR_IMEI): validation.imei,
+        vol.Optional(ATTR_SINCE): validation.moment,
+        vol.Optional(ATTR_STATE): validation.states,
+    }
+)
+WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
+    {**_ACCOUNT, vol.Required(ATTR_UUID): validation.uuid, vol.Required(ATTR_TIMEOUT): validation.patience},
+    # A field of this name means something else elsewhere.
+    texts={ATTR_TIMEOUT: "invalid_wait"},
+)
+CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND)
+CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE)
+
+# What says that a device sleeps. One that did not answer in time may have done what it was told, which harms only
+# where nothing is read.
+_ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
+    Read: (DeviceOfflineError, DeviceTimeoutError),
+    Write: (DeviceOfflineError,),
+    Execute: (DeviceOfflineError,),
 }
-LIST_COMMANDS_FIELDS: VolDictType = {
-    **_ACCOUNT,
-    vol.Optional(ATTR_IMEI): _imei,
-    vol.Optional(ATTR_SINCE): _moment,
-    vol.Optional(ATTR_STATE): _states,
-}
-WAIT_FOR_COMMAND_FIELDS: VolDictType = {
-    **_ACCOUNT,
-    vol.Required(ATTR_UUID): _uuid,
-    vol.Required(ATTR_TIMEOUT): _patience,
-}
-# A field of this name means something else elsewhere.
-WAIT_FOR_COMMAND_SCHEMA = _ActionSchema(WAIT_FOR_COMMAND_FIELDS, texts={ATTR_TIMEOUT: "invalid_wait"})
-CANCEL_COMMAND_FIELDS = _COMMAND
-CANCEL_COMMANDS_FIELDS = _DEVICE
 
 
 def _ledger(call: ServiceCall) -> Ledger:
@@ -271,20 +213,136 @@ def _ledger(call: ServiceCall) -> Ledger:
     return entry.runtime_data.ledger
 
 
+async def _async_queue(call: ServiceCall, operation: Operation, data: Mapping[str, Any]) -> ServiceResponse:
+    """Queue an operation, and return what was said of it."""
+    asked = _made(CachedCommand, data, operation=operation)
+    if_waiting = data.get(ATTR_IF_WAITING, IfWaiting.ADD)
+    response = await _ledger(call).async_queue(asked, if_waiting, call.context)
+    return response if call.return_response else None
+
+
 async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     """Queue a cached read for a device that sleeps.
 
-    Takes the parameters of CachedRead, with `expires_in` allowed in place of `expired_time`, `if_waiting`, and
-    `config_entry_id` where there are several accounts. Return the fields of the event `command_queued`. Raise
+    Takes the parameters of Read and CachedCommand, with `expires_in` allowed in place of `expired_time`, `if_waiting`,
+    and `config_entry_id` where there are several accounts. Return the fields of the event `command_queued`. Raise
     ServiceValidationError for a field that is wrong or a device that is not the account's, HomeAssistantError for
     every other refusal and when it is not known whether the command was queued. Source: "Cached command: read device
     resources".
     """
-    fields = dict(call.data)
-    fields.pop(ATTR_CONFIG_ENTRY_ID, None)
-    if_waiting = fields.pop(ATTR_IF_WAITING)
-    response = await _ledger(call).async_queue(CachedRead(**fields), if_waiting, call.context)
+    return await _async_queue(call, _made(Read, call.data), call.data)
+
+
+async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
+    """Queue a cached write for a device that sleeps.
+
+    Takes the parameters of Write and CachedCommand but for `bin2hex`; `values` is a list of `res_id`, `value` and
+    `type`, 2 KB at most as OneNET is told them. Otherwise as offline_read. Source: "Cached command: write device
+    resources".
+    """
+    return await _async_queue(call, _made(Write, call.data), call.data)
+
+
+async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
+    """Queue a cached execute for a device that sleeps.
+
+    Takes the parameters of Execute and CachedCommand but for `bin2hex`; `args` of 2 KB at most. Otherwise as
+    offline_read. Source: "Cached command: execute".
+    """
+    return await _async_queue(call, _made(Execute, call.data), call.data)
+
+
+async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
+    """Have an operation done by a device that is awake, or queue it where the caller wants that."""
+    ledger = _ledger(call)
+    client = ledger.client
+    device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
+    response = describe_operation(ledger.entry_id, operation)
+    try:
+        match operation:
+            case Read():
+                response[ATTR_VALUES] = describe_values(await client.read(operation, device_timeout=device_timeout))
+            case Write():
+                await client.write(operation, device_timeout=device_timeout)
+            case _:
+                await client.execute(operation, device_timeout=device_timeout)
+    except OneNetError as err:
+        if not isinstance(err, _ASLEEP[type(operation)]):
+            raise ledger.error(err, client) from err
+        if call.data[ATTR_IF_OFFLINE] is IfOffline.FAIL:
+            raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
+        data = dict(call.data)
+        validation.check_times(data)
+        return await _async_queue(call, operation, data)
     return response if call.return_response else None
+
+
+async def _async_read(call: ServiceCall) -> ServiceResponse:
+    """Read a device that is awake.
+
+    Takes the parameters of Read, `timeout`, `if_offline` with an expiry and `if_waiting`, and `config_entry_id` where
+    there are several accounts. Return what was read under `values`; where it was queued instead, what offline_read
+    does. Raise ServiceValidationError for a field that is wrong or a device that is not the account's,
+    HomeAssistantError for a device that sleeps, and for every other refusal. Source: "Immediate command: read".
+    """
+    return await _async_at_once(call, _made(Read, call.data))
+
+
+async def _async_write(call: ServiceCall) -> ServiceResponse:
+    """Write to a device that is awake.
+
+    Takes the parameters of Write, and the others of read. Return what was written to; where it was queued instead,
+    what offline_write does. Raise as read does, and HomeAssistantError when it is not known whether the device was
+    written to. Source: "Immediate command: write".
+    """
+    return await _async_at_once(call, _made(Write, call.data))
+
+
+async def _async_execute(call: ServiceCall) -> ServiceResponse:
+    """Execute a resource of a device that is awake.
+
+    Takes the parameters of Execute, and the others of read. Return what was executed; where it was queued instead,
+    what offline_execute does. Raise as write does. Source: "Immediate command: execute".
+    """
+    return await _async_at_once(call, _made(Execute, call.data))
+
+
+async def _async_observe(call: ServiceCall) -> None:
+    """Let a device that is awake tell of values by itself, or no more.
+
+    Takes the parameters of Observe, `timeout`, and `config_entry_id` where there are several accounts. Raise as read
+    does. Source: "Immediate command: subscribe".
+    """
+    ledger = _ledger(call)
+    await ledger.async_ask(ledger.client.observe(_made(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT)))
+
+
+async def _async_discover(call: ServiceCall) -> ServiceResponse:
+    """Find out what a device that is awake has of an object.
+
+    Takes the parameters of Discover, `timeout`, and `config_entry_id` where there are several accounts. Return a list
+    of `obj_id`, `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command:
+    discover".
+    """
+    ledger = _ledger(call)
+    operation = _made(Discover, call.data)
+    return describe_resources(
+        ledger.entry_id,
+        operation.imei,
+        await ledger.async_ask(ledger.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT))),
+    )
+
+
+async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
+    """List what OneNET knows that a device has, whether it is awake or not.
+
+    Takes `imei`, `obj_id`, all by default, and `config_entry_id` where there are several accounts. Return what
+    discover does. Raise HomeAssistantError when OneNET cannot be asked. Source: "Get the resource list".
+    """
+    ledger = _ledger(call)
+    imei = call.data[ATTR_IMEI]
+    found = await ledger.async_ask(ledger.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
+    return describe_resources(ledger.entry_id, imei, found)
 
 
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
@@ -351,22 +409,22 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
+    # What is done may be all that a caller wants; what is asked, the answer is.
+    act, ask = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
     for name, handler, schema, supports_response in (
-        (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, SupportsResponse.OPTIONAL),
-        (SERVICE_GET_COMMAND, _async_get_command, _ActionSchema(GET_COMMAND_FIELDS), SupportsResponse.ONLY),
-        (SERVICE_LIST_COMMANDS, _async_list_commands, _ActionSchema(LIST_COMMANDS_FIELDS), SupportsResponse.ONLY),
-        (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, SupportsResponse.ONLY),
-        (
-            SERVICE_CANCEL_COMMAND,
-            _async_cancel_command,
-            _ActionSchema(CANCEL_COMMAND_FIELDS),
-            SupportsResponse.OPTIONAL,
-        ),
-        (
-            SERVICE_CANCEL_COMMANDS,
-            _async_cancel_commands,
-            _ActionSchema(CANCEL_COMMANDS_FIELDS),
-            SupportsResponse.OPTIONAL,
-        ),
+        (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, act),
+        (SERVICE_OFFLINE_WRITE, _async_offline_write, OFFLINE_WRITE_SCHEMA, act),
+        (SERVICE_OFFLINE_EXECUTE, _async_offline_execute, OFFLINE_EXECUTE_SCHEMA, act),
+        (SERVICE_READ, _async_read, READ_SCHEMA, act),
+        (SERVICE_WRITE, _async_write, WRITE_SCHEMA, act),
+        (SERVICE_EXECUTE, _async_execute, EXECUTE_SCHEMA, act),
+        (SERVICE_OBSERVE, _async_observe, OBSERVE_SCHEMA, SupportsResponse.NONE),
+        (SERVICE_DISCOVER, _async_discover, DISCOVER_SCHEMA, ask),
+        (SERVICE_GET_RESOURCES, _async_get_resources, GET_RESOURCES_SCHEMA, ask),
+        (SERVICE_GET_COMMAND, _async_get_command, GET_COMMAND_SCHEMA, ask),
+        (SERVICE_LIST_COMMANDS, _async_list_commands, LIST_COMMANDS_SCHEMA, ask),
+        (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, ask),
+        (SERVICE_CANCEL_COMMAND, _async_cancel_command, CANCEL_COMMAND_SCHEMA, act),
+        (SERVICE_CANCEL_COMMANDS, _async_cancel_commands, CANCEL_COMMANDS_SCHEMA, act),
     ):
         hass.services.async_register(DOMAIN, name, handler, schema=schema, supports_response=supports_response)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from custom_components.onenet_nbiot.onenet.auth import ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from tests.conftest import KEY
 from tests.emulator import Server
@@ -25,4 +26,4 @@ async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def client(session: aiohttp.ClientSession, onenet: Server) -> OneNetClient:
     """Return a client with a valid key."""
-    return OneNetClient(session, KEY, base_url=onenet.url)
+    return OneNetClient(session, ApiKey(KEY), base_url=onenet.url)

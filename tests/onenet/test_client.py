@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 import ipaddress
 import json
@@ -21,25 +20,27 @@ from cryptography.x509.oid import NameOID
 import pytest
 
 from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
-from custom_components.onenet_nbiot.onenet.models import CachedRead, Device, Trigger
+from custom_components.onenet_nbiot.onenet.models import Device
+from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read, Trigger
+from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
 from tests.conftest import DEVICE_KEY, IMEI, KEY
 from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server, Trigger as EmulatedTrigger
 
 pytestmark = pytest.mark.usefixtures("device")
 
 
-def read(**changes: Any) -> CachedRead:
+def read(imei: str = IMEI, **schedule: Any) -> CachedCommand:
     """Return a cached read that the platform accepts."""
-    return replace(CachedRead(imei=IMEI, obj_id=3303, expired_time=datetime(2099, 1, 1, tzinfo=UTC)), **changes)
+    operation = Read(imei=imei, obj_id=3303, obj_inst_id=0, res_id=5700)
+    return CachedCommand(operation=operation, expired_time=datetime(2099, 1, 1, tzinfo=UTC), **schedule)
 
 
 async def test_a_queued_read_arrives_with_every_field_as_given(client: OneNetClient, onenet: Server) -> None:
     """The device would be asked for something else, or at another time."""
-    uuid = await client.queue_read(
+    uuid = await client.queue(
         read(
-            obj_inst_id=0,
-            res_id=5700,
             valid_time=datetime(2098, 12, 31, 16, 0, tzinfo=UTC),
             retry=0,
             timeout=40,
@@ -66,7 +67,8 @@ async def test_a_queued_read_arrives_with_every_field_as_given(client: OneNetCli
 
 async def test_what_was_not_given_is_left_to_the_platform(client: OneNetClient, onenet: Server) -> None:
     """The platform's own defaults, which it may improve, would be overruled."""
-    await client.queue_read(read())
+    expired_time = datetime(2099, 1, 1, tzinfo=UTC)
+    await client.queue(CachedCommand(operation=Read(imei=IMEI, obj_id=3303), expired_time=expired_time))
     assert onenet.requests[-1].query == {"imei": IMEI, "obj_id": "3303", "expired_time": "2099-01-01T08:00:00"}
 
 
@@ -104,18 +106,18 @@ async def test_a_key_that_is_no_products_master_key_is_an_authentication_error(
     session: aiohttp.ClientSession, onenet: Server, key: str
 ) -> None:
     """A person would look for the fault in the device."""
-    client = OneNetClient(session, key, base_url=onenet.url)
+    client = OneNetClient(session, ApiKey(key), base_url=onenet.url)
     with pytest.raises(errors.AuthenticationError):
         await client.prove_key()
     with pytest.raises(errors.AuthenticationError):
-        await client.queue_read(read())
+        await client.queue(read())
     assert onenet.onenet.commands == []
 
 
 async def test_an_imei_of_somebody_elses_is_an_unknown_device(client: OneNetClient) -> None:
     """A person who mistyped an IMEI would be asked for a new key."""
     with pytest.raises(errors.UnknownDeviceError) as caught:
-        await client.queue_read(read(imei="866971030000009"))
+        await client.queue(read(imei="866971030000009"))
     assert caught.value.errno == 1
     assert "does not belong" in caught.value.text
 
@@ -124,15 +126,15 @@ async def test_a_refusal_stays_one_while_the_key_cannot_be_proved(client: OneNet
     """A command that was certainly refused would be reported as perhaps queued."""
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/devices"))
     with pytest.raises(errors.NotPermittedError):
-        await client.queue_read(read(imei="866971030000009"))
+        await client.queue(read(imei="866971030000009"))
 
 
 async def test_the_eleventh_waiting_command_reaches_the_limit(client: OneNetClient) -> None:
     """An automation could not tell a full queue from any other trouble."""
     for _ in range(10):
-        await client.queue_read(read())
+        await client.queue(read())
     with pytest.raises(errors.LimitReachedError):
-        await client.queue_read(read())
+        await client.queue(read())
 
 
 PAGE = FaultKind.PAGE
@@ -221,13 +223,13 @@ async def test_a_lost_reply_never_queues_a_command_twice(
     session: aiohttp.ClientSession, onenet: Server, fault: Fault, stored: int, *, connected_before: bool
 ) -> None:
     """A device that lives ten years on one battery would do everything twice."""
-    client = OneNetClient(session, KEY, base_url=onenet.url, timeout=0.5)
+    client = OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.5)
     if connected_before:
         await client.prove_key()
         onenet.requests.clear()
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OutcomeUnknownError):
-        await client.queue_read(read())
+        await client.queue(read())
     assert len(onenet.requests) == 1
     assert len(onenet.onenet.commands) == stored
 
@@ -251,7 +253,7 @@ async def test_a_request_without_a_reply_is_over_or_still_on_its_way(
     """A command that arrives late would be reported as never queued."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OutcomeUnknownError) as caught:
-        await OneNetClient(session, KEY, base_url=onenet.url, timeout=0.3).queue_read(read())
+        await OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.3).queue(read())
     assert caught.value.over is over
 
 
@@ -282,11 +284,13 @@ class BrokenResolver(AbstractResolver):
 
     def __init__(self, error: Exception, seconds: float = 0) -> None:
         """Fail with an error, after some time."""
+        self.asked = ""
         self._error = error
         self._seconds = seconds
 
     @override
-    async def resolve(self, *_: Any, **__: Any) -> list[ResolveResult]:
+    async def resolve(self, host: str, *_: Any, **__: Any) -> list[ResolveResult]:
+        self.asked = host
         await asyncio.sleep(self._seconds)
         raise self._error
 
@@ -310,18 +314,31 @@ async def test_a_name_that_is_not_found_is_told_from_a_lost_reply(
 ) -> None:
     """A command that was certainly not sent would be reported as perhaps queued, at every outage."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
-        client = OneNetClient(session, KEY, base_url="http://api.example.com", timeout=0.2)
+        client = OneNetClient(session, ApiKey(KEY), base_url="http://api.example.com", timeout=0.2)
         with pytest.raises(errors.CannotConnectError):
-            await client.queue_read(read())
+            await client.queue(read())
+
+
+@pytest.mark.parametrize(
+    ("platform", "host"), [(LEGACY, "api.heclouds.com"), (CURRENT, "iot-api.heclouds.com")], ids=["legacy", "current"]
+)
+async def test_who_names_no_server_means_the_platforms_own(socket_enabled: None, platform: Platform, host: str) -> None:
+    """A program would have to look up the address, and might hand the key to another server."""
+    resolver = BrokenResolver(OSError("no such host"))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
+        client = OneNetClient(session, AccessKey("products/1", "a2V5"), platform=platform)
+        with pytest.raises(errors.CannotConnectError):
+            await client.prove_key()
+    assert resolver.asked == host
 
 
 async def test_an_unreachable_host_is_told_from_a_lost_reply(session: aiohttp.ClientSession) -> None:
     """A command that was certainly not sent would be reported as perhaps queued."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        client = OneNetClient(session, KEY, base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
+        client = OneNetClient(session, ApiKey(KEY), base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
         with pytest.raises(errors.CannotConnectError):
-            await client.queue_read(read())
+            await client.queue(read())
 
 
 async def test_a_certificate_that_nobody_signed_is_a_tls_error(
@@ -349,7 +366,7 @@ async def test_a_certificate_that_nobody_signed_is_a_tls_error(
     context.load_cert_chain(pem)
     server = await Server(OneNet()).start(tls=context)
     with pytest.raises(errors.TlsError):
-        await OneNetClient(session, KEY, base_url=server.url).prove_key()
+        await OneNetClient(session, ApiKey(KEY), base_url=server.url).prove_key()
     assert not server.requests
     await server.stop()
 
@@ -357,7 +374,7 @@ async def test_a_certificate_that_nobody_signed_is_a_tls_error(
 async def test_a_server_without_tls_behind_https_is_a_tls_error(session: aiohttp.ClientSession, onenet: Server) -> None:
     """A person could not tell a wrong scheme from a dead host."""
     with pytest.raises(errors.TlsError):
-        await OneNetClient(session, KEY, base_url=onenet.url.replace("http:", "https:")).prove_key()
+        await OneNetClient(session, ApiKey(KEY), base_url=onenet.url.replace("http:", "https:")).prove_key()
 
 
 @pytest.mark.parametrize(
@@ -376,7 +393,7 @@ async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, faul
     """The key would end up in logs, traces and reports of problems."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OneNetError) as caught:
-        await client.queue_read(read())
+        await client.queue(read())
     assert len(caught.value.text) <= 300
     shown = ["".join(traceback.format_exception(caught.value)), repr(client)]
     hanging: list[BaseException | None] = [caught.value]
@@ -391,7 +408,7 @@ async def test_a_text_that_no_json_can_hold_is_mended(client: OneNetClient, onen
     """The event of a refused command could not be sent to anybody."""
     onenet.faults.append(Fault(kind=FaultKind.BODY, text='{"errno": 3, "error": "bad \\ud800"}'))
     with pytest.raises(errors.InvalidRequestError) as caught:
-        await client.queue_read(read())
+        await client.queue(read())
     assert caught.value.text == "bad ?"
 
 

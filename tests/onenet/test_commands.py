@@ -9,7 +9,6 @@ import pytest
 from custom_components.onenet_nbiot.onenet import clock, errors
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import (
-    CachedRead,
     CommandDetail,
     CommandPage,
     CommandRecord,
@@ -17,15 +16,19 @@ from custom_components.onenet_nbiot.onenet.models import (
     ResourceValue,
     SendStatus,
 )
+from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from tests.conftest import IMEI
 from tests.emulator import Device, Fault, FaultKind, Server, Trigger
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def read() -> CachedRead:
+def read() -> CachedCommand:
     """Return a cached read of a temperature."""
-    return CachedRead(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700, expired_time=datetime(2099, 1, 1, tzinfo=UTC))
+    return CachedCommand(
+        operation=Read(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700),
+        expired_time=datetime(2099, 1, 1, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ async def test_a_command_is_followed_from_its_queueing_to_its_value(
     client: OneNetClient, onenet: Server, device: Device
 ) -> None:
     """Nobody could learn what became of a command."""
-    uuid = await client.queue_read(read())
+    uuid = await client.queue(read())
     waiting = await client.get_command(IMEI, uuid)
     assert (waiting.record.state, waiting.record.send_time, waiting.values) == (CommandState.QUEUED, None, ())
     assert (waiting.obj_id, waiting.obj_inst_id, waiting.res_id) == (3303, 0, 5700)
@@ -193,7 +196,7 @@ async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: 
     """Commands would be missing from the list of a device that was asked often."""
     expected = []
     for _ in range(25):
-        expected += [await client.queue_read(read()) for _ in range(10)]
+        expected += [await client.queue(read()) for _ in range(10)]
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
     commands = await client.get_all_commands(IMEI, start=LONG_AGO)
     assert [command.uuid for command in commands] == expected[::-1]
@@ -227,7 +230,7 @@ async def test_an_empty_command_is_an_unknown_one(
 
 async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetClient, device: Device) -> None:
     """A person could not take a command back."""
-    first, second, third = [await client.queue_read(read()) for _ in range(3)]
+    first, second, third = [await client.queue(read()) for _ in range(3)]
     await client.cancel_command(IMEI, first)
     assert (await client.get_command(IMEI, first)).record.send_status is SendStatus.CANCELLED
     cancelled = await client.cancel_commands(IMEI)

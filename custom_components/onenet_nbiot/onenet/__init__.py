@@ -1,1 +1,42 @@
-"""China Mobile's OneNET for NB-IoT devices: a client of its HTTP API that knows nothing of Home Assistant."""
+"""OneNET's NB-IoT API, for any asyncio program: it needs aiohttp, and nothing of Home Assistant."""
+
+from .auth import AccessKey, ApiKey, Credentials
+from .client import OneNetClient
+from .errors import OneNetError
+from .operations import (
+    CachedCommand,
+    Discover,
+    Execute,
+    Observe,
+    Operation,
+    Read,
+    Trigger,
+    ValueType,
+    Write,
+    WriteMode,
+    WrittenValue,
+)
+from .platforms import CURRENT, LEGACY, PLATFORMS, Platform
+
+__all__ = [
+    "CURRENT",
+    "LEGACY",
+    "PLATFORMS",
+    "AccessKey",
+    "ApiKey",
+    "CachedCommand",
+    "Credentials",
+    "Discover",
+    "Execute",
+    "Observe",
+    "OneNetClient",
+    "OneNetError",
+    "Operation",
+    "Platform",
+    "Read",
+    "Trigger",
+    "ValueType",
+    "Write",
+    "WriteMode",
+    "WrittenValue",
+]

@@ -1,21 +1,28 @@
 """The calls of OneNET's HTTP API."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
 from . import clock, platforms
+from .auth import Credentials, redact
 from .errors import (
     AuthenticationError,
     CannotConnectError,
+    ConfirmationLostError,
+    ErrorKind,
     NoReplyError,
     NotPermittedError,
+    NotSupportedError,
     OneNetError,
     OutcomeUnknownError,
     PlatformBusyError,
@@ -26,7 +33,6 @@ from .errors import (
     UnknownDeviceError,
 )
 from .models import (
-    CachedRead,
     CancelledCommands,
     CommandDetail,
     CommandPage,
@@ -34,18 +40,35 @@ from .models import (
     Device,
     DevicePage,
     LogEntry,
+    Resource,
+    ResourceValue,
     newest_times_from_wire,
     statuses_from_wire,
     uuid_from_wire,
 )
+from .operations import TIMEOUT_DEFAULT, CachedCommand, Discover, Execute, Observe, Operation, Read, Write
 
 # The newest values of as many devices as one call takes need more than one mebibyte.
-BODY_MAX = 4 * 2**20
+REPLY_MAX = 4 * 2**20
 DATAPOINT_IDS_MAX = 500
 STATUS_IDS_MAX = 1000
 TEXT_MAX = 300
 _PER_PAGE = 100
 _SECOND = timedelta(seconds=1)
+_JSON = {hdrs.CONTENT_TYPE: "application/json"}
+# The method of an operation, and its path after the prefix; of a cached command, that with "/offline" behind it.
+_CALLS: dict[str, tuple[str, str]] = {
+    "read": ("GET", ""),
+    "write": ("POST", ""),
+    "execute": ("POST", "/execute"),
+    "observe": ("POST", "/observe"),
+    "discover": ("GET", "/discover"),
+}
+# Requests that wait for a device leave connections for others: a session may have no more than a hundred to a host.
+_WAITING_MAX = 50
+_WAITING: WeakKeyDictionary[aiohttp.ClientSession, asyncio.Semaphore] = WeakKeyDictionary()
+# With no call that needs no device, a key is proved by asking for one that need not be there.
+_ANY_IMEI = "0000"
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -58,17 +81,30 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise NoReplyError(f"The connection broke before the reply: {err}") from err
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Call:
+    """Describe a request; `wait` is for how many seconds the platform may wait for the device."""
+
+    method: str = "GET"
+    path: str
+    query: Mapping[str, str | float]
+    body: bytes | None = None
+    idempotent: bool = True
+    wait: float = 0
+
+
 class OneNetClient:
     """Call OneNET with one account's credentials.
 
-    `session` stays the caller's to close. `base_url` replaces the platform's own. Every request takes
-    `timeout` seconds at most and is never sent twice; every call raises OneNetError when it fails.
+    `session` stays the caller's to close. `base_url` replaces the platform's own. Every request takes `timeout`
+    seconds at most, and one that waits for a device as many more as it waits. None is sent twice, but for one that
+    was refused because the clock here is wrong. Every call raises OneNetError when it fails.
     """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        api_key: str,
+        credentials: Credentials,
         *,
         base_url: str | None = None,
         platform: platforms.Platform = platforms.LEGACY,
@@ -78,9 +114,9 @@ class OneNetClient:
         self._session = session
         self._platform = platform
         self._base_url = (base_url or platform.base_url).rstrip("/")
-        self._headers = {"api-key": api_key}
-        # A connection that takes half the time has failed for certain, before anything was sent.
-        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout / 2)
+        self._credentials = credentials
+        self._seconds = timeout
+        self._waiting = _WAITING.setdefault(session, asyncio.Semaphore(_WAITING_MAX))
         self.skew = timedelta()
         """How far the platform's time is ahead of the clock here, as far as its replies have told."""
         self._date: str | None = None
@@ -92,57 +128,131 @@ class OneNetClient:
         """
         return datetime.now(UTC) + self.skew
 
-    async def prove_key(self) -> None:
-        """Make the cheapest call that only a valid key allows.
+    @property
+    def lists_devices(self) -> bool:
+        """Return whether the platform has the calls whose names begin with `get_device` or `get_newest`."""
+        return self._platform.lists_devices
 
-        Raise AuthenticationError for a key that is not a product's master key. Source: "Query devices".
+    async def prove_key(self) -> None:
+        """Make the cheapest call that only valid credentials allow.
+
+        Raise AuthenticationError for others, such as a key that is not a product's master key. Sources: "Query
+        devices", "Get the resource list".
         """
         try:
-            await self.get_devices(per_page=1)
+            if self.lists_devices:
+                await self.get_devices(per_page=1)
+            else:
+                await self.get_resources(_ANY_IMEI)
         except NotPermittedError as err:
             raise AuthenticationError(err.text, err.errno) from err
+        except PlatformError as err:
+            # Whoever hears that there is no such device was let in.
+            if self.lists_devices or err.kind is not ErrorKind.CALLER:
+                raise
 
     async def get_devices(self, *, page: int = 1, per_page: int = 30) -> DevicePage:
         """Return one page of the account's devices; `page` counts from 1, `per_page` is at most 100.
 
         Source: "Query devices".
         """
-        return DevicePage.from_wire(await self._request("GET", "/devices", {"page": page, "per_page": per_page}))
+        return DevicePage.from_wire(await self._ask_devices("", {"page": page, "per_page": per_page}))
 
     async def get_device_by_imei(self, imei: str) -> Device:
         """Return the device with this IMEI.
 
         Raise UnknownDeviceError where the account has none. Source: "Query device information by IMEI".
         """
-        return Device.from_wire(await self._request("GET", "/devices/getbyimei", {"imei": imei}), imei)
+        return Device.from_wire(await self._ask_devices("/getbyimei", {"imei": imei}), imei)
 
     async def get_device_statuses(self, ids: Iterable[str]) -> dict[str, bool]:
         """Return by id which devices are online; `ids` are 1 to STATUS_IDS_MAX.
 
         Source: "Query device status in batch".
         """
-        return statuses_from_wire(await self._request("GET", "/devices/status", {"devIds": ",".join(ids)}))
+        return statuses_from_wire(await self._ask_devices("/status", {"devIds": ",".join(ids)}))
 
     async def get_newest_datapoint_times(self, ids: Iterable[str]) -> dict[str, datetime]:
         """Return by id when each device that has any datapoint sent the newest; `ids` are 1 to DATAPOINT_IDS_MAX.
 
         Source: "Query newest data in batch".
         """
-        return newest_times_from_wire(await self._request("GET", "/devices/datapoints", {"devIds": ",".join(ids)}))
+        return newest_times_from_wire(await self._ask_devices("/datapoints", {"devIds": ",".join(ids)}))
 
-    async def queue_read(self, command: CachedRead) -> str:
-        """Queue a cached read and return the command's UUID.
+    async def queue(self, command: CachedCommand) -> str:
+        """Queue a read, a write or an execute, and return the command's UUID.
 
         Raise OutcomeUnknownError when the connection was lost after the command may have been queued,
-        UnknownDeviceError, LimitReachedError for a device with 10 waiting commands, or another PlatformError when it
-        was refused. Source: "Cached command: read device resources".
+        UnknownDeviceError, LimitReachedError for a device with 10 waiting commands, another PlatformError when it was
+        refused, or BodyTooLargeError. Sources: "Cached command: read device resources", "... write device resources",
+        "... execute".
         """
+        operation = command.operation
+        method, path = _CALLS[operation.command]
         try:
             return uuid_from_wire(
-                await self._request("GET", self._nbiot("/offline"), command.query(), idempotent=False)
+                await self._request(
+                    _Call(
+                        method=method,
+                        path=self._nbiot(f"{path}/offline"),
+                        query=command.query(),
+                        body=operation.body(),
+                        idempotent=False,
+                    )
+                )
             )
         except NoReplyError as err:
             raise OutcomeUnknownError(err.text, over=not isinstance(err, SlowReplyError)) from err
+
+    async def read(self, operation: Read, *, device_timeout: int | None = None) -> tuple[ResourceValue, ...]:
+        """Read a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+
+        Raise DeviceOfflineError for one that is not, DeviceTimeoutError, DeviceError, or UnknownDeviceError. Source:
+        "Immediate command: read".
+        """
+        data = await self._perform(operation, device_timeout)
+        return ResourceValue.all_from_wire(data, operation.obj_id)
+
+    async def write(self, operation: Write, *, device_timeout: int | None = None) -> None:
+        """Write to a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+
+        Raise as `read` does, ConfirmationLostError when the device may have been written to all the same, or
+        BodyTooLargeError. Source: "Immediate command: write".
+        """
+        await self._instruct(operation, device_timeout)
+
+    async def execute(self, operation: Execute, *, device_timeout: int | None = None) -> None:
+        """Execute a resource of a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+
+        Raise as `write` does. Source: "Immediate command: execute".
+        """
+        await self._instruct(operation, device_timeout)
+
+    async def observe(self, operation: Observe, *, device_timeout: int | None = None) -> None:
+        """Let a device that is awake tell of values by itself, or no more.
+
+        `device_timeout` is 5 to 40 seconds, 25 where it is None. Raise as `read` does. Source: "Immediate command:
+        subscribe".
+        """
+        await self._perform(operation, device_timeout)
+
+    async def discover(self, operation: Discover, *, device_timeout: int | None = None) -> tuple[Resource, ...]:
+        """Return what a device that is awake has of an object.
+
+        `device_timeout` is 5 to 40 seconds, 25 where it is None. Raise as `read` does. Source: "Immediate command:
+        discover".
+        """
+        return Resource.all_from_discovery(await self._perform(operation, device_timeout), operation.obj_id)
+
+    async def get_resources(self, imei: str, *, obj_id: int | None = None) -> tuple[Resource, ...]:
+        """Return what the platform knows that a device has, awake or not, of all objects or of one.
+
+        Source: "Get the resource list".
+        """
+        query: dict[str, str | float] = {"imei": imei}
+        if obj_id is not None:
+            query["obj_id"] = obj_id
+        return Resource.all_from_list(await self._ask("/resources", query))
 
     async def get_commands(
         self, imei: str, *, start: datetime, end: datetime | None = None, page: int = 1, per_page: int = 30
@@ -151,10 +261,11 @@ class OneNetClient:
 
         `start` and `end` are aware, `page` counts from 1. Source: "View the list of a device's cached commands".
         """
-        query: dict[str, str | int] = {"imei": imei, "start": clock.to_wire(start), "page": page, "per_page": per_page}
+        query: dict[str, str | float] = {"imei": imei, "start": clock.to_wire(start)}
         if end is not None:
             query["end"] = clock.to_wire(end)
-        return CommandPage.from_wire(await self._request("GET", self._nbiot("/offline/history"), query))
+        query |= {"page": page, "per_page": per_page}
+        return CommandPage.from_wire(await self._ask("/offline/history", query))
 
     async def get_all_commands(self, imei: str, *, start: datetime) -> list[CommandRecord]:
         """Return all of a device's cached commands that were created since `start`, the newest first."""
@@ -177,39 +288,74 @@ class OneNetClient:
         Raise UnknownCommandError or another PlatformError where the device has no such command; which, is not
         documented. Source: "View the details of a cached command".
         """
-        return CommandDetail.from_wire(
-            await self._request("GET", self._nbiot(f"/offline/history/{quote(uuid, safe='')}"), {"imei": imei})
-        )
+        return CommandDetail.from_wire(await self._ask(f"/offline/history/{quote(uuid, safe='')}", {"imei": imei}))
 
     async def get_command_log(self, imei: str, uuid: str) -> tuple[LogEntry, ...]:
         """Return the platform's log of a cached command. Source: "Full-link log of a cached command"."""
-        path = self._nbiot(f"/offline/history/{quote(uuid, safe='')}/piecewise")
-        return LogEntry.all_from_wire(await self._request("GET", path, {"imei": imei}))
+        path = f"/offline/history/{quote(uuid, safe='')}/piecewise"
+        return LogEntry.all_from_wire(await self._ask(path, {"imei": imei}))
 
     async def cancel_command(self, imei: str, uuid: str) -> None:
         """Cancel a command that waits. Raise PlatformError for one that does not. Source: "Cancel a cached command"."""
-        await self._request("PUT", self._nbiot(f"/offline/cancel/{quote(uuid, safe='')}"), {"imei": imei})
+        await self._ask(f"/offline/cancel/{quote(uuid, safe='')}", {"imei": imei}, method="PUT")
 
     async def cancel_commands(self, imei: str) -> CancelledCommands:
         """Cancel all of a device's commands that wait. Source: "Cancel all waiting commands of a device"."""
-        return CancelledCommands.from_wire(
-            await self._request("PUT", self._nbiot("/offline/cancel/all"), {"imei": imei})
-        )
+        return CancelledCommands.from_wire(await self._ask("/offline/cancel/all", {"imei": imei}, method="PUT"))
 
     def _nbiot(self, path: str) -> str:
         """Return the path of an NB-IoT call on this platform."""
         return f"{self._platform.nbiot_prefix}{path}"
 
-    async def _request(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool = True) -> Any:
-        """Make one request and return the data of its reply, without the key in any error."""
+    async def _ask(self, path: str, query: Mapping[str, str | float], *, method: str = "GET") -> Any:
+        """Make one of the calls under the prefix that wait for no device."""
+        return await self._request(_Call(method=method, path=self._nbiot(path), query=query))
+
+    async def _ask_devices(self, path: str, query: Mapping[str, str | float]) -> Any:
+        """Make one of the calls that not every generation of the platform has."""
+        if not self.lists_devices:
+            raise NotSupportedError("This platform has no calls to list devices, their presence or their datapoints")
+        return await self._request(_Call(path=f"/devices{path}", query=query))
+
+    async def _perform(self, operation: Operation, device_timeout: int | None, *, idempotent: bool = True) -> Any:
+        """Have something done at once, and return the data of the reply."""
+        method, path = _CALLS[operation.command]
+        call = _Call(
+            method=method,
+            path=self._nbiot(path),
+            query=operation.query() | ({} if device_timeout is None else {"timeout": device_timeout}),
+            body=operation.body(),
+            idempotent=idempotent,
+            wait=device_timeout or TIMEOUT_DEFAULT,
+        )
+        async with self._waiting:
+            return await self._request(call)
+
+    async def _instruct(self, operation: Operation, device_timeout: int | None) -> None:
+        """Have something done at once that must not be done twice."""
         try:
-            return await self._exchange(method, path, query, idempotent=idempotent)
-        except OneNetError as err:
-            # A server may repeat the key in whatever it says, and say anything at any length.
-            text = err.text.replace(self._headers["api-key"], "***").encode(errors="replace").decode()[:TEXT_MAX]
-            error = type(err)(text, err.errno)
-        # Out here nothing hangs on the error that holds the key, such as the headers of the request.
-        raise await self._explain(error) if isinstance(error, NotPermittedError) and "imei" in query else error
+            await self._perform(operation, device_timeout, idempotent=False)
+        except (NoReplyError, OutcomeUnknownError) as err:
+            raise ConfirmationLostError(err.text, err.errno) from err
+
+    async def _request(self, call: _Call) -> Any:
+        """Make a request and return the data of its reply, once more where it was refused for a wrong clock."""
+        headers = self._authorization()
+        try:
+            try:
+                return await self._exchange_discreetly(call, headers)
+            except AuthenticationError:
+                # The reply has told the time: had it been known before, the headers might have been others.
+                if (again := self._authorization()) == headers:
+                    raise
+            return await self._exchange_discreetly(call, again)
+        except NotPermittedError as err:
+            error = err
+        raise await self._explain(error) if "imei" in call.query and self.lists_devices else error
+
+    def _authorization(self) -> dict[str, str]:
+        """Return the headers that prove the credentials now."""
+        return self._credentials.headers(self._platform.authorization_version, self.now())
 
     async def _explain(self, error: NotPermittedError) -> PlatformError:
         """Tell a wrong key from a device that is not the account's: OneNET says the same of both."""
@@ -221,15 +367,29 @@ class OneNetClient:
             return error
         return UnknownDeviceError(error.text, error.errno)
 
-    async def _exchange(self, method: str, path: str, query: Mapping[str, str | int], *, idempotent: bool) -> Any:
+    async def _exchange_discreetly(self, call: _Call, headers: dict[str, str]) -> Any:
+        """Send one request and return the data of its reply, without a secret in any error."""
+        try:
+            return await self._exchange(call, headers)
+        except OneNetError as err:
+            # A server may repeat a secret in whatever it says, and say anything at any length.
+            text = redact(err.text, headers).encode(errors="replace").decode()[:TEXT_MAX]
+            error = type(err)(text, err.errno)
+        # Out here nothing hangs on the error that holds a secret, such as the headers of the request.
+        raise error
+
+    async def _exchange(self, call: _Call, headers: dict[str, str]) -> Any:
         """Send one request and read its reply."""
         sent = datetime.now(UTC)
+        seconds = self._seconds + call.wait
         try:
             async with self._session.request(
-                method,
-                URL(f"{self._base_url}{path}").with_query(query),
-                headers=self._headers,
-                timeout=self._timeout,
+                call.method,
+                URL(f"{self._base_url}{call.path}").with_query(call.query),
+                headers=headers if call.body is None else headers | _JSON,
+                data=call.body,
+                # A connection that takes half the time has failed for certain, before anything was sent.
+                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._seconds / 2),
                 # Another host must not be handed the key.
                 allow_redirects=False,
                 raise_for_status=False,
@@ -238,7 +398,7 @@ class OneNetClient:
                 # Most replies come in the same second as one before, and reading a date costs.
                 if (date := response.headers.get(hdrs.DATE)) != self._date and date is not None:
                     self._learn_time(date, sent)
-                body = await _read(response)
+                reply = await _read(response)
         except aiohttp.ClientSSLError as err:
             raise TlsError(str(err)) from err
         # An address that cannot be one is found out only when it is looked up.
@@ -247,12 +407,12 @@ class OneNetClient:
         except aiohttp.ClientResponseError as err:
             raise UnexpectedReplyError(f"The reply is not HTTP: {err.message}") from err
         except TimeoutError as err:
-            raise SlowReplyError(f"No reply within {self._timeout.total} seconds") from err
+            raise SlowReplyError(f"No reply within {seconds} seconds") from err
         except aiohttp.ClientError as err:
             raise NoReplyError(f"The reply broke off: {err}") from err
         status_error = _status_error(response)
         try:
-            data = self._platform.unwrap(body, idempotent=idempotent)
+            data = self._platform.unwrap(reply, idempotent=call.idempotent)
         except UnexpectedReplyError as err:
             if status_error:
                 raise status_error from err
@@ -278,8 +438,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     while not response.content.at_eof():
         body += await response.content.readany()
-        if len(body) > BODY_MAX:
-            raise UnexpectedReplyError(f"The reply is larger than {BODY_MAX} bytes")
+        if len(body) > REPLY_MAX:
+            raise UnexpectedReplyError(f"The reply is larger than {REPLY_MAX} bytes")
     return bytes(body)
 
 

@@ -43,6 +43,20 @@ class OneNetError(Exception):
         return self.kind in (ErrorKind.AUTHENTICATION, ErrorKind.TRANSIENT)
 
 
+class BodyTooLargeError(OneNetError):
+    """Say that a command holds more than OneNET takes: nothing was sent."""
+
+    reason = "body_too_large"
+    kind = ErrorKind.CALLER
+
+
+class NotSupportedError(OneNetError):
+    """Say that this generation of the platform has no such call: nothing was sent."""
+
+    reason = "not_supported"
+    kind = ErrorKind.CALLER
+
+
 class CannotConnectError(OneNetError):
     """Say that no connection came about: nothing was sent."""
 
@@ -88,6 +102,13 @@ class OutcomeUnknownError(OneNetError):
         """Keep also whether it is over."""
         super().__init__(text, errno)
         self.over = over
+
+
+class ConfirmationLostError(OneNetError):
+    """Say that a device may or may not have done what it was told to do at once."""
+
+    reason = "confirmation_lost"
+    kind = ErrorKind.TRANSIENT
 
 
 class PlatformError(OneNetError):
@@ -140,9 +161,16 @@ class DeviceOfflineError(PlatformError):
 
 
 class DeviceError(PlatformError):
-    """Say that the device answered with an error, or not in time."""
+    """Say that the device answered with an error, whose name is in the text."""
 
     reason = "device_error"
+    kind = ErrorKind.DEVICE
+
+
+class DeviceTimeoutError(PlatformError):
+    """Say that the device did not answer in time: it may sleep, and may have done what it was told before that."""
+
+    reason = "device_timeout"
     kind = ErrorKind.DEVICE
 
 
@@ -177,10 +205,11 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     10421: DeviceOfflineError,
     10500: PlatformBusyError,
 }
-# The documents contradict each other about these numbers; the text decides.
-_BY_TEXT: dict[int, tuple[str, type[PlatformError]]] = {
-    3: ("auth", AuthenticationError),
-    7: ("param", InvalidRequestError),
+# The documents contradict each other about these numbers, or give one for many errors; the text decides.
+_BY_TEXT: dict[int, dict[str, type[PlatformError]]] = {
+    3: {"auth": AuthenticationError},
+    7: {"param": InvalidRequestError},
+    5106: {"time_out": DeviceTimeoutError, "offline": DeviceOfflineError},
 }
 # RPC errors that the documents ask to try again.
 _RPC = {5108, 5117}
@@ -194,8 +223,9 @@ def platform_error(errno: int, text: str, *, idempotent: bool) -> PlatformError 
     `idempotent` says whether the failed call may be repeated without harm; where it may not, an error after which it
     may have been carried out all the same is an OutcomeUnknownError. Source: "API return status codes".
     """
-    if errno in _BY_TEXT and _BY_TEXT[errno][0] in text.lower():
-        return _BY_TEXT[errno][1](text, errno)
+    for word, error in _BY_TEXT.get(errno, {}).items():
+        if word in text.lower():
+            return error(text, errno)
     if errno in _UNCERTAIN and not idempotent:
         return OutcomeUnknownError(text, errno)
     if errno in _RPC:

@@ -1,9 +1,9 @@
-"""What is sent to OneNET and what comes back, as values."""
+"""What comes back from OneNET, as values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, IntFlag, StrEnum
+from enum import IntEnum, StrEnum
 import json
 import re
 from typing import Any, Self
@@ -11,66 +11,12 @@ from urllib.parse import parse_qsl
 
 from . import clock
 from .errors import UnexpectedReplyError, UnknownCommandError
+from .operations import Operation, ValueType, Write, WriteMode, WrittenValue
 
-LWM2M_ID_MAX = 65535
-RETRY_MAX = 10
-TIMEOUT_MIN = 5
-TIMEOUT_MAX = 40
 # Not only what RFC 9562 calls one: another form is no reason to lose a command.
 UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 # OneNET keeps the history of commands for so long.
 HISTORY = timedelta(days=180)
-
-
-class Trigger(IntFlag):
-    """Name the uplinks of a device that set off a cached command."""
-
-    REGISTER = 1
-    UPDATE = 2
-    NOTIFY = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CachedRead:
-    """Read an object, an object instance or a resource when the device next shows up.
-
-    `imei` has 15 digits, 4 for a test device. The LwM2M ids are 0 to 65535; `res_id` needs `obj_inst_id`. `valid_time`
-    and `expired_time` are aware and whole seconds, in the future, the second after the first. `retry` is 0 to 10
-    repeated deliveries, `timeout` 5 to 40 seconds to wait for the device's answer. What is None is left to
-    the platform. Source: "Cached command: read device resources".
-    """
-
-    imei: str
-    obj_id: int
-    obj_inst_id: int | None = None
-    res_id: int | None = None
-    valid_time: datetime | None = None
-    expired_time: datetime
-    retry: int | None = None
-    timeout: int | None = None
-    trigger_msg: Trigger | None = None
-    bin2hex: bool | None = None
-
-    @property
-    def target(self) -> tuple[str, int, int | None, int | None]:
-        """Return what is read, whenever and however."""
-        return self.imei, self.obj_id, self.obj_inst_id, self.res_id
-
-    def query(self) -> dict[str, str | int]:
-        """Return the parameters of the request, without those that were not given."""
-        parameters: dict[str, str | int | None] = {
-            "imei": self.imei,
-            "obj_id": self.obj_id,
-            "obj_inst_id": self.obj_inst_id,
-            "res_id": self.res_id,
-            "valid_time": None if self.valid_time is None else clock.to_wire(self.valid_time),
-            "expired_time": clock.to_wire(self.expired_time),
-            "retry": self.retry,
-            "timeout": self.timeout,
-            "trigger_msg": self.trigger_msg,
-            "bin2hex": None if self.bin2hex is None else str(self.bin2hex).lower(),
-        }
-        return {name: value for name, value in parameters.items() if value is not None}
 
 
 class SendStatus(IntEnum):
@@ -355,18 +301,27 @@ class CommandPage:
 class CommandDetail:
     """Hold a command, what was asked for, and the values that a finished read brought.
 
-    Source: "View the details of a cached command".
+    `mode` and `written` are of a write, `args` of an execute; all of it as far as OneNET tells. Source: "View the
+    details of a cached command".
     """
 
     record: CommandRecord
     obj_id: int | None
     obj_inst_id: int | None
     res_id: int | None
+    mode: WriteMode | None
+    written: tuple[WrittenValue, ...]
+    args: str | None
     values: tuple[ResourceValue, ...]
 
-    def may_ask_for(self, asked: CachedRead) -> bool:
+    def may_ask_for(self, operation: Operation) -> bool:
         """Return whether it asks for the same; where OneNET does not tell what it asks for, it may."""
-        return self.obj_id is None or (self.obj_id, self.obj_inst_id, self.res_id) == asked.target[1:]
+        address = self.obj_id, self.obj_inst_id, self.res_id
+        if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
+            return False
+        # OneNET may have written the values in another way.
+        written = {value.res_id for value in self.written}
+        return not written or not isinstance(operation, Write) or written == operation.res_ids
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
@@ -378,19 +333,38 @@ class CommandDetail:
             raise UnknownCommandError("no such command")
         if not isinstance(data, dict):
             raise UnexpectedReplyError("The reply does not describe a command")
-        asked = data.get("args")
-        if isinstance(asked, str):
-            # The document says no more than that this is the query.
-            asked = _json(asked) or dict(parse_qsl(asked))
-        asked = asked if isinstance(asked, dict) else {}
-        obj_id = _number(asked, "obj_id")
+        query, content = _object(data.get("args")), _object(data.get("content"))
+        obj_id, mode = _number(query, "obj_id"), _number(query, "mode")
         return cls(
             record=CommandRecord.from_wire(data),
             obj_id=obj_id,
-            obj_inst_id=_number(asked, "obj_inst_id"),
-            res_id=_number(asked, "res_id"),
+            obj_inst_id=_number(query, "obj_inst_id"),
+            res_id=_number(query, "res_id"),
+            mode=None if mode is None or mode not in WriteMode else WriteMode(mode),
+            written=tuple(_written(content.get("data"))),
+            args=_text(content["args"]) if isinstance(content.get("args"), str) else None,
             values=ResourceValue.all_from_wire(data.get("cmd_result"), obj_id),
         )
+
+
+def _object(data: Any) -> dict[str, Any]:
+    """Return what a command was queued with, in whichever form it comes, nothing where that cannot be read."""
+    if isinstance(data, str):
+        # The document says no more than that this is the query, or the body.
+        data = _json(data) or dict(parse_qsl(data))
+    return data if isinstance(data, dict) else {}
+
+
+def _written(data: Any) -> Iterator[WrittenValue]:
+    """Yield the values of a write; what cannot be read is left out."""
+    for item in _dicts(data):
+        res_id, type_ = _number(item, "res_id"), _number(item, "type") or ValueType.PLAIN
+        if (
+            res_id is not None
+            and type_ in ValueType
+            and isinstance(value := _plain(item.get("val")), float | int | str)
+        ):
+            yield WrittenValue(res_id, value, ValueType(type_))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -479,6 +453,54 @@ class DevicePage:
             )
         except (LookupError, OverflowError, TypeError, ValueError) as err:
             raise UnexpectedReplyError("The reply is not a list of devices") from err
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resource:
+    """Name a resource; `res_id` is None for an object instance of which no resource is known."""
+
+    obj_id: int
+    obj_inst_id: int
+    res_id: int | None
+
+    @classmethod
+    def all_from_discovery(cls, data: Any, obj_id: int) -> tuple[Self, ...]:
+        """Read what a device has of an object; an instance of an unknown shape is left out.
+
+        Raise UnexpectedReplyError where the reply is no list. Source: "Immediate command: discover".
+        """
+        if not isinstance(data, list):
+            raise UnexpectedReplyError("The reply is not a list of object instances")
+        return tuple(
+            resource
+            for instance in _dicts(data)
+            for resource in cls._of_instance(obj_id, _number(instance, "obj_inst_id"), instance.get("res_id"))
+        )
+
+    @classmethod
+    def all_from_list(cls, data: Any) -> tuple[Self, ...]:
+        """Read what the platform knows of a device; an object or instance of an unknown shape is left out.
+
+        Raise UnexpectedReplyError where the reply is no list. Source: "Get the resource list".
+        """
+        if not isinstance(data, dict) or not isinstance(items := data.get("item"), list):
+            raise UnexpectedReplyError("The reply is not a list of objects")
+        return tuple(
+            resource
+            for item in _dicts(items)
+            if (obj_id := _number(item, "obj_id")) is not None
+            for instance in _dicts(item.get("instances"))
+            for resource in cls._of_instance(obj_id, _number(instance, "inst_id"), instance.get("resources"))
+        )
+
+    @classmethod
+    def _of_instance(cls, obj_id: int, obj_inst_id: int | None, res_ids: Any) -> Iterator[Self]:
+        """Yield the resources of an object instance, or the instance alone."""
+        if obj_inst_id is None:
+            return
+        known = [res_id for res_id in (res_ids if isinstance(res_ids, list) else ()) if isinstance(res_id, int)]
+        for res_id in known or (None,):
+            yield cls(obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
 
 
 def statuses_from_wire(data: Any) -> dict[str, bool]:

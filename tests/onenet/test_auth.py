@@ -1,0 +1,230 @@
+"""The credentials, and the headers that prove them."""
+
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+import hashlib
+import traceback
+from urllib.parse import parse_qsl, unquote
+
+import aiohttp
+import pytest
+
+from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey, redact
+from custom_components.onenet_nbiot.onenet.client import OneNetClient
+from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
+from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
+from tests.conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID
+from tests.emulator import Fault, FaultKind, Server
+
+pytestmark = pytest.mark.usefixtures("device")
+
+PLATFORMS = pytest.mark.parametrize("platform", [LEGACY, CURRENT], ids=lambda platform: platform.name)
+RESOURCE = f"products/{PRODUCT_ID}"
+# 2030-01-01 00:00 UTC, by which these tokens, signed with OpenSSL, expire.
+EXPIRES_AT = 1893456000
+SIGNED = [
+    (RESOURCE, "2018-10-31", "uZh2oC4y5Z8+GICWSoFHQMmYHM0XJ5lTin6o9CB2Xmk="),
+    (RESOURCE, "2022-05-01", "C2PSvisOuisOzqd2R0sZrLpcmE1hLgKV8L+UDMgZ1eI="),
+    ("userid/7", "2022-05-01", "FWdTG84aH4c3o7MIjkf+5MSRb+FW5kqGJhJxxwUfCds="),
+]
+
+
+def hmac_sha256(key: bytes, text: bytes) -> bytes:
+    """Return the HMAC as RFC 2104 writes it down."""
+    block = key.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + text).digest()
+    return hashlib.sha256(bytes(byte ^ 0x5C for byte in block) + inner).digest()
+
+
+def account(session: aiohttp.ClientSession, onenet: Server, platform: Platform, key: str = ACCESS_KEY) -> OneNetClient:
+    """Return a client with an access key."""
+    return OneNetClient(session, AccessKey(RESOURCE, key), base_url=onenet.url, platform=platform)
+
+
+def read() -> CachedCommand:
+    """Return a cached read that the platform accepts."""
+    return CachedCommand(operation=Read(imei=IMEI, obj_id=3303), expired_time=datetime(2099, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("resource", "version", "sign"), SIGNED)
+def test_a_token_is_signed_as_the_platform_does(resource: str, version: str, sign: str) -> None:
+    """Nobody with an access key could start."""
+    token = AccessKey(resource, ACCESS_KEY).token(version, EXPIRES_AT)
+    fields = dict(parse_qsl(token, strict_parsing=True))
+    assert fields == {"version": version, "res": resource, "et": str(EXPIRES_AT), "method": "sha256", "sign": sign}
+    # The signs that mean something else in a query are encoded.
+    assert [value for value in token.split("&") if set(value.partition("=")[2]) & set("+/=? #")] == []
+    text = f"{EXPIRES_AT}\nsha256\n{resource}\n{version}".encode()
+    assert b64decode(sign) == hmac_sha256(b64decode(ACCESS_KEY), text)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 61, 599])
+def test_a_token_lives_for_minutes_and_is_renewed_every_minute(seconds: int) -> None:
+    """A stolen token would be of use for years, or a request be refused with one that is over."""
+    start = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
+    now = start + timedelta(seconds=seconds, microseconds=1)
+    key = AccessKey(RESOURCE, ACCESS_KEY)
+    headers = key.headers("2022-05-01", now)
+    expires_at = dict(parse_qsl(headers["Authorization"]))["et"]
+    assert timedelta(minutes=9) <= datetime.fromtimestamp(int(expires_at), UTC) - now <= timedelta(minutes=10)
+    assert (headers == key.headers("2022-05-01", start)) is (seconds < 60)
+
+
+@pytest.mark.parametrize("key", ["", "no base64!", "YWJj=ZGVm", "密钥"])
+def test_a_key_that_is_no_base64_is_told(key: str) -> None:
+    """A person would be told that OneNET refused what they copied in part."""
+    with pytest.raises(ValueError, match=r".+"):
+        AccessKey(RESOURCE, key)
+
+
+@pytest.mark.parametrize("credentials", [ApiKey(KEY), AccessKey(RESOURCE, ACCESS_KEY)])
+def test_no_representation_shows_the_key(credentials: ApiKey | AccessKey) -> None:
+    """The key would end up in logs, traces and reports of problems."""
+    assert credentials.key not in f"{credentials!r} {credentials}"
+
+
+@PLATFORMS
+async def test_an_access_key_opens_its_platform(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform
+) -> None:
+    """Whoever registers today could not start."""
+    client = account(session, onenet, platform)
+    await client.prove_key()
+    uuid = await client.queue(read())
+    assert [command.uuid for command in onenet.onenet.commands] == [uuid]
+    assert all("api-key" not in request.headers for request in onenet.requests)
+    # The key itself stays here.
+    assert all(ACCESS_KEY not in str(request) for request in onenet.requests)
+
+
+@PLATFORMS
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        AccessKey(RESOURCE, b64encode(b"another").decode()),
+        AccessKey("products/another", ACCESS_KEY),
+        ApiKey("another"),
+    ],
+    ids=["key", "product", "api_key"],
+)
+async def test_wrong_credentials_are_told_and_queue_nothing(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform, credentials: ApiKey | AccessKey
+) -> None:
+    """A person would look for the fault in the device."""
+    client = OneNetClient(session, credentials, base_url=onenet.url, platform=platform)
+    with pytest.raises(errors.AuthenticationError):
+        await client.prove_key()
+    with pytest.raises(errors.AuthenticationError):
+        await client.queue(read())
+    assert onenet.onenet.commands == []
+
+
+@PLATFORMS
+@pytest.mark.parametrize("offset", [timedelta(days=400), timedelta(minutes=15), timedelta(days=-400)])
+async def test_a_clock_that_is_off_costs_one_request_and_nothing_else(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform, offset: timedelta
+) -> None:
+    """Where the clock is wrong, a person would be asked for a new key again and again."""
+    onenet.onenet.clock.offset = offset
+    client = account(session, onenet, platform)
+    expired_time = onenet.onenet.clock.now() + timedelta(days=1)
+    uuid = await client.queue(CachedCommand(operation=Read(imei=IMEI, obj_id=3303), expired_time=expired_time))
+    assert [command.uuid for command in onenet.onenet.commands] == [uuid]
+    assert len(onenet.requests) == 2
+    await client.prove_key()
+    assert len(onenet.requests) == 3
+
+
+@PLATFORMS
+async def test_a_refusal_that_is_no_clocks_fault_is_not_repeated_for_ever(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform
+) -> None:
+    """A wrong key would be tried until the platform shuts the door."""
+    onenet.onenet.clock.offset = timedelta(days=400)
+    client = account(session, onenet, platform, b64encode(b"another").decode())
+    with pytest.raises(errors.AuthenticationError):
+        await client.queue(read())
+    assert len(onenet.requests) == 2
+
+
+async def test_an_api_key_is_not_sent_twice_for_a_wrong_clock(session: aiohttp.ClientSession, onenet: Server) -> None:
+    """A key that no clock makes right would be tried again."""
+    onenet.onenet.clock.offset = timedelta(days=400)
+    with pytest.raises(errors.AuthenticationError):
+        await OneNetClient(session, ApiKey("another"), base_url=onenet.url).queue(read())
+    assert [request.path for request in onenet.requests] == ["/nbiot/offline"]
+
+
+@PLATFORMS
+async def test_what_the_current_platform_lacks_is_told_before_anything_is_sent(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform
+) -> None:
+    """A program would take a call that does not exist for one that found nothing."""
+    client = account(session, onenet, platform)
+    for call in (
+        client.get_devices(),
+        client.get_device_by_imei(IMEI),
+        client.get_device_statuses(["1"]),
+        client.get_newest_datapoint_times(["1"]),
+    ):
+        if client.lists_devices:
+            await call
+        else:
+            with pytest.raises(errors.NotSupportedError):
+                await call
+    assert len(onenet.requests) == (4 if platform is LEGACY else 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(kind=FaultKind.ERRNO, errno=10403, text="authentication failed"), errors.AuthenticationError),
+        (Fault(kind=FaultKind.ERRNO, errno=1, text="not allowed"), errors.AuthenticationError),
+        (Fault(kind=FaultKind.ERRNO, errno=10500, text="internal"), errors.PlatformBusyError),
+        (Fault(kind=FaultKind.PAGE, status=404), errors.UnexpectedReplyError),
+        # Whoever hears of a missing device was let in.
+        (Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device"), None),
+        (Fault(kind=FaultKind.ERRNO, errno=10001, text="imei"), None),
+    ],
+)
+async def test_the_current_platform_proves_a_key_without_a_device(
+    session: aiohttp.ClientSession, onenet: Server, fault: Fault, error: type[errors.OneNetError] | None
+) -> None:
+    """A person could not connect an account before its first device, or would connect one with a wrong key."""
+    onenet.faults.append(Fault(**vars(fault)))
+    if error is None:
+        await account(session, onenet, CURRENT).prove_key()
+    else:
+        with pytest.raises(error):
+            await account(session, onenet, CURRENT).prove_key()
+    assert len(onenet.requests) == 1
+
+
+@PLATFORMS
+@pytest.mark.parametrize("decoded", [False, True])
+@pytest.mark.parametrize("part", ["whole", "sign"])
+async def test_no_error_shows_a_token(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform, part: str, *, decoded: bool
+) -> None:
+    """Whoever reads the log could send commands for ten minutes."""
+    client = account(session, onenet, platform)
+    await client.prove_key()
+    token = onenet.requests[-1].headers["authorization"]
+    secret = token if part == "whole" else token.rpartition("sign=")[2]
+    onenet.faults.append(
+        Fault(kind=FaultKind.ERRNO, errno=3, text=f"bad: {unquote(secret) if decoded else secret}, sorry")
+    )
+    with pytest.raises(errors.OneNetError) as caught:
+        await client.queue(read())
+    assert caught.value.text.endswith(", sorry")
+    shown = "".join(traceback.format_exception(caught.value))
+    sign = token.rpartition("sign=")[2]
+    assert sign not in shown
+    assert unquote(sign) not in shown
+
+
+def test_what_is_no_secret_stays() -> None:
+    """A person could not read what OneNET said."""
+    headers = {"Authorization": "version=1&sign=c2VjcmV0%3D"}
+    assert redact("version=1 is too old, sign= is missing", headers) == "version=1 is too old, sign= is missing"

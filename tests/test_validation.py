@@ -1,0 +1,411 @@
+"""What may stand in the fields of the actions, as YAML, templates and the action panel fill them in."""
+
+from datetime import UTC, datetime, timedelta
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.core import Event, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+import voluptuous as vol
+
+from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+
+from .conftest import IMEI, READ as OFFLINE_READ, act, offline_read
+from .emulator import Device, Server
+
+NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
+QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
+EXPIRY: dict[str, Any] = {"expires_in": {"days": 1}}
+WRITE = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]}
+EXECUTE = {"imei": IMEI, "obj_id": 3, "obj_inst_id": 0, "res_id": 4}
+READ = {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
+# What each action takes; a test changes some of it.
+FIELDS: dict[str, dict[str, Any]] = {
+    "offline_read": OFFLINE_READ,
+    "offline_write": WRITE | EXPIRY,
+    "offline_execute": EXECUTE | EXPIRY,
+    "read": READ,
+    "write": WRITE,
+    "execute": EXECUTE,
+    "observe": READ,
+    "discover": {"imei": IMEI, "obj_id": 3303},
+}
+
+
+@pytest.fixture(autouse=True)
+async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    """Stop the clock, for Home Assistant and for the platform."""
+    freezer.move_to(NOW)
+    await hass.config.async_set_time_zone("Europe/Berlin")
+    return freezer
+
+
+@pytest.mark.parametrize(
+    ("fields", "query"),
+    [
+        # What YAML, templates and the action panel make of a field.
+        ({"imei": int(IMEI)}, {"imei": IMEI}),
+        ({"imei": f" {IMEI} "}, {"imei": IMEI}),
+        ({"obj_id": "3303"}, {"obj_id": "3303"}),
+        ({"obj_id": 3303.0}, {"obj_id": "3303"}),
+        ({"obj_id": 0}, {"obj_id": "0"}),
+        ({"obj_id": 65535}, {"obj_id": "65535"}),
+        ({"obj_inst_id": 0}, {"obj_inst_id": "0"}),
+        ({"obj_inst_id": 65535, "res_id": 65535}, {"obj_inst_id": "65535", "res_id": "65535"}),
+        ({"retry": 0}, {"retry": "0"}),
+        ({"retry": 10}, {"retry": "10"}),
+        ({"timeout": 5}, {"timeout": "5"}),
+        ({"timeout": 40.0}, {"timeout": "40"}),
+        ({"trigger_msg": 1}, {"trigger_msg": "1"}),
+        ({"trigger_msg": "6"}, {"trigger_msg": "6"}),
+        ({"trigger_msg": "notify"}, {"trigger_msg": "4"}),
+        ({"trigger_msg": ["register"]}, {"trigger_msg": "1"}),
+        ({"trigger_msg": ["register", "update", "notify", "update"]}, {"trigger_msg": "7"}),
+        ({"bin2hex": True}, {"bin2hex": "true"}),
+        ({"bin2hex": "no"}, {"bin2hex": "false"}),
+        # Durations: what is left of a second counts in favour of the device.
+        ({"expires_in": {"hours": 1, "minutes": 30}}, {"expired_time": "2026-11-23T13:30:00"}),
+        ({"expires_in": "01:30"}, {"expired_time": "2026-11-23T13:30:00"}),
+        ({"expires_in": 90}, {"expired_time": "2026-11-23T12:01:30"}),
+        ({"expires_in": {"milliseconds": 1}}, {"expired_time": "2026-11-23T12:00:01"}),
+        # Times: Home Assistant is in Berlin here.
+        ({"expires_in": None, "expired_time": "2026-11-23 06:00:00"}, {"expired_time": "2026-11-23T13:00:00"}),
+        ({"expires_in": None, "expired_time": "2026-11-23T06:00:00Z"}, {"expired_time": "2026-11-23T14:00:00"}),
+        ({"expires_in": None, "expired_time": "2026-11-23T06:00:00.001Z"}, {"expired_time": "2026-11-23T14:00:01"}),
+        ({"expires_in": None, "expired_time": "2026-11-23T20:00:00+08:00"}, {"expired_time": "2026-11-23T20:00:00"}),
+        ({"expires_in": None, "expired_time": datetime(2026, 11, 23, 6)}, {"expired_time": "2026-11-23T13:00:00"}),  # noqa: DTZ001 - what YAML makes of it
+        (
+            {
+                "expires_in": None,
+                "expired_time": datetime(2026, 11, 23, 6, tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(1),
+            },
+            {"expired_time": "2026-11-24T06:00:00"},
+        ),
+        (
+            {"valid_time": "2026-11-24 00:00:00", "expires_in": {"hours": 2}},
+            {"valid_time": "2026-11-24T07:00:00", "expired_time": "2026-11-24T09:00:00"},
+        ),
+        # 2:30 does not exist on this day, and on that day is there twice: 50 minutes stay 50 minutes.
+        (
+            {"valid_time": "2027-03-28 01:50:00", "expires_in": {"minutes": 50}},
+            {"valid_time": "2027-03-28T08:50:00", "expired_time": "2027-03-28T09:40:00"},
+        ),
+        (
+            {"valid_time": "2027-03-28 01:50:00", "expires_in": None, "expired_time": "2027-03-28 03:10:00"},
+            {"valid_time": "2027-03-28T08:50:00", "expired_time": "2027-03-28T09:10:00"},
+        ),
+        (
+            {"valid_time": "2027-03-28 02:30:00", "expires_in": {"minutes": 50}},
+            {"valid_time": "2027-03-28T09:30:00", "expired_time": "2027-03-28T10:20:00"},
+        ),
+        (
+            {"valid_time": "2027-10-31 02:50:00", "expires_in": {"minutes": 50}},
+            {"valid_time": "2027-10-31T08:50:00", "expired_time": "2027-10-31T09:40:00"},
+        ),
+    ],
+)
+async def test_a_field_arrives_as_it_was_meant(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, fields: dict[str, Any], query: dict[str, str]
+) -> None:
+    """The device would be asked for something else, or at another time."""
+    await offline_read(hass, **fields)
+    sent = onenet.requests[-1].query
+    assert {name: sent[name] for name in query} == query
+
+
+@pytest.mark.parametrize(
+    ("values", "body"),
+    [
+        # What YAML, templates and the action panel make of a value.
+        ({"res_id": "5850", "value": True}, [{"res_id": 5850, "val": True}]),
+        ([{"res_id": 5851, "value": 0}], [{"res_id": 5851, "val": 0}]),
+        ([{"res_id": 5851, "value": 21.5}], [{"res_id": 5851, "val": 21.5}]),
+        ([{"res_id": 5851, "value": -(2**63)}], [{"res_id": 5851, "val": -(2**63)}]),
+        ([{"res_id": 5750, "value": "21.5"}], [{"res_id": 5750, "val": "21.5"}]),
+        ([{"res_id": 5750, "value": ""}], [{"res_id": 5750, "val": ""}]),
+        ([{"res_id": 5750, "value": "true", "type": "PLAIN"}], [{"res_id": 5750, "val": "true"}]),
+        ([{"res_id": 5500, "value": "", "type": "opaque"}], [{"res_id": 5500, "val": "", "type": 1}]),
+        ([{"res_id": 5500, "value": "00 Ff", "type": "opaque"}], [{"res_id": 5500, "val": "00ff", "type": 1}]),
+        (
+            [{"res_id": 5518, "value": "2026-11-24T08:00:00.000Z", "type": "time"}],
+            [{"res_id": 5518, "val": 1795507200, "type": 2}],
+        ),
+        (
+            [{"res_id": 5518, "value": datetime(2026, 11, 24, 8, tzinfo=UTC), "type": "time"}],
+            [{"res_id": 5518, "val": 1795507200, "type": 2}],
+        ),
+    ],
+)
+async def test_a_value_arrives_as_it_was_meant(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, values: Any, body: list[dict[str, Any]]
+) -> None:
+    """A device would refuse a text where it wants a number, or take another value."""
+    await act(hass, "offline_write", **FIELDS["offline_write"] | {"values": values})
+    assert json.loads(onenet.requests[-1].body) == {"data": body}
+    sent = json.loads(onenet.requests[-1].body)["data"][0]["val"]
+    assert type(sent) is type(body[0]["val"])
+
+
+@pytest.mark.parametrize(("mode", "sent"), [("update", "2"), ("replace", "1"), (1, "1"), ("2", "2"), (None, "2")])
+async def test_what_is_not_written_stays_unless_it_should_go(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, mode: Any, sent: str
+) -> None:
+    """A device would lose its other settings."""
+    await act(hass, "offline_write", **FIELDS["offline_write"] | {"mode": mode})
+    assert onenet.requests[-1].query["mode"] == sent
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "key", "told"),
+    [
+        ("offline_read", {"imei": None}, "missing_field", "imei"),
+        ("offline_read", {"obj_id": None}, "missing_field", "obj_id"),
+        ("offline_read", {"resid": 5700}, "unknown_field", "resid"),
+        ("offline_read", {"imei": "86697103000000"}, "invalid_imei", "86697103000000"),
+        ("offline_read", {"imei": "066971030000001"}, "invalid_imei", "066971030000001"),
+        ("offline_read", {"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001 - a trap
+        ("offline_read", {"imei": [IMEI]}, "invalid_imei", "["),
+        ("offline_read", {"imei": True}, "invalid_imei", "True"),
+        ("offline_read", {"obj_id": -1}, "invalid_obj_id", "-1"),
+        ("offline_read", {"obj_id": 65536}, "invalid_obj_id", "65536"),
+        ("offline_read", {"obj_id": 3303.5}, "invalid_obj_id", "3303.5"),
+        ("offline_read", {"obj_id": True}, "invalid_obj_id", "True"),
+        ("offline_read", {"obj_id": float("inf")}, "invalid_obj_id", "inf"),
+        ("offline_read", {"obj_id": "temperature"}, "invalid_obj_id", "temperature"),
+        ("offline_read", {"obj_id": [3303]}, "invalid_obj_id", "3303"),
+        ("offline_read", {"obj_inst_id": 65536}, "invalid_obj_inst_id", "65536"),
+        ("offline_read", {"obj_inst_id": 0, "res_id": -1}, "invalid_res_id", "-1"),
+        ("offline_read", {"res_id": 5700}, "instance_missing", "obj_inst_id"),
+        ("offline_read", {"retry": 11}, "invalid_retry", "11"),
+        ("offline_read", {"retry": -1}, "invalid_retry", "-1"),
+        ("offline_read", {"timeout": 4}, "invalid_timeout", "4"),
+        ("offline_read", {"timeout": 41}, "invalid_timeout", "41"),
+        ("offline_read", {"trigger_msg": 0}, "invalid_trigger_msg", "0"),
+        ("offline_read", {"trigger_msg": 8}, "invalid_trigger_msg", "8"),
+        ("offline_read", {"trigger_msg": []}, "invalid_trigger_msg", "[]"),
+        ("offline_read", {"trigger_msg": ["deregister"]}, "invalid_trigger_msg", "deregister"),
+        ("offline_read", {"trigger_msg": [1]}, "invalid_trigger_msg", "1"),
+        ("offline_read", {"trigger_msg": "sometimes"}, "invalid_trigger_msg", "sometimes"),
+        ("offline_read", {"bin2hex": "perhaps"}, "invalid_bin2hex", "perhaps"),
+        ("offline_read", {"config_entry_id": ["x"]}, "invalid_config_entry_id", "x"),
+        ("offline_read", {"expires_in": None}, "one_expiry", "expires_in"),
+        ("offline_read", {"expired_time": "2026-11-24 00:00:00"}, "one_expiry", "expires_in"),
+        ("offline_read", {"expires_in": 0}, "invalid_expires_in", "0"),
+        ("offline_read", {"expires_in": -60}, "invalid_expires_in", "-60"),
+        ("offline_read", {"expires_in": "tomorrow"}, "invalid_expires_in", "tomorrow"),
+        ("offline_read", {"expires_in": 10**20}, "invalid_expires_in", "1000"),
+        ("offline_read", {"expires_in": {"days": 999_999_999}}, "invalid_expires_in", "999999999"),
+        ("offline_read", {"expires_in": {"fortnights": 1}}, "invalid_expires_in", "fortnights"),
+        ("offline_read", {"expires_in": {}}, "invalid_expires_in", "{}"),
+        ("offline_read", {"expires_in": {"days": -1}}, "invalid_expires_in", "-1"),
+        ("offline_read", {"expires_in": {"days": "x"}}, "invalid_expires_in", "x"),
+        ("offline_read", {"expires_in": None, "expired_time": "soon"}, "invalid_expired_time", "soon"),
+        ("offline_read", {"expires_in": None, "expired_time": "9999-12-31 23:59:59"}, "invalid_expired_time", "9999"),
+        (
+            "offline_read",
+            {"expires_in": None, "expired_time": "2026-11-23 05:00:00"},
+            "expired_time_past",
+            "2026-11-23 05:00:00+01:00",
+        ),
+        ("offline_read", {"expires_in": None, "expired_time": "0001-01-01 00:00:00"}, "invalid_expired_time", "0001"),
+        ("offline_read", {"valid_time": "soon"}, "invalid_valid_time", "soon"),
+        ("offline_read", {"valid_time": "2026-11-23 04:59:59"}, "valid_time_past", "2026-11-23 04:59:59+01:00"),
+        (
+            "offline_read",
+            {"valid_time": "2026-11-24 08:00:00", "expires_in": None, "expired_time": "2026-11-24 08:00:00"},
+            "expired_time_past",
+            "2026-11-24 08:00:00+01:00",
+        ),
+        (
+            "offline_read",
+            {"valid_time": "2026-11-23 05:00:04", "expires_in": None, "expired_time": "2026-11-23 05:00:02"},
+            "expired_time_past",
+            "05:00:04",
+        ),
+        # By the wall clock the expiry is later; in truth it is earlier.
+        (
+            "offline_read",
+            {
+                "valid_time": "2027-10-31T02:10:00+01:00",
+                "expires_in": None,
+                "expired_time": "2027-10-31T02:50:00+02:00",
+            },
+            "expired_time_past",
+            "2027-10-31 02:10:00+01:00",
+        ),
+        ("offline_write", {"obj_inst_id": None}, "missing_field", "obj_inst_id"),
+        ("offline_write", {"values": None}, "missing_field", "values"),
+        ("offline_write", {"res_id": 5850}, "unknown_field", "res_id"),
+        ("offline_write", {"bin2hex": True}, "unknown_field", "bin2hex"),
+        ("offline_write", {"mode": "merge"}, "invalid_mode", "merge"),
+        ("offline_write", {"mode": 3}, "invalid_mode", "3"),
+        ("offline_write", {"mode": True}, "invalid_mode", "True"),
+        ("offline_write", {"values": []}, "invalid_values", "[]"),
+        ("offline_write", {"values": "open"}, "invalid_values", "open"),
+        ("offline_write", {"values": [{}]}, "invalid_values", "{}"),
+        ("offline_write", {"values": [{"res_id": 1}]}, "invalid_values", "{'res_id': 1}"),
+        ("offline_write", {"values": [{"value": 1}]}, "invalid_values", "{'value': 1}"),
+        (
+            "offline_write",
+            {"values": [{"res_id": 1, "value": 1}, {"res_id": 65536, "value": 1}]},
+            "invalid_values",
+            "65536",
+        ),
+        ("offline_write", {"values": [{"res_id": 1, "value": 1, "unit": "m"}]}, "invalid_values", "unit"),
+        ("offline_write", {"values": [{"res_id": 1, "value": None}]}, "invalid_values", "None"),
+        ("offline_write", {"values": [{"res_id": 1, "value": [1]}]}, "invalid_values", "[1]"),
+        ("offline_write", {"values": [{"res_id": 1, "value": {"a": 1}}]}, "invalid_values", "'a'"),
+        ("offline_write", {"values": [{"res_id": 1, "value": float("nan")}]}, "invalid_values", "nan"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 2**64}]}, "invalid_values", "18446744073709551616"),
+        ("offline_write", {"values": [{"res_id": 1, "value": "\ud800"}]}, "invalid_values", "res_id"),
+        ("offline_write", {"values": [{"res_id": 1, "value": "f", "type": "opaque"}]}, "invalid_values", "opaque"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 10, "type": "opaque"}]}, "invalid_values", "opaque"),
+        ("offline_write", {"values": [{"res_id": 1, "value": "xy", "type": "opaque"}]}, "invalid_values", "xy"),
+        ("offline_write", {"values": [{"res_id": 1, "value": "soon", "type": "time"}]}, "invalid_values", "soon"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 7, "type": "time"}]}, "invalid_values", "time"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 7, "type": "int"}]}, "invalid_values", "int"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 7, "type": None}]}, "invalid_values", "None"),
+        ("offline_write", {"values": [{"res_id": 1, "value": 7}, {"res_id": 1, "value": 8}]}, "resource_twice", "1"),
+        ("offline_execute", {"res_id": None}, "missing_field", "res_id"),
+        ("offline_execute", {"obj_inst_id": None}, "missing_field", "obj_inst_id"),
+        ("offline_execute", {"args": ["0"]}, "invalid_args", "0"),
+        ("offline_execute", {"args": "\ud800"}, "invalid_args", ""),
+        ("offline_execute", {"expires_in": None}, "one_expiry", "expires_in"),
+        ("offline_execute", {"if_waiting": "wait"}, "invalid_if_waiting", "wait"),
+        *((action, {"if_offline": "queue"}, "one_expiry", "expires_in") for action in ("read", "write", "execute")),
+        ("read", QUEUE | {"expired_time": "2099-01-01 08:00:00"}, "one_expiry", "expired_time"),
+        ("read", QUEUE | {"expires_in": 0}, "invalid_expires_in", "0"),
+        ("read", QUEUE | {"expires_in": None, "expired_time": "2020-01-01 08:00:00"}, "expired_time_past", "2020"),
+        ("read", {"expires_in": {"hours": 1}}, "only_with_queue", "expires_in"),
+        ("write", {"expired_time": "2099-01-01 08:00:00"}, "only_with_queue", "expired_time"),
+        ("execute", {"if_offline": "fail", "if_waiting": "keep"}, "only_with_queue", "if_waiting"),
+        ("read", {"if_offline": "wait"}, "invalid_if_offline", "wait"),
+        ("read", {"obj_inst_id": None}, "instance_missing", "obj_inst_id"),
+        ("read", {"timeout": 41}, "invalid_timeout", "41"),
+        ("read", {"retry": 3}, "unknown_field", "retry"),
+        ("write", {"values": [{"res_id": 1, "value": 7}, {"res_id": 1, "value": 8}]}, "resource_twice", "1"),
+        ("write", {"values": [{"res_id": 1, "value": "x" * 2048}]}, "body_too_large", "2080 bytes"),
+        ("execute", {"args": "x" * 2048}, "body_too_large", "2059 bytes"),
+        ("execute", {"res_id": None}, "missing_field", "res_id"),
+        ("observe", {"cancel": "perhaps"}, "invalid_cancel", "perhaps"),
+        ("observe", {"pmin": 0}, "invalid_pmin", "0"),
+        ("observe", {"pmax": 1.5}, "invalid_pmax", "1.5"),
+        ("observe", {"gt": "warm"}, "invalid_gt", "warm"),
+        ("observe", {"lt": True}, "invalid_lt", "True"),
+        ("observe", {"gt": float("inf")}, "invalid_gt", "inf"),
+        ("observe", {"st": 0}, "invalid_st", "0"),
+        ("observe", {"pmin": 61, "pmax": 60}, "pmin_above_pmax", "61"),
+        ("observe", {"gt": 10, "lt": 10}, "thresholds_too_close", "10.0"),
+        ("observe", {"gt": 10, "lt": 9, "st": 0.5}, "thresholds_too_close", "10.0"),
+        *(
+            ("observe", {"obj_inst_id": None, "res_id": None, name: 1}, "condition_without_resource", name)
+            for name in ("gt", "lt", "st")
+        ),
+        ("observe", {"cancel": True, "pmin": 60}, "cancel_with_condition", "pmin"),
+        ("observe", {"obj_inst_id": None}, "instance_missing", "obj_inst_id"),
+        ("observe", {"obj_id": None}, "missing_field", "obj_id"),
+        ("discover", {"res_id": 5700}, "unknown_field", "res_id"),
+        ("discover", {"obj_id": -1}, "invalid_obj_id", "-1"),
+        ("get_resources", {"imei": "12"}, "invalid_imei", "12"),
+        ("get_resources", {"timeout": 5}, "unknown_field", "timeout"),
+    ],
+)
+async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    events: list[Event],
+    action: str,
+    fields: dict[str, Any],
+    key: str,
+    told: str,
+) -> None:
+    """A person would have to guess, and an automation could not go on after the error."""
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, action, **FIELDS.get(action, {"imei": IMEI}) | fields)
+    assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
+    assert told in str(caught.value)
+    # It goes to browsers and into logs.
+    str(caught.value).encode()
+    assert not onenet.requests
+    assert not events
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "key"),
+    [
+        ("get_command", {}, "missing_field"),
+        ("get_command", {"uuid": "../cancel/all"}, "invalid_uuid"),
+        (
+            "get_command",
+            {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8", "include_log": "perhaps"},
+            "invalid_include_log",
+        ),
+        ("list_commands", {"since": "long ago"}, "invalid_since"),
+        ("list_commands", {"state": ["asleep"]}, "invalid_state"),
+        ("list_commands", {"imei": "12"}, "invalid_imei"),
+        ("cancel_command", {"uuid": "all"}, "invalid_uuid"),
+        ("cancel_command", {"uuid": ["42742677-adc3-54ca-83a1-5aaaf71482f8"]}, "invalid_uuid"),
+        ("cancel_commands", {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8"}, "unknown_field"),
+    ],
+)
+async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, action: str, fields: dict[str, Any], key: str
+) -> None:
+    """A person would have to guess, or cancel more than they meant."""
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, action, **FIELDS.get(action, {"imei": IMEI}) | fields)
+    assert caught.value.translation_key == key
+    assert not onenet.requests
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"pmin": 60, "pmax": 60},
+        {"pmax": 1},
+        {"gt": 10, "lt": 9, "st": 0.4},
+        {"gt": -1, "lt": -2.5},
+        {"gt": 10, "st": 100},
+    ],
+)
+async def test_conditions_that_onenet_takes_are_not_refused(
+    hass: HomeAssistant, account: MockConfigEntry, device: Device, fields: dict[str, Any]
+) -> None:
+    """A person could not have what the platform offers."""
+    device.online = True
+    await act(hass, "observe", **FIELDS["observe"] | fields)
+    assert {name: float(value) for name, value in device.observations[3303, 0, 5700].items()} == fields
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "seconds"), [(-999, "00"), (-1, "00"), (0, "00"), (1, "01"), (300, "01"), (5000, "05")]
+)
+async def test_a_start_of_about_now_is_now(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, milliseconds: int, seconds: str
+) -> None:
+    """The template that everybody writes first would be refused, sometimes, on its way to OneNET."""
+    start = NOW + timedelta(milliseconds=milliseconds)
+    response = await offline_read(hass, valid_time=start.isoformat(), expires_in={"hours": 1})
+    assert "valid_time" not in response
+    assert "valid_time" not in onenet.requests[-1].query
+    assert onenet.requests[-1].query["expired_time"] == f"2026-11-23T13:00:{seconds}"
+
+
+async def test_a_start_soon_is_told(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """A command would start before its time."""
+    await offline_read(hass, valid_time=(NOW + timedelta(seconds=6)).isoformat())
+    assert onenet.requests[-1].query["valid_time"] == "2026-11-23T12:00:06"
+
+
+async def test_data_that_is_no_mapping_is_refused_as_usual(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A program outside would be told of a fault in Home Assistant."""
+    data: Any = [{}]
+    with pytest.raises(vol.Invalid):
+        await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, data, blocking=True)

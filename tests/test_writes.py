@@ -1,0 +1,307 @@
+"""Writes and executes for devices that sleep, as automations, scripts and the action panel queue them."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.ledger import async_remove_ledger, ledgers
+
+from .conftest import IMEI, act
+from .emulator import Device, Fault, FaultKind, Server, Trigger
+from .test_ledger import kept_on_disk, queueings, said
+
+EVERY_ACCOUNT = True
+
+REBOOT = (3, 0, 4)
+EXPIRY = {"imei": IMEI, "expires_in": {"days": 1}}
+OPEN: dict[str, Any] = EXPIRY | {"obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]}
+REBOOT_NOW: dict[str, Any] = EXPIRY | {"obj_id": 3, "obj_inst_id": 0, "res_id": 4}
+
+
+@pytest.fixture
+def device(device: Device) -> Device:
+    """Return a device that sleeps, can be written to, and rebooted."""
+    device.resources |= {(3306, 0, 5850): False, (3306, 0, 5851): 0, (3306, 0, 5750): "valve"}
+    device.resources |= {(3306, 0, 5500): b"\x00", (3306, 0, 5518): datetime(2020, 1, 1, tzinfo=UTC)}
+    device.executables.add(REBOOT)
+    return device
+
+
+async def write(hass: HomeAssistant, context: Context | None = None, **fields: Any) -> Any:
+    """Queue a write that opens the valve."""
+    return await act(hass, "offline_write", context, **OPEN | fields)
+
+
+async def execute(hass: HomeAssistant, context: Context | None = None, **fields: Any) -> Any:
+    """Queue a reboot."""
+    return await act(hass, "offline_execute", context, **REBOOT_NOW | fields)
+
+
+async def look(account: MockConfigEntry) -> None:
+    """Let the account look at the device."""
+    await account.runtime_data.ledger.async_look(IMEI)
+
+
+async def test_a_write_is_queued_followed_and_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """A person could not close a valve, or not know whether it is closed."""
+    context = Context()
+    response = await write(
+        hass,
+        context,
+        values=[
+            {"res_id": 5850, "value": True},
+            {"res_id": 5851, "value": 80, "type": "plain"},
+            {"res_id": 5750, "value": "main valve"},
+            {"res_id": 5500, "value": "01 FF", "type": "opaque"},
+            {"res_id": 5518, "value": "2026-11-24T08:00:00+00:00", "type": "time"},
+        ],
+    )
+    expired_time = response.pop("expired_time")
+    uuid = onenet.onenet.commands[0].uuid
+    assert response == {
+        "config_entry_id": account.entry_id,
+        "command": "write",
+        "imei": IMEI,
+        "obj_id": 3306,
+        "obj_inst_id": 0,
+        "uuid": uuid,
+    }
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    said_of_it = response | {"expired_time": expired_time}
+    # What was written is no news, and values are what a device has told.
+    assert [event.data for event in events] == [
+        {"type": "command_queued", **said_of_it},
+        {"type": "command_succeeded", **said_of_it},
+    ]
+    assert [event.context.id for event in events] == [context.id] * 2
+    assert (
+        device.resources
+        | {
+            (3306, 0, 5850): True,
+            (3306, 0, 5851): 80,
+            (3306, 0, 5750): "main valve",
+            (3306, 0, 5500): b"\x01\xff",
+            (3306, 0, 5518): datetime(2026, 11, 24, 8, tzinfo=UTC),
+        }
+        == device.resources
+    )
+
+
+async def test_an_execute_is_queued_followed_and_heard_of(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """A person could not reboot a device, or not know whether it did."""
+    response = await execute(hass, args="0='10'", trigger_msg=["update"], retry=1)
+    assert (response["command"], response["res_id"]) == ("execute", 4)
+    assert (await act(hass, "get_command", uuid=response["uuid"]))["args"] == "0='10'"
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
+    assert "values" not in events[1].data
+    assert device.executed == [(REBOOT, "0='10'")]
+
+
+async def test_what_the_device_refuses_is_failed_with_its_reason(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """Delivered would pass for done."""
+    await write(hass, values={"res_id": 5850, "value": "open"})
+    await execute(hass, obj_id=3306, res_id=5850)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert {event.data["command"]: event.data["reason"] for event in events if "reason" in event.data} == {
+        "write": "req_param_error",
+        "execute": "method_not_allowed",
+    }
+
+
+async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A person could not see what a waiting command will do."""
+    own = await write(
+        hass,
+        mode="replace",
+        values=[
+            {"res_id": 5850, "value": True},
+            {"res_id": 5518, "value": "2026-11-24T08:00:00+00:00", "type": "time"},
+            {"res_id": 5500, "value": "01ff", "type": "opaque"},
+        ],
+    )
+    written = {
+        "mode": "replace",
+        "values": [
+            {"res_id": 5850, "value": True, "type": "plain"},
+            {"res_id": 5518, "value": "2026-11-24T00:00:00-08:00", "type": "time"},
+            {"res_id": 5500, "value": "01ff", "type": "opaque"},
+        ],
+    }
+    assert (await act(hass, "get_command", imei=IMEI, uuid=own["uuid"])).items() >= written.items()
+    (listed,) = (await act(hass, "list_commands"))["commands"]
+    assert listed.items() >= written.items()
+    # Somebody else's, for which OneNET is asked.
+    await async_remove_ledger(hass, account)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    assert (await act(hass, "get_command", imei=IMEI, uuid=own["uuid"])).items() >= written.items()
+    product = onenet.onenet.products[0]
+    query = {"imei": IMEI, "obj_id": "3306", "obj_inst_id": "0", "expired_time": "2099-01-01T00:00:00"}
+    content = {"data": [{"res_id": 5518, "val": 10**15, "type": 2}]}
+    theirs = onenet.onenet.queue_write(product, query | {"mode": "2"}, content).uuid
+    told = await act(hass, "get_command", imei=IMEI, uuid=theirs)
+    assert told["values"] == [{"res_id": 5518, "value": 10**15, "type": "time"}]
+    theirs = onenet.onenet.queue_execute(product, query | {"obj_id": "3", "res_id": "4"}, {"args": "now"}).uuid
+    assert (await act(hass, "get_command", imei=IMEI, uuid=theirs))["args"] == "now"
+
+
+@pytest.mark.parametrize("queue", [write, execute])
+@pytest.mark.parametrize(
+    ("kind", "requests"), [(FaultKind.RESET_AFTER, 1), (FaultKind.TRUNCATED, 1), (FaultKind.RESET_BEFORE, 2)]
+)
+async def test_no_lost_reply_moves_a_valve_twice(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    events: list[Event],
+    queue: Any,
+    kind: FaultKind,
+    requests: int,
+) -> None:
+    """A device would do twice what it should do once, or a command be queued that nobody can follow."""
+    onenet.requests.clear()
+    onenet.faults.append(Fault(kind=kind, path="/offline"))
+    response = await queue(hass)
+    assert [command.uuid for command in onenet.onenet.commands] == [response["uuid"]]
+    assert queueings(onenet) == requests
+    assert said(events) == [("queued", response["uuid"])]
+
+
+async def test_a_lost_write_is_not_taken_for_another(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person would follow a command that does something else."""
+    # The same times, so that only what is written tells them apart.
+    expired_time = "2099-01-01T08:00:00+08:00"
+    product = onenet.onenet.products[0]
+    query = {"imei": IMEI, "obj_id": "3306", "obj_inst_id": "0", "mode": "2", "expired_time": "2099-01-01T08:00:00"}
+    onenet.onenet.queue_write(product, query, {"data": [{"res_id": 5851, "val": 1}]})
+    onenet.onenet.queue_read(product, {name: value for name, value in query.items() if name != "mode"})
+    onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/offline"))
+    response = await write(hass, expires_in=None, expired_time=expired_time)
+    assert response["uuid"] == onenet.onenet.commands[-1].uuid
+    assert len(onenet.onenet.commands) == 3
+
+
+async def test_writes_of_other_values_take_turns_and_keep_their_order(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A valve that was opened, then closed, would end up open."""
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline", seconds=0.2))
+    calls = [asyncio.create_task(write(hass, values=[{"res_id": 5850, "value": value}])) for value in (True, False)]
+    await asyncio.gather(*calls)
+    contents = [command.content for command in onenet.onenet.commands]
+    assert contents == [{"data": [{"res_id": 5850, "val": value}]} for value in (True, False)]
+
+
+OTHER_VALUE = {"values": [{"res_id": 5850, "value": False}]}
+OTHER_RESOURCE = {"values": [{"res_id": 5851, "value": 80}]}
+
+
+@pytest.mark.parametrize(
+    ("queue", "fields", "kept"),
+    [
+        (write, {}, True),
+        (write, {"retry": 1}, True),
+        (write, OTHER_VALUE, False),
+        # Equal to Python, but not to a device.
+        (write, {"values": [{"res_id": 5850, "value": 1}]}, False),
+        (write, OTHER_RESOURCE, False),
+        (write, {"mode": "replace"}, False),
+        (execute, {}, True),
+        (execute, {"args": "0"}, False),
+        (execute, {"res_id": 5}, False),
+    ],
+)
+async def test_only_the_very_same_is_kept(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, queue: Any, fields: dict[str, Any], *, kept: bool
+) -> None:
+    """A valve that should be closed would be opened, since that still waits."""
+    waiting = await queue(hass)
+    second = await queue(hass, if_waiting="keep", **fields)
+    assert (second["uuid"] == waiting["uuid"]) is kept
+    assert len(onenet.onenet.commands) == (1 if kept else 2)
+
+
+@pytest.mark.parametrize(
+    ("queue", "fields", "replaced"),
+    [
+        (write, {}, True),
+        (write, OTHER_VALUE, True),
+        (write, {"mode": "replace"}, True),
+        (write, OTHER_RESOURCE, False),
+        (execute, {"args": "0"}, True),
+        (execute, {"res_id": 5}, False),
+    ],
+)
+async def test_what_concerns_the_same_resources_is_replaced(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    events: list[Event],
+    queue: Any,
+    fields: dict[str, Any],
+    *,
+    replaced: bool,
+) -> None:
+    """A device would do the old before the new, or lose a command that concerns something else."""
+    waiting = await queue(hass)
+    second = await queue(hass, if_waiting="replace", **fields)
+    ended = [("cancelled", waiting["uuid"])] if replaced else []
+    assert said(events) == [("queued", waiting["uuid"]), *ended, ("queued", second["uuid"])]
+
+
+async def test_more_than_onenet_takes_cancels_nothing(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """The command that waits would be gone, and no other come in its place."""
+    waiting = await write(hass)
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError, match="2065 bytes"):
+        await write(hass, if_waiting="replace", values=[{"res_id": 5750, "value": "x" * 2030}])
+    with pytest.raises(ServiceValidationError, match="2059 bytes"):
+        await execute(hass, args="x" * 2048)
+    assert not onenet.requests
+    assert said(events) == [("queued", waiting["uuid"])]
+
+
+async def test_a_refused_write_is_said_to_be_rejected(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A refused command would pass for a queued one."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="full"))
+    with pytest.raises(HomeAssistantError):
+        await write(hass)
+    assert events[0].data.items() >= {"type": "command_rejected", "command": "write", "reason": "limit_reached"}.items()
+
+
+async def test_a_write_is_followed_after_a_restart(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """Nobody would hear what becomes of the commands from before."""
+    written, rebooted = await write(hass), await execute(hass, args="0")
+    kept = [row["asked"]["operation"]["command"] for row in kept_on_disk(hass, account)]
+    assert kept == ["write", "execute"]
+    # What a restart does to the ledger, without the rest.
+    ledgers(hass).pop(account.entry_id)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await look(account)
+    assert sorted(said(events)[2:]) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
+    assert (await act(hass, "get_command", uuid=rebooted["uuid"]))["args"] == "0"
