@@ -1,5 +1,6 @@
 """What the live tests share: one real Home Assistant with an account on an emulated OneNET."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from tests.emulator import OneNet, Product, Server
 from .home_assistant import DASHBOARDS, INTERFACE, HomeAssistant, free_port, seed
 
 KEY = "live-master-key"
+PRODUCT_ID = "L1vePr0duct"
+ACCESS_KEY = b64encode(b"access key of the live product").decode()
 SECOND_KEY = "second-live-master-key"
+SECOND_PRODUCT_ID = "S3condPr0duct"
+SECOND_ACCESS_KEY = b64encode(b"access key of the second live product").decode()
 IMEI = "866971030000001"
 
 AUTOMATION = """\
@@ -71,9 +76,10 @@ views:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def onenet() -> AsyncIterator[Server]:
     """Return an emulated OneNET with one device that sleeps."""
-    product = Product(key=KEY)
-    product.add(IMEI, "Water meter", {(3303, 0, 5700): 21.5})
-    server = await Server(OneNet(product, Product(key=SECOND_KEY))).start()
+    product = Product(key=KEY, id=PRODUCT_ID, access_key=ACCESS_KEY)
+    product.add(IMEI, "Water meter", {(3303, 0, 5700): 21.5, (3306, 0, 5850): False, (3306, 0, 5851): 10})
+    second = Product(key=SECOND_KEY, id=SECOND_PRODUCT_ID, access_key=SECOND_ACCESS_KEY)
+    server = await Server(OneNet(product, second)).start()
     yield server
     await server.stop()
 
@@ -88,7 +94,7 @@ async def home_assistant(onenet: Server, tmp_path_factory: pytest.TempPathFactor
     (config / "meters.yaml").write_text(DASHBOARD)
     seed(config, port, more=INTERFACE + DASHBOARDS)
     async with HomeAssistant.running(config, port) as home_assistant:
-        result = await home_assistant.connect_account(KEY, onenet.url)
+        result = await home_assistant.connect_account({"api_key": KEY}, onenet.url)
         assert (result["type"], result["title"]) == ("create_entry", "OneNET")
         yield home_assistant
 

@@ -84,7 +84,7 @@ async def main() -> None:
         seed(config, port, language=arguments.language, more=INTERFACE + DASHBOARDS + BUTTON)
         print("Starting Home Assistant ...", flush=True)
         async with HomeAssistant.running(config, port) as home_assistant:
-            account = await home_assistant.connect_account(KEY, onenet.url)
+            account = await home_assistant.connect_account({"api_key": KEY}, onenet.url)
             print(f"\nConnected the account {account['title']!r}", flush=True)
             # Nobody who watches waits a minute.
             await home_assistant.set_interval(account["result"], 10)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 import json
 from pathlib import Path
+import random
 import socket
 import sys
 from typing import Any, Self
@@ -57,10 +58,12 @@ lovelace:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, and that is not given to somebody who asks for any one meanwhile."""
+    while True:
+        port = random.randrange(20_000, 30_000)  # noqa: S311 - nobody guesses it
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE) -> None:
@@ -216,12 +219,12 @@ class HomeAssistant:
         response: dict[str, Any] = (await self.post(path, data))["service_response"]
         return response
 
-    async def connect_account(self, key: str, url: str) -> dict[str, Any]:
-        """Go through the dialog for a new account, and return its end."""
+    async def connect_account(self, typed: dict[str, str], url: str) -> dict[str, Any]:
+        """Go through the dialog for a new account, type this and where its server is, and return the dialog's end."""
         flows = "/api/config/config_entries/flow"
-        flow = await self.post(flows, {"handler": "onenet_nbiot"})
-        user_input = {"api_key": key, "server": {"region": "custom", "url": url}}
-        result: dict[str, Any] = await self.post(f"{flows}/{flow['flow_id']}", user_input)
+        flow = f"{flows}/{(await self.post(flows, {'handler': 'onenet_nbiot'}))['flow_id']}"
+        await self.post(flow, {"next_step_id": "api_key" if "api_key" in typed else "access_key"})
+        result: dict[str, Any] = await self.post(flow, {**typed, "server": {"region": "custom", "url": url}})
         return result
 
     async def set_interval(self, account: dict[str, Any], seconds: int) -> None:

@@ -48,7 +48,7 @@ async def house(config: Path) -> AsyncIterator[tuple[HomeAssistant, Server]]:
     seed(config, port, more="api:\nconfig:\n")
     try:
         async with HomeAssistant.running(config, port) as home_assistant:
-            account = (await home_assistant.connect_account(KEY, onenet.url))["result"]
+            account = (await home_assistant.connect_account({"api_key": KEY}, onenet.url))["result"]
             await home_assistant.set_interval(account, 10)
             yield home_assistant, onenet
     finally:
