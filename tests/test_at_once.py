@@ -122,6 +122,20 @@ async def test_a_device_that_sleeps_gets_it_when_it_wakes_where_that_is_wanted(
     assert said(events) == [("queued", command.uuid), ("succeeded", command.uuid)]
 
 
+async def test_a_command_is_queued_though_its_account_is_unloaded_while_the_device_is_tried(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A reload at the wrong moment would lose a command."""
+    device.online = device.hesitates = True
+    onenet.onenet.second = 0.1
+    reading = hass.async_create_task(do(hass, "read", **QUEUE, timeout=5))
+    while not device.waiting:  # noqa: ASYNC110 - the emulator rings no bell
+        await asyncio.sleep(0.01)
+    assert await hass.config_entries.async_unload(account.entry_id)
+    uuid = (await reading)["uuid"]
+    assert [command.uuid for command in onenet.onenet.commands] == [uuid]
+
+
 async def test_an_awake_device_is_not_queued_for(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:

@@ -30,7 +30,6 @@ from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
     Execute,
-    Operation,
     Read,
     Trigger,
     ValueType,
@@ -271,7 +270,7 @@ async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) ->
     ],
     ids=lambda operation: operation.command,
 )
-async def test_a_row_is_read_as_it_was_saved(operation: Operation) -> None:
+async def test_a_row_is_read_as_it_was_saved(operation: Read | Write | Execute) -> None:
     """A restart would change commands, or forget what is known of them."""
     asked = CachedCommand(
         operation=operation,

@@ -199,6 +199,48 @@ async def test_a_lost_write_is_not_taken_for_another(
     assert len(onenet.onenet.commands) == 3
 
 
+@pytest.mark.parametrize(
+    ("queue", "one", "other"),
+    [
+        (write, {"values": [{"res_id": 5850, "value": True}]}, {"values": [{"res_id": 5850, "value": False}]}),
+        (write, {"mode": "replace"}, {"mode": "update"}),
+        (execute, {"args": "1"}, {"args": "2"}),
+    ],
+)
+async def test_of_two_lost_commands_none_is_taken_for_the_other(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    events: list[Event],
+    queue: Any,
+    one: dict[str, Any],
+    other: dict[str, Any],
+) -> None:
+    """A valve would be said to be open, or what should be done once be done twice."""
+    times = {"expires_in": None, "expired_time": "2099-01-01T08:00:00+08:00"}
+    # The first never arrives, but may; of the second only the reply is lost.
+    onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/offline", status=504))
+    with pytest.raises(HomeAssistantError):
+        await queue(hass, **times, **one)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/offline"))
+    response = await queue(hass, **times, **other)
+    assert [command.uuid for command in onenet.onenet.commands] == [response["uuid"]]
+    await look(account)
+    assert said(events) == [("queued", response["uuid"])]
+    assert len((await act(hass, "list_commands", state="unknown"))["commands"]) == 1
+
+
+async def test_the_last_of_several_writes_counts(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A valve that should be open in the end would be closed."""
+    for value, if_waiting in ((True, "add"), (False, "add"), (True, "keep"), (True, "keep")):
+        await write(hass, values=[{"res_id": 5850, "value": value}], if_waiting=if_waiting)
+    assert len(onenet.onenet.commands) == 3
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    assert device.resources[3306, 0, 5850] is True
+
+
 async def test_writes_of_other_values_take_turns_and_keep_their_order(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:

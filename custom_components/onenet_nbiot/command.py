@@ -49,7 +49,7 @@ from .onenet.operations import (
 
 # A command only goes forward, from one of these to a later one, and from any of them to its end: all other states.
 _UNDER_WAY = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
-_OPERATIONS: dict[str, type[Operation]] = {"read": Read, "write": Write, "execute": Execute}
+_OPERATIONS: dict[str, type[Read | Write | Execute]] = {"read": Read, "write": Write, "execute": Execute}
 # What a row held beside the times when there was nothing but reads.
 _READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
@@ -152,7 +152,7 @@ class Command:
         )
 
 
-def _operation(data: dict[str, Any]) -> Operation:
+def _operation(data: dict[str, Any]) -> Read | Write | Execute:
     """Read an operation from a row; raise LookupError, TypeError or ValueError where it is none."""
     kind = _OPERATIONS[data.pop("command")]
     if kind is Write:

@@ -41,9 +41,9 @@ from .const import (
     INTERVAL_MAX,
     INTERVAL_MIN,
 )
-from .coordinator import create_client
+from .coordinator import create_client, platform_of
 from .onenet.errors import AuthenticationError, CannotConnectError, NoReplyError, OneNetError, PlatformError
-from .onenet.platforms import CURRENT, LEGACY, PLATFORMS
+from .onenet.platforms import CURRENT, PLATFORMS
 
 _CUSTOM = "custom"
 _REGIONS = [*dict.fromkeys(region for platform in PLATFORMS.values() for region in platform.regions), _CUSTOM]
@@ -201,7 +201,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         self, kind: str, user_input: Mapping[str, Any], server: Mapping[str, Any]
     ) -> dict[str, str] | None:
         """Return the data of the account that was typed, None while something is wrong with it."""
-        regions = PLATFORMS[user_input.get(CONF_PLATFORM, LEGACY.name)].regions
+        regions = platform_of(user_input).regions
         if server[CONF_REGION] not in (*regions, _CUSTOM):
             self._errors = {"base": "no_such_region"}
             return None

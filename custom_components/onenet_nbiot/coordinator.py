@@ -21,7 +21,7 @@ from .ledger import DeviceTrace, Ledger
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
-from .onenet.platforms import LEGACY, PLATFORMS
+from .onenet.platforms import LEGACY, PLATFORMS, Platform
 
 type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 
@@ -46,6 +46,11 @@ PAUSE = 0.02
 _EARLY = timedelta(seconds=1)
 
 
+def platform_of(data: Mapping[str, Any]) -> Platform:
+    """Return the platform of an account; one with an API key does not name it, since it can be but one."""
+    return PLATFORMS[data.get(CONF_PLATFORM, LEGACY.name)]
+
+
 def create_client(hass: HomeAssistant, data: Mapping[str, str]) -> OneNetClient:
     """Return a client for an account; raise ValueError for an access key that is not base64."""
     if (api_key := data.get(CONF_API_KEY)) is not None:
@@ -56,7 +61,7 @@ def create_client(hass: HomeAssistant, data: Mapping[str, str]) -> OneNetClient:
         async_get_clientsession(hass),
         credentials,
         base_url=data[CONF_URL],
-        platform=PLATFORMS[data.get(CONF_PLATFORM, LEGACY.name)],
+        platform=platform_of(data),
     )
 
 

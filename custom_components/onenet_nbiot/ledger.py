@@ -358,11 +358,13 @@ class Ledger:
             turn = self._turns[target] = asyncio.Lock()
         async with turn:
             if if_waiting is not IfWaiting.ADD:
-                waiting = await self._async_waiting(asked, if_waiting)
-                if waiting and if_waiting is IfWaiting.KEEP:
+                waiting = await self._async_waiting(asked)
+                if if_waiting is IfWaiting.REPLACE:
+                    for command in waiting:
+                        await self._async_replace(command, context)
+                # Of several writes, the last one counts.
+                elif waiting and waiting[-1].asked.operation.is_same(asked.operation):
                     return waiting[-1].event_fields(self.entry_id)
-                for command in waiting:
-                    await self._async_replace(command, context)
             command = Command(
                 id=self._store.new_id(),
                 asked=asked,
@@ -485,8 +487,9 @@ class Ledger:
                 # Another look may have been quicker.
                 if not self._may_be(command, record) or not detail.may_ask_for(command.asked.operation):
                     continue
-                if record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE:
-                    # Somebody else asked for the same before; or one of the clocks is wrong.
+                early = record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE
+                if early or detail.contradicts(command.asked.operation):
+                    # Somebody else asked for the same, or something like it; or one of the clocks is wrong.
                     undecided.add(command.id)
                     continue
                 self._take(command, record.uuid)
@@ -608,31 +611,24 @@ class Ledger:
         if not self._removed:
             await self._store.async_save_command(self.entry_id, command.id, command, patience=patience)
 
-    async def _async_waiting(self, asked: CachedCommand, if_waiting: IfWaiting) -> list[Command]:
-        """Return the commands to keep or to replace that still wait, and count no later than this would.
-
-        One that is kept has to do the very same; one that is replaced has to do it to the same resources.
-        """
+    async def _async_waiting(self, asked: CachedCommand) -> list[Command]:
+        """Return the commands for the same resources that still wait, and count no later than this would."""
         operation = asked.operation
         start = asked.valid_time or self.client.now()
 
-        def identical(*states: CommandState) -> list[Command]:
+        def alike(*states: CommandState) -> list[Command]:
             return [
                 command
                 for command in self._open.get(operation.imei, {}).values()
                 if command.state in states
-                and (
-                    command.asked.operation.is_same(operation)
-                    if if_waiting is IfWaiting.KEEP
-                    else command.asked.operation.target == operation.target
-                )
+                and command.asked.operation.target == operation.target
                 and (command.asked.valid_time or start) <= start
             ]
 
-        if identical(CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT):
+        if alike(CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT):
             await self.async_ask(self._async_read(operation.imei))
         # One that was sent in vain waits again, which is no step forward to be said.
-        return identical(CommandState.QUEUED, CommandState.SENT)
+        return alike(CommandState.QUEUED, CommandState.SENT)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
         """Cancel a command to queue another in its place."""

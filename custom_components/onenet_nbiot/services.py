@@ -103,7 +103,7 @@ def _check_size(operation: Operation) -> None:
         raise action_error(err) from err
 
 
-_ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): cv.string}
+_ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): validation.text}
 _DEVICE: VolDictType = {**_ACCOUNT, vol.Required(ATTR_IMEI): validation.imei}
 _TIMEOUT: VolDictType = {vol.Optional(ATTR_TIMEOUT): validation.whole_number(TIMEOUT_MIN, TIMEOUT_MAX)}
 _EXPIRY: VolDictType = {
@@ -213,11 +213,13 @@ def _ledger(call: ServiceCall) -> Ledger:
     return entry.runtime_data.ledger
 
 
-async def _async_queue(call: ServiceCall, operation: Operation, data: Mapping[str, Any]) -> ServiceResponse:
-    """Queue an operation, and return what was said of it."""
+async def _async_queue(
+    call: ServiceCall, ledger: Ledger, operation: Operation, data: Mapping[str, Any]
+) -> ServiceResponse:
+    """Queue an operation with the times in this data, and return what was said of it."""
     asked = _made(CachedCommand, data, operation=operation)
     if_waiting = data.get(ATTR_IF_WAITING, IfWaiting.ADD)
-    response = await _ledger(call).async_queue(asked, if_waiting, call.context)
+    response = await ledger.async_queue(asked, if_waiting, call.context)
     return response if call.return_response else None
 
 
@@ -230,7 +232,7 @@ async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     every other refusal and when it is not known whether the command was queued. Source: "Cached command: read device
     resources".
     """
-    return await _async_queue(call, _made(Read, call.data), call.data)
+    return await _async_queue(call, _ledger(call), _made(Read, call.data), call.data)
 
 
 async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
@@ -240,7 +242,7 @@ async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
     `type`, 2 KB at most as OneNET is told them. Otherwise as offline_read. Source: "Cached command: write device
     resources".
     """
-    return await _async_queue(call, _made(Write, call.data), call.data)
+    return await _async_queue(call, _ledger(call), _made(Write, call.data), call.data)
 
 
 async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
@@ -249,7 +251,7 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute and CachedCommand but for `bin2hex`; `args` of 2 KB at most. Otherwise as
     offline_read. Source: "Cached command: execute".
     """
-    return await _async_queue(call, _made(Execute, call.data), call.data)
+    return await _async_queue(call, _ledger(call), _made(Execute, call.data), call.data)
 
 
 async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
@@ -273,7 +275,7 @@ async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -
             raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
         data = dict(call.data)
         validation.check_times(data)
-        return await _async_queue(call, operation, data)
+        return await _async_queue(call, ledger, operation, data)
     return response if call.return_response else None
 
 

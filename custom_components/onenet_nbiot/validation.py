@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import MAXYEAR, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from enum import StrEnum
 from functools import reduce
 import math
@@ -56,11 +56,18 @@ def invalid(key: str, **placeholders: object) -> ServiceValidationError:
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
-        # What was given may be anything; a whole page of it helps nobody, and half a character stops a browser.
-        translation_placeholders={
-            name: str(value)[:100].encode(errors="replace").decode() for name, value in placeholders.items()
-        },
+        # What was given may be anything: a whole page of it helps nobody, and half a character stops a browser.
+        translation_placeholders={name: _shown(value) for name, value in placeholders.items()},
     )
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of what was given."""
+    try:
+        return str(value)[:100].encode(errors="replace").decode()
+    except ValueError:
+        # A number with thousands of digits.
+        return "..."
 
 
 def imei(value: Any) -> str:
@@ -111,14 +118,17 @@ def trigger(value: Any) -> Trigger:
 
 def _whole_second(moment: datetime) -> datetime:
     """Return the moment, or the next one that the platform can be told: it knows no fractions of a second."""
-    # The last year leaves no room for time zones.
-    if moment.year == MAXYEAR:
+    # The first and the last year leave no room for time zones.
+    if moment.year in (MINYEAR, MAXYEAR):
         raise OverflowError
     return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
 
 
 def moment(value: Any) -> datetime:
     """Return a date and time in UTC; what has no time zone is in Home Assistant's."""
+    if isinstance(value, str):
+        # Half a character would end the whole process in the parser's C code.
+        text(value)
     # UTC, because two moments in one zone are compared by their wall clocks, even across a change of the clocks.
     return _whole_second(dt_util.as_utc(cv.datetime(value)))
 
@@ -200,7 +210,9 @@ def _written(*, res_id: Any, value: Any, **more: Any) -> WrittenValue:
     if more:
         raise ValueError
     if kind is ValueType.OPAQUE:
-        # A number may have lost zeros.
+        # A number may have lost zeros; and blanks alone are a slip.
+        if value.isspace():
+            raise ValueError
         return WrittenValue.opaque(resource, bytes.fromhex(value))
     if kind is ValueType.TIME:
         return WrittenValue.time(resource, moment(value))
@@ -209,8 +221,8 @@ def _written(*, res_id: Any, value: Any, **more: Any) -> WrittenValue:
     if isinstance(value, bool):
         return WrittenValue(resource, value)
     # Not more than a device, or anybody's JSON, can hold.
-    if isinstance(value, int):
-        return WrittenValue(resource, whole_number(-(2**63), 2**64 - 1)(value))
+    if isinstance(value, int) and -(2**63) <= value < 2**64:
+        return WrittenValue(resource, value)
     if isinstance(value, float):
         return WrittenValue(resource, number(value))
     raise TypeError

@@ -2,8 +2,10 @@
 
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 import hashlib
 import traceback
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import aiohttp
@@ -148,6 +150,29 @@ async def test_a_refusal_that_is_no_clocks_fault_is_not_repeated_for_ever(
     assert len(onenet.requests) == 2
 
 
+@PLATFORMS
+async def test_a_gateway_with_a_wrong_clock_locks_nobody_out(
+    session: aiohttp.ClientSession, onenet: Server, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person whose clock is right would be asked for a new key again and again."""
+
+    async def date(_: Any, response: Any) -> None:
+        response.headers["Date"] = format_datetime(onenet.onenet.clock.now() - timedelta(hours=1), usegmt=True)
+
+    server = Server(onenet.onenet)
+    monkeypatch.setattr(server, "_date", date)
+    await server.start()
+    client = account(session, server, platform)
+    for _ in range(3):
+        await client.prove_key()
+    # A refusal, whatever its reason, makes no right clock wrong for good.
+    server.faults.append(Fault(kind=FaultKind.ERRNO, errno=10403, text="auth"))
+    with pytest.raises(errors.AuthenticationError):
+        await client.prove_key()
+    await client.prove_key()
+    await server.stop()
+
+
 async def test_an_api_key_is_not_sent_twice_for_a_wrong_clock(session: aiohttp.ClientSession, onenet: Server) -> None:
     """A key that no clock makes right would be tried again."""
     onenet.onenet.clock.offset = timedelta(days=400)
@@ -186,6 +211,7 @@ async def test_what_the_current_platform_lacks_is_told_before_anything_is_sent(
         # Whoever hears of a missing device was let in.
         (Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device"), None),
         (Fault(kind=FaultKind.ERRNO, errno=10001, text="imei"), None),
+        (Fault(kind=FaultKind.ERRNO, errno=10421, text="not online"), None),
     ],
 )
 async def test_the_current_platform_proves_a_key_without_a_device(
@@ -199,6 +225,13 @@ async def test_the_current_platform_proves_a_key_without_a_device(
         with pytest.raises(error):
             await account(session, onenet, CURRENT).prove_key()
     assert len(onenet.requests) == 1
+
+
+async def test_trouble_with_the_list_of_devices_proves_no_key(session: aiohttp.ClientSession, onenet: Server) -> None:
+    """An account would be connected to a server that does not work."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10001, text="parameter"))
+    with pytest.raises(errors.InvalidRequestError):
+        await account(session, onenet, LEGACY).prove_key()
 
 
 @PLATFORMS

@@ -19,7 +19,8 @@ from .errors import (
     AuthenticationError,
     CannotConnectError,
     ConfirmationLostError,
-    ErrorKind,
+    DeviceOfflineError,
+    InvalidRequestError,
     NoReplyError,
     NotPermittedError,
     NotSupportedError,
@@ -119,6 +120,8 @@ class OneNetClient:
         self._waiting = _WAITING.setdefault(session, asyncio.Semaphore(_WAITING_MAX))
         self.skew = timedelta()
         """How far the platform's time is ahead of the clock here, as far as its replies have told."""
+        # The same, but learned only from a refusal: a clock that signs well need not be set by whoever writes a date.
+        self._signing_skew = timedelta()
         self._date: str | None = None
 
     def now(self) -> datetime:
@@ -146,9 +149,9 @@ class OneNetClient:
                 await self.get_resources(_ANY_IMEI)
         except NotPermittedError as err:
             raise AuthenticationError(err.text, err.errno) from err
-        except PlatformError as err:
-            # Whoever hears that there is no such device was let in.
-            if self.lists_devices or err.kind is not ErrorKind.CALLER:
+        except UnknownDeviceError, DeviceOfflineError, InvalidRequestError:
+            # Whoever hears that of a device was let in.
+            if self.lists_devices:
                 raise
 
     async def get_devices(self, *, page: int = 1, per_page: int = 30) -> DevicePage:
@@ -211,6 +214,8 @@ class OneNetClient:
         "Immediate command: read".
         """
         data = await self._perform(operation, device_timeout)
+        if not isinstance(data, (list, dict)):
+            raise UnexpectedReplyError("The reply has no values")
         return ResourceValue.all_from_wire(data, operation.obj_id)
 
     async def write(self, operation: Write, *, device_timeout: int | None = None) -> None:
@@ -345,17 +350,24 @@ class OneNetClient:
             try:
                 return await self._exchange_discreetly(call, headers)
             except AuthenticationError:
-                # The reply has told the time: had it been known before, the headers might have been others.
+                # The refusal has told the time: had it been known before, the headers might have been others.
+                skew, self._signing_skew = self._signing_skew, self.skew
                 if (again := self._authorization()) == headers:
                     raise
-            return await self._exchange_discreetly(call, again)
+            try:
+                return await self._exchange_discreetly(call, again)
+            except AuthenticationError:
+                # It was wrong, as a gateway's date may be.
+                self._signing_skew = skew
+                raise
         except NotPermittedError as err:
             error = err
         raise await self._explain(error) if "imei" in call.query and self.lists_devices else error
 
     def _authorization(self) -> dict[str, str]:
         """Return the headers that prove the credentials now."""
-        return self._credentials.headers(self._platform.authorization_version, self.now())
+        now = datetime.now(UTC) + self._signing_skew
+        return self._credentials.headers(self._platform.authorization_version, now)
 
     async def _explain(self, error: NotPermittedError) -> PlatformError:
         """Tell a wrong key from a device that is not the account's: OneNET says the same of both."""

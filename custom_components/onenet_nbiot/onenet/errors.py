@@ -209,7 +209,8 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
 _BY_TEXT: dict[int, dict[str, type[PlatformError]]] = {
     3: {"auth": AuthenticationError},
     7: {"param": InvalidRequestError},
-    5106: {"time_out": DeviceTimeoutError, "offline": DeviceOfflineError},
+    # Unlike 2001, this may come after the device was told what to do.
+    5106: {"time_out": DeviceTimeoutError, "offline": DeviceTimeoutError},
 }
 # RPC errors that the documents ask to try again.
 _RPC = {5108, 5117}

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from . import clock
 from .errors import UnexpectedReplyError, UnknownCommandError
-from .operations import Operation, ValueType, Write, WriteMode, WrittenValue
+from .operations import LWM2M_ID_MAX, Execute, Operation, ValueType, Write, WriteMode, WrittenValue
 
 # Not only what RFC 9562 calls one: another form is no reason to lose a command.
 UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -111,9 +111,14 @@ def _json(text: str) -> Any:
 
 def _number(data: dict[str, Any], name: str) -> int | None:
     """Return a whole number of a reply, also from its digits, None where it has none, or one out of all proportion."""
+    return _integer(data.get(name))
+
+
+def _integer(value: Any) -> int | None:
+    """Return a whole number, also from its digits, None for anything else, or for one out of all proportion."""
     try:
-        return number if abs(number := int(data[name])) < 2**63 else None
-    except LookupError, OverflowError, TypeError, ValueError:
+        return number if abs(number := int(value)) < 2**63 else None
+    except OverflowError, TypeError, ValueError:
         return None
 
 
@@ -319,9 +324,19 @@ class CommandDetail:
         address = self.obj_id, self.obj_inst_id, self.res_id
         if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
             return False
-        # OneNET may have written the values in another way.
         written = {value.res_id for value in self.written}
         return not written or not isinstance(operation, Write) or written == operation.res_ids
+
+    def contradicts(self, operation: Operation) -> bool:
+        """Return whether OneNET tells another mode, other values or other arguments."""
+        if isinstance(operation, Execute):
+            return self.args != operation.args and None not in (self.args, operation.args)
+        if not isinstance(operation, Write):
+            return False
+        values = {value.res_id: value.value for value in operation.values}
+        return self.mode not in (None, operation.mode) or any(
+            not _alike(value.value, values[value.res_id]) for value in self.written if value.res_id in values
+        )
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
@@ -345,6 +360,11 @@ class CommandDetail:
             args=_text(content["args"]) if isinstance(content.get("args"), str) else None,
             values=ResourceValue.all_from_wire(data.get("cmd_result"), obj_id),
         )
+
+
+def _alike(told: float | str, asked: float | str) -> bool:
+    """Return whether OneNET may have told a value in another way than it was told."""
+    return told == asked or str(told).lower() == str(asked).lower()
 
 
 def _object(data: Any) -> dict[str, Any]:
@@ -498,8 +518,8 @@ class Resource:
         """Yield the resources of an object instance, or the instance alone."""
         if obj_inst_id is None:
             return
-        known = [res_id for res_id in (res_ids if isinstance(res_ids, list) else ()) if isinstance(res_id, int)]
-        for res_id in known or (None,):
+        known = [_integer(res_id) for res_id in res_ids] if isinstance(res_ids, list) else []
+        for res_id in [res_id for res_id in known if res_id in range(LWM2M_ID_MAX + 1)] or [None]:
             yield cls(obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
 
 

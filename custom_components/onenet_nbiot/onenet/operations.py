@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import IntEnum, IntFlag
 import json
 from typing import Any, Self, override
@@ -160,7 +161,8 @@ class Write(Operation):
 
     @override
     def content(self) -> dict[str, Any]:
-        return {"data": [value.content() for value in self.values]}
+        # In one order, so that what is the same looks the same.
+        return {"data": [value.content() for value in sorted(self.values, key=lambda value: value.res_id)]}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,7 +210,9 @@ class Observe(Operation):
     @override
     def query(self) -> dict[str, str | float]:
         conditions = {"pmin": self.pmin, "pmax": self.pmax, "gt": self.gt, "lt": self.lt, "st": self.st}
-        return Operation.query(self) | {"cancel": str(self.cancel).lower()} | _given(dict(conditions))
+        # No document knows numbers with an exponent.
+        decimals = {name: f"{Decimal(str(value)):f}" for name, value in conditions.items() if value is not None}
+        return Operation.query(self) | {"cancel": str(self.cancel).lower()} | decimals
 
 
 class Trigger(IntFlag):
@@ -230,7 +234,7 @@ class CachedCommand:
     "... execute".
     """
 
-    operation: Operation
+    operation: Read | Write | Execute
     valid_time: datetime | None = None
     expired_time: datetime
     retry: int | None = None
