@@ -67,6 +67,7 @@ async def home_assistant(config: Path, more: str = "") -> AsyncIterator[core.Hom
 async def connect(hass: core.HomeAssistant, platform: Emulator) -> ConfigEntry:
     """Connect an account, as a person does."""
     flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    await hass.config_entries.flow.async_configure(flow["flow_id"], {"next_step_id": "api_key"})
     result = await hass.config_entries.flow.async_configure(
         flow["flow_id"], {"api_key": platform.key, "server": {"region": "custom", "url": platform.url}}
     )
