@@ -9,7 +9,7 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.ledger import async_remove_ledger, ledgers
+from custom_components.onenet_nbiot.ledger import ledgers
 
 from .conftest import IMEI, act
 from .emulator import Device, Fault, FaultKind, Server, Trigger
@@ -136,7 +136,7 @@ async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
             {"res_id": 5500, "value": "01ff", "type": "opaque"},
         ],
     )
-    written = {
+    written: dict[str, Any] = {
         "mode": "replace",
         "values": [
             {"res_id": 5850, "value": True, "type": "plain"},
@@ -148,15 +148,22 @@ async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
     (listed,) = (await act(hass, "list_commands"))["commands"]
     assert listed.items() >= written.items()
     # Somebody else's, for which OneNET is asked.
-    await async_remove_ledger(hass, account)
-    assert await hass.config_entries.async_reload(account.entry_id)
-    assert (await act(hass, "get_command", imei=IMEI, uuid=own["uuid"])).items() >= written.items()
     product = onenet.onenet.products[0]
     query = {"imei": IMEI, "obj_id": "3306", "obj_inst_id": "0", "expired_time": "2099-01-01T00:00:00"}
-    content = {"data": [{"res_id": 5518, "val": 10**15, "type": 2}]}
-    theirs = onenet.onenet.queue_write(product, query | {"mode": "2"}, content).uuid
+    moment = int(datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp())
+    content = {
+        "data": [
+            {"res_id": 5850, "val": True},
+            {"res_id": 5518, "val": moment, "type": 2},
+            {"res_id": 5500, "val": "01ff", "type": 1},
+            # No moment that anybody could tell.
+            {"res_id": 5519, "val": 10**15, "type": 2},
+        ]
+    }
+    theirs = onenet.onenet.queue_write(product, query | {"mode": "1"}, content).uuid
     told = await act(hass, "get_command", imei=IMEI, uuid=theirs)
-    assert told["values"] == [{"res_id": 5518, "value": 10**15, "type": "time"}]
+    assert told["mode"] == written["mode"]
+    assert told["values"] == [*written["values"], {"res_id": 5519, "value": 10**15, "type": "time"}]
     theirs = onenet.onenet.queue_execute(product, query | {"obj_id": "3", "res_id": "4"}, {"args": "now"}).uuid
     assert (await act(hass, "get_command", imei=IMEI, uuid=theirs))["args"] == "now"
 
