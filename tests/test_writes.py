@@ -1,7 +1,7 @@
 """Writes and executes for devices that sleep, as automations, scripts and the action panel queue them."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from homeassistant.core import Context, Event, HomeAssistant
@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onenet_nbiot.ledger import ledgers
 
 from .conftest import IMEI, act
-from .emulator import Device, Fault, FaultKind, Server, Trigger
+from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 from .test_ledger import kept_on_disk, queueings, said
 
 EVERY_ACCOUNT = True
@@ -212,6 +212,8 @@ async def test_a_lost_write_is_not_taken_for_another(
         (write, {"values": [{"res_id": 5850, "value": True}]}, {"values": [{"res_id": 5850, "value": False}]}),
         (write, {"mode": "replace"}, {"mode": "update"}),
         (execute, {"args": "1"}, {"args": "2"}),
+        (execute, {"args": None}, {"args": "2"}),
+        (execute, {"args": "1"}, {"args": None}),
     ],
 )
 async def test_of_two_lost_commands_none_is_taken_for_the_other(
@@ -246,6 +248,34 @@ async def test_the_last_of_several_writes_counts(
     assert len(onenet.onenet.commands) == 3
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     assert device.resources[3306, 0, 5850] is True
+
+
+async def test_a_lost_write_that_may_come_last_counts(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A valve that should be open in the end would be closed by a command that nobody knew of."""
+    first = await write(hass, values=[{"res_id": 5850, "value": True}])
+    for value, kept in ((True, True), (False, False)):
+        onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/offline", status=504))
+        with pytest.raises(HomeAssistantError):
+            await write(hass, values=[{"res_id": 5850, "value": value}])
+        response = await write(hass, values=[{"res_id": 5850, "value": True}], if_waiting="keep")
+        assert (response["uuid"] == first["uuid"]) is kept
+    # What nobody knows to be there cannot be cancelled, and is no reason not to go on.
+    last = await write(hass, values=[{"res_id": 5850, "value": True}], if_waiting="replace")
+    waiting = [command.uuid for command in onenet.onenet.commands if command.send_status is SendStatus.WAITING]
+    assert waiting == [last["uuid"]]
+
+
+async def test_the_command_that_starts_last_counts(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A valve that should be open in the end would be closed by a command that was planned before."""
+    in_hours = [(datetime.now(UTC) + timedelta(hours=hours)).isoformat() for hours in range(4)]
+    await write(hass, values=[{"res_id": 5850, "value": False}], valid_time=in_hours[2])
+    await write(hass, values=[{"res_id": 5850, "value": True}])
+    await write(hass, values=[{"res_id": 5850, "value": True}], valid_time=in_hours[3], if_waiting="keep")
+    assert len(onenet.onenet.commands) == 3
 
 
 async def test_writes_of_other_values_take_turns_and_keep_their_order(

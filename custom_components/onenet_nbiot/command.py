@@ -1,4 +1,4 @@
-"""A command that was queued here: what was asked for, and what has become of it."""
+"""A command that was queued here, and how it, and what else OneNET tells, is told to people."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -231,7 +231,7 @@ def describe_detail(entry_id: str, imei: str, detail: CommandDetail) -> dict[str
     if detail.record.command == "write":
         fields |= _describe_written(detail.mode, detail.written)
     if detail.record.command == "execute":
-        fields |= _present({ATTR_ARGS: detail.args})
+        fields |= _present({ATTR_ARGS: detail.args or None})
     if detail.record.state is CommandState.SUCCEEDED and detail.record.command == "read":
         fields[ATTR_VALUES] = describe_values(detail.values)
     return fields

@@ -231,10 +231,11 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             await client.prove_key()
         except OneNetError as err:
             told = isinstance(err, AuthenticationError | CannotConnectError | NoReplyError)
-            self._errors = {"base": err.reason if told else PlatformError.reason}
+            reason = err.reason if told else PlatformError.reason
             # There is more to check than of an API key.
             if kind == CONF_ACCESS_KEY and isinstance(err, AuthenticationError):
-                self._errors = {"base": "access_refused"}
+                reason = "access_refused"
+            self._errors = {"base": reason}
             self._message = str(err)
             return None
         # Another dialog may have been quicker.

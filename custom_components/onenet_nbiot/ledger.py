@@ -49,7 +49,7 @@ from .onenet.models import (
     CommandRecord,
     CommandState,
 )
-from .onenet.operations import CachedCommand, Read
+from .onenet.operations import CachedCommand, Operation, Read
 from .store import AFTER_CALL, BEFORE_CALL, CommandStore, async_get_store
 
 # What every event carries; the rest of what is known of a command is asked for by get_command.
@@ -86,7 +86,7 @@ _NOT_WAITING = "not_waiting"
 
 
 class IfWaiting(StrEnum):
-    """Name what to do where an identical command still waits for its device."""
+    """Name what to do where a command for the same still waits for its device."""
 
     ADD = "add"
     KEEP = "keep"
@@ -361,10 +361,10 @@ class Ledger:
                 waiting = await self._async_waiting(asked)
                 if if_waiting is IfWaiting.REPLACE:
                     for command in waiting:
-                        await self._async_replace(command, context)
-                # Of several writes, the last one counts.
-                elif waiting and waiting[-1].asked.operation.is_same(asked.operation):
-                    return waiting[-1].event_fields(self.entry_id)
+                        if command.uuid:
+                            await self._async_replace(command, context)
+                elif (kept := _last_word(waiting, asked.operation)) is not None:
+                    return kept.event_fields(self.entry_id)
             command = Command(
                 id=self._store.new_id(),
                 asked=asked,
@@ -612,23 +612,21 @@ class Ledger:
             await self._store.async_save_command(self.entry_id, command.id, command, patience=patience)
 
     async def _async_waiting(self, asked: CachedCommand) -> list[Command]:
-        """Return the commands for the same resources that still wait, and count no later than this would."""
+        """Return the commands for the same that may wait and count no later than this would, the last one last."""
         operation = asked.operation
         start = asked.valid_time or self.client.now()
 
-        def alike(*states: CommandState) -> list[Command]:
+        def waiting() -> list[Command]:
             return [
                 command
                 for command in self._open.get(operation.imei, {}).values()
-                if command.state in states
-                and command.asked.operation.target == operation.target
-                and (command.asked.valid_time or start) <= start
+                if command.asked.operation.target == operation.target and (command.asked.valid_time or start) <= start
             ]
 
-        if alike(CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT):
+        if waiting():
             await self.async_ask(self._async_read(operation.imei))
         # One that was sent in vain waits again, which is no step forward to be said.
-        return alike(CommandState.QUEUED, CommandState.SENT)
+        return sorted(waiting(), key=lambda command: command.asked.valid_time or command.asked_at)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
         """Cancel a command to queue another in its place."""
@@ -745,6 +743,19 @@ class Ledger:
         """Tell automations and entities of a change."""
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
         async_dispatcher_send(self._hass, self.signal, change, fields, context)
+
+
+def _last_word(waiting: Sequence[Command], operation: Operation) -> Command | None:
+    """Return the last of several commands if it does the very same: of several writes, the last one counts.
+
+    One whose reply was lost may be there or not: it counts only where it does something else.
+    """
+    for command in reversed(waiting):
+        if command.asked.operation.identity != operation.identity:
+            return None
+        if command.uuid:
+            return command
+    return None
 
 
 def _log_trouble(task: asyncio.Task[Any]) -> None:

@@ -1,6 +1,6 @@
 """The actions: what may be asked, and who is asked to do it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -85,22 +85,16 @@ def _made[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], 
     return kind(**{name: data[name] for name in names & data.keys()}, **more)
 
 
-def _check_body(data: dict[str, Any]) -> None:
-    """Refuse to write more than OneNET takes."""
-    _check_size(_made(Write, data))
+def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]:
+    """Return a check that refuses more than OneNET takes before anything is sent, or cancelled to make room."""
 
+    def check(data: dict[str, Any]) -> None:
+        try:
+            _made(kind, data).body()
+        except BodyTooLargeError as err:
+            raise action_error(err) from err
 
-def _check_args(data: dict[str, Any]) -> None:
-    """Refuse longer arguments than OneNET takes."""
-    _check_size(_made(Execute, data))
-
-
-def _check_size(operation: Operation) -> None:
-    """Refuse more than OneNET takes before anything is sent, or cancelled to make room."""
-    try:
-        operation.body()
-    except BodyTooLargeError as err:
-        raise action_error(err) from err
+    return check
 
 
 _ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): validation.text}
@@ -155,11 +149,15 @@ _COMMAND: VolDictType = {
 OFFLINE_READ_SCHEMA = ActionSchema(
     {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): cv.boolean}, validation.check_resource, validation.check_times
 )
-OFFLINE_WRITE_SCHEMA = ActionSchema({**_WRITE, **_CACHED}, validation.check_values, _check_body, validation.check_times)
-OFFLINE_EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_CACHED}, _check_args, validation.check_times)
+OFFLINE_WRITE_SCHEMA = ActionSchema(
+    {**_WRITE, **_CACHED}, validation.check_values, _check_size(Write), validation.check_times
+)
+OFFLINE_EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_CACHED}, _check_size(Execute), validation.check_times)
 READ_SCHEMA = ActionSchema({**_READ, **_AT_ONCE}, validation.check_resource, validation.check_if_offline)
-WRITE_SCHEMA = ActionSchema({**_WRITE, **_AT_ONCE}, validation.check_values, _check_body, validation.check_if_offline)
-EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_AT_ONCE}, _check_args, validation.check_if_offline)
+WRITE_SCHEMA = ActionSchema(
+    {**_WRITE, **_AT_ONCE}, validation.check_values, _check_size(Write), validation.check_if_offline
+)
+EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_AT_ONCE}, _check_size(Execute), validation.check_if_offline)
 DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT})
 OBSERVE_SCHEMA = ActionSchema(
     {
@@ -214,7 +212,7 @@ def _ledger(call: ServiceCall) -> Ledger:
 
 
 async def _async_queue(
-    call: ServiceCall, ledger: Ledger, operation: Operation, data: Mapping[str, Any]
+    call: ServiceCall, ledger: Ledger, operation: Read | Write | Execute, data: Mapping[str, Any]
 ) -> ServiceResponse:
     """Queue an operation with the times in this data, and return what was said of it."""
     asked = _made(CachedCommand, data, operation=operation)

@@ -39,6 +39,8 @@ from .onenet.operations import LWM2M_ID_MAX, Trigger, ValueType, WriteMode, Writ
 
 # 15 digits, 4 for a test device.
 _IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
+# What a validator raises over the value of a field.
+_WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _JUST_NOW = timedelta(seconds=1)
 _ABOUT_NOW = timedelta(seconds=5)
 _WAIT_MAX = timedelta(hours=24)
@@ -72,20 +74,20 @@ def _shown(value: object) -> str:
 
 def imei(value: Any) -> str:
     """Return an IMEI; templates and YAML make a number of it."""
-    text = str(value).strip()
-    if not _IMEI.fullmatch(text):
+    digits = str(value).strip()
+    if not _IMEI.fullmatch(digits):
         raise ValueError
-    return text
+    return digits
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
     """Return a validator for a whole number in a range; its text will do, a truth value or a fraction will not."""
 
     def validate(value: Any) -> int:
-        number = int(value)
-        if isinstance(value, bool) or number != float(value) or not minimum <= number <= maximum:
+        found = int(value)
+        if isinstance(value, bool) or found != float(value) or not minimum <= found <= maximum:
             raise ValueError
-        return number
+        return found
 
     return validate
 
@@ -95,11 +97,11 @@ lwm2m_id = whole_number(0, LWM2M_ID_MAX)
 
 def uuid(value: Any) -> str:
     """Return a UUID, which has to stay as OneNET wrote it."""
-    text = str(value).strip()
+    found = str(value).strip()
     # There is a call to cancel them all, under the place of a UUID.
-    if not UUID.fullmatch(text) or text == "all":
+    if not UUID.fullmatch(found) or found == "all":
         raise ValueError
-    return text
+    return found
 
 
 def states(value: Any) -> set[CommandState]:
@@ -226,10 +228,6 @@ def _written(*, res_id: Any, value: Any, **more: Any) -> WrittenValue:
     if isinstance(value, float):
         return WrittenValue(resource, number(value))
     raise TypeError
-
-
-# What a validator raises over the value of a field.
-_WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class ActionSchema(vol.Schema):

@@ -1,5 +1,6 @@
 """The credentials, and the headers that prove them."""
 
+import asyncio
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -165,10 +166,10 @@ async def test_a_gateway_with_a_wrong_clock_locks_nobody_out(
     client = account(session, server, platform)
     for _ in range(3):
         await client.prove_key()
-    # A refusal, whatever its reason, makes no right clock wrong for good.
-    server.faults.append(Fault(kind=FaultKind.ERRNO, errno=10403, text="auth"))
-    with pytest.raises(errors.AuthenticationError):
-        await client.prove_key()
+    # A refusal, whatever its reason, makes no right clock wrong for good; nor do several at once.
+    server.faults.append(Fault(kind=FaultKind.ERRNO, errno=10403, text="auth", times=2))
+    refused = await asyncio.gather(client.prove_key(), client.prove_key(), return_exceptions=True)
+    assert [type(error) for error in refused] == [errors.AuthenticationError] * 2
     await client.prove_key()
     await server.stop()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -145,14 +146,12 @@ class OneNetClient:
         try:
             if self.lists_devices:
                 await self.get_devices(per_page=1)
-            else:
+                return
+            # Whoever hears that of a device was let in.
+            with suppress(UnknownDeviceError, DeviceOfflineError, InvalidRequestError):
                 await self.get_resources(_ANY_IMEI)
         except NotPermittedError as err:
             raise AuthenticationError(err.text, err.errno) from err
-        except UnknownDeviceError, DeviceOfflineError, InvalidRequestError:
-            # Whoever hears that of a device was let in.
-            if self.lists_devices:
-                raise
 
     async def get_devices(self, *, page: int = 1, per_page: int = 30) -> DevicePage:
         """Return one page of the account's devices; `page` counts from 1, `per_page` is at most 100.
@@ -344,30 +343,31 @@ class OneNetClient:
             raise ConfirmationLostError(err.text, err.errno) from err
 
     async def _request(self, call: _Call) -> Any:
-        """Make a request and return the data of its reply, once more where it was refused for a wrong clock."""
-        headers = self._authorization()
+        """Make a request and return the data of its reply."""
         try:
-            try:
-                return await self._exchange_discreetly(call, headers)
-            except AuthenticationError:
-                # The refusal has told the time: had it been known before, the headers might have been others.
-                skew, self._signing_skew = self._signing_skew, self.skew
-                if (again := self._authorization()) == headers:
-                    raise
-            try:
-                return await self._exchange_discreetly(call, again)
-            except AuthenticationError:
-                # It was wrong, as a gateway's date may be.
-                self._signing_skew = skew
-                raise
+            return await self._exchange_in_time(call)
         except NotPermittedError as err:
             error = err
         raise await self._explain(error) if "imei" in call.query and self.lists_devices else error
 
-    def _authorization(self) -> dict[str, str]:
-        """Return the headers that prove the credentials now."""
-        now = datetime.now(UTC) + self._signing_skew
-        return self._credentials.headers(self._platform.authorization_version, now)
+    async def _exchange_in_time(self, call: _Call) -> Any:
+        """Send a request, and once more where it was refused for a wrong clock; return the data of its reply."""
+        headers = self._authorization(self._signing_skew)
+        try:
+            return await self._exchange_discreetly(call, headers)
+        except AuthenticationError:
+            # The refusal has told the time: had it been known before, the headers might have been others.
+            skew = self.skew
+            if (again := self._authorization(skew)) == headers:
+                raise
+        data = await self._exchange_discreetly(call, again)
+        # Kept only now that it has let a request in: a gateway's date may be wrong.
+        self._signing_skew = skew
+        return data
+
+    def _authorization(self, skew: timedelta) -> dict[str, str]:
+        """Return the headers that prove the credentials now, if the platform's time is so far ahead."""
+        return self._credentials.headers(self._platform.authorization_version, datetime.now(UTC) + skew)
 
     async def _explain(self, error: NotPermittedError) -> PlatformError:
         """Tell a wrong key from a device that is not the account's: OneNET says the same of both."""

@@ -115,7 +115,7 @@ def _number(data: dict[str, Any], name: str) -> int | None:
 
 
 def _integer(value: Any) -> int | None:
-    """Return a whole number, also from its digits, None for anything else, or for one out of all proportion."""
+    """Return a whole number, also from its digits, None for what is none, or one out of all proportion."""
     try:
         return number if abs(number := int(value)) < 2**63 else None
     except OverflowError, TypeError, ValueError:
@@ -320,23 +320,28 @@ class CommandDetail:
     values: tuple[ResourceValue, ...]
 
     def may_ask_for(self, operation: Operation) -> bool:
-        """Return whether it asks for the same; where OneNET does not tell what it asks for, it may."""
+        """Return whether it is about the same resources; where OneNET does not tell, it may be."""
         address = self.obj_id, self.obj_inst_id, self.res_id
         if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
             return False
-        written = {value.res_id for value in self.written}
-        return not written or not isinstance(operation, Write) or written == operation.res_ids
+        # There may be more than could be read.
+        return not isinstance(operation, Write) or self._written_ids <= operation.res_ids
 
     def contradicts(self, operation: Operation) -> bool:
         """Return whether OneNET tells another mode, other values or other arguments."""
         if isinstance(operation, Execute):
-            return self.args != operation.args and None not in (self.args, operation.args)
+            return self.args not in (None, operation.args or "")
         if not isinstance(operation, Write):
             return False
-        values = {value.res_id: value.value for value in operation.values}
-        return self.mode not in (None, operation.mode) or any(
-            not _alike(value.value, values[value.res_id]) for value in self.written if value.res_id in values
-        )
+        if self.mode not in (None, operation.mode) or self._written_ids not in (set(), operation.res_ids):
+            return True
+        asked = {value.res_id: value.value for value in operation.values}
+        return not all(_alike(value.value, asked[value.res_id]) for value in self.written)
+
+    @property
+    def _written_ids(self) -> set[int]:
+        """Return which resources are written, as far as that can be read."""
+        return {value.res_id for value in self.written}
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
@@ -348,23 +353,27 @@ class CommandDetail:
             raise UnknownCommandError("no such command")
         if not isinstance(data, dict):
             raise UnexpectedReplyError("The reply does not describe a command")
-        query, content = _object(data.get("args")), _object(data.get("content"))
+        record = CommandRecord.from_wire(data)
+        query, content = _object(data.get("args")), data.get("content")
         obj_id, mode = _number(query, "obj_id"), _number(query, "mode")
         return cls(
-            record=CommandRecord.from_wire(data),
+            record=record,
             obj_id=obj_id,
             obj_inst_id=_number(query, "obj_inst_id"),
             res_id=_number(query, "res_id"),
             mode=None if mode is None or mode not in WriteMode else WriteMode(mode),
-            written=tuple(_written(content.get("data"))),
-            args=_text(content["args"]) if isinstance(content.get("args"), str) else None,
+            written=tuple(_written(_object(content).get("data"))),
+            args=_args(content) if record.command == "execute" else None,
             values=ResourceValue.all_from_wire(data.get("cmd_result"), obj_id),
         )
 
 
 def _alike(told: float | str, asked: float | str) -> bool:
     """Return whether OneNET may have told a value in another way than it was told."""
-    return told == asked or str(told).lower() == str(asked).lower()
+    if isinstance(told, str) or isinstance(asked, str):
+        return str(told).lower() == str(asked).lower()
+    # To Python, true is 1.
+    return told == asked and isinstance(told, bool) is isinstance(asked, bool)
 
 
 def _object(data: Any) -> dict[str, Any]:
@@ -375,15 +384,18 @@ def _object(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
+def _args(content: Any) -> str | None:
+    """Return the arguments of an execute, empty where it has none, None where OneNET does not tell."""
+    args = _object(content).get("args", "")
+    return _text(args) if content not in (None, "") and isinstance(args, str) else None
+
+
 def _written(data: Any) -> Iterator[WrittenValue]:
     """Yield the values of a write; what cannot be read is left out."""
     for item in _dicts(data):
         res_id, type_ = _number(item, "res_id"), _number(item, "type") or ValueType.PLAIN
-        if (
-            res_id is not None
-            and type_ in ValueType
-            and isinstance(value := _plain(item.get("val")), float | int | str)
-        ):
+        value = _value(item.get("val"))
+        if res_id is not None and type_ in ValueType and isinstance(value, float | int | str):
             yield WrittenValue(res_id, value, ValueType(type_))
 
 
@@ -518,8 +530,9 @@ class Resource:
         """Yield the resources of an object instance, or the instance alone."""
         if obj_inst_id is None:
             return
-        known = [_integer(res_id) for res_id in res_ids] if isinstance(res_ids, list) else []
-        for res_id in [res_id for res_id in known if res_id in range(LWM2M_ID_MAX + 1)] or [None]:
+        numbers = map(_integer, res_ids if isinstance(res_ids, list) else ())
+        known = [number for number in numbers if number is not None and 0 <= number <= LWM2M_ID_MAX]
+        for res_id in known or (None,):
             yield cls(obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
 
 

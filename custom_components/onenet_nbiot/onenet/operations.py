@@ -42,9 +42,10 @@ class Operation:
         """Return what is done to which resources of which device, whatever the values; the IMEI comes first."""
         return self.imei, self.command, self.obj_id, self.obj_inst_id, self.res_id
 
-    def is_same(self, other: Operation) -> bool:
-        """Return whether another does the very same; true and 1 are equal to Python, but not to a device."""
-        return self.target == other.target and (self.query(), self.body()) == (other.query(), other.body())
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what two have in common that do the very same."""
+        return self.target
 
     def query(self) -> dict[str, str | float]:
         """Return the parameters of the request."""
@@ -151,6 +152,12 @@ class Write(Operation):
         return self.imei, self.command, self.obj_id, self.obj_inst_id, self.res_ids
 
     @property
+    @override
+    def identity(self) -> tuple[object, ...]:
+        # As texts: true and 1 are equal to Python, but not to a device.
+        return *self.target, self.mode, frozenset(map(repr, self.values))
+
+    @property
     def res_ids(self) -> frozenset[int]:
         """Return which resources are written."""
         return frozenset(value.res_id for value in self.values)
@@ -161,8 +168,7 @@ class Write(Operation):
 
     @override
     def content(self) -> dict[str, Any]:
-        # In one order, so that what is the same looks the same.
-        return {"data": [value.content() for value in sorted(self.values, key=lambda value: value.res_id)]}
+        return {"data": [value.content() for value in self.values]}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +182,11 @@ class Execute(Operation):
     obj_inst_id: int
     res_id: int
     args: str | None = None
+
+    @property
+    @override
+    def identity(self) -> tuple[object, ...]:
+        return *self.target, self.args
 
     @override
     def content(self) -> dict[str, Any]:
