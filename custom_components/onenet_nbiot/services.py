@@ -191,8 +191,8 @@ WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
 CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND)
 CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE)
 
-# What says that a device sleeps. One that did not answer in time may have done what it was told, which harms only
-# where nothing is read.
+# What says that a device sleeps. One that did not answer in time may have done what it was told: only a read may be
+# done twice.
 _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
     Read: (DeviceOfflineError, DeviceTimeoutError),
     Write: (DeviceOfflineError,),

@@ -31,7 +31,7 @@ from tests.emulator import Device, Fault, FaultKind, Server, Trigger
 
 EXPIRED_TIME = datetime(2099, 1, 1, tzinfo=UTC)
 OPENED_AT = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
-VALVE = {
+VALVE: dict[tuple[int, int, int], Any] = {
     (3306, 0, 5850): False,
     (3306, 0, 5851): 0,
     (3306, 0, 5750): "valve",
@@ -205,7 +205,7 @@ async def test_an_awake_device_is_read_at_once(client: OneNetClient, onenet: Ser
     values = await client.read(Read(imei=IMEI, obj_id=3306, obj_inst_id=0), device_timeout=30)
     assert {(value.obj_id, value.obj_inst_id, value.res_id): value.value for value in values} == {
         (3306, 0, 5500): "00",
-        (3306, 0, 5518): int(VALVE[3306, 0, 5518].timestamp()),  # type: ignore[attr-defined]
+        (3306, 0, 5518): int(VALVE[3306, 0, 5518].timestamp()),
         (3306, 0, 5750): "valve",
         (3306, 0, 5850): False,
         (3306, 0, 5851): 0,
