@@ -1,7 +1,8 @@
 """What the tests share: the emulator on a real socket, an account on it, and a log that has to stay clean."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 import logging
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,12 @@ def revoke(onenet: Server) -> None:
     """Give a product other keys."""
     product = onenet.onenet.products[0]
     product.key, product.access_key = "another", b64encode(b"another").decode()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait until something is so."""
+    while not condition():  # noqa: ASYNC110 - nothing rings a bell
+        await asyncio.sleep(0.005)
 
 
 async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:

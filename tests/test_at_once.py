@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, act, offline_read, revoke
+from .conftest import IMEI, act, offline_read, revoke, until
 from .emulator import Device, Fault, FaultKind, Server, Trigger
 from .test_ledger import said
 
@@ -129,8 +129,7 @@ async def test_a_command_is_queued_though_its_account_is_unloaded_while_the_devi
     device.online = device.hesitates = True
     onenet.onenet.second = 0.1
     reading = hass.async_create_task(do(hass, "read", **QUEUE, timeout=5))
-    while not device.waiting:  # noqa: ASYNC110 - the emulator rings no bell
-        await asyncio.sleep(0.01)
+    await until(lambda: device.waiting)
     assert await hass.config_entries.async_unload(account.entry_id)
     uuid = (await reading)["uuid"]
     assert [command.uuid for command in onenet.onenet.commands] == [uuid]
@@ -230,8 +229,7 @@ async def test_devices_that_hesitate_do_not_hold_up_commands(
     device.online = True
     device.hesitates = True
     reads = [hass.async_create_task(do(hass, "read", timeout=40)) for _ in range(120)]
-    while len(device.waiting) < 50:  # noqa: ASYNC110 - the emulator rings no bell
-        await asyncio.sleep(0.01)
+    await until(lambda: len(device.waiting) >= 50)
     async with asyncio.timeout(5):
         queued = await offline_read(hass)
         assert (await do(hass, "get_command", uuid=queued["uuid"]))["state"] == "queued"

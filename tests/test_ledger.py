@@ -1,7 +1,7 @@
 """What is said of a command, whatever becomes of the caller."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 import contextlib
 from datetime import UTC, datetime, timedelta
 import json
@@ -25,7 +25,7 @@ from custom_components.onenet_nbiot import ledger
 from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import IMEI, act, offline_read, revoke
+from .conftest import IMEI, act, offline_read, revoke, until
 from .emulator import Device, Fault, FaultKind, OneNet, Product, SendStatus, Server, Trigger
 from .test_services import queue_elsewhere
 
@@ -33,12 +33,6 @@ EVERY_ACCOUNT = True
 
 OTHER_IMEI = "866971030000002"
 UNKNOWN_UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until something is so."""
-    while not condition():  # noqa: ASYNC110 - nothing rings a bell
-        await asyncio.sleep(0.005)
 
 
 def kept_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot import ledger
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, act, offline_read
+from .conftest import IMEI, act, offline_read, until
 from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
 from .test_ledger import (
     answer_late,
@@ -26,7 +26,6 @@ from .test_ledger import (
     queueings,
     said,
     start,
-    until,
 )
 from .test_services import queue_elsewhere
 

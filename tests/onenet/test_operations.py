@@ -26,7 +26,7 @@ from custom_components.onenet_nbiot.onenet.operations import (
     WrittenValue,
 )
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
-from tests.conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID
+from tests.conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID, until
 from tests.emulator import Device, Fault, FaultKind, Server, Trigger
 
 EXPIRED_TIME = datetime(2099, 1, 1, tzinfo=UTC)
@@ -320,8 +320,7 @@ async def test_requests_that_wait_for_devices_do_not_hold_up_others(
     awake.hesitates = True
     # Home Assistant's session has a hundred connections to a host.
     reads = [asyncio.create_task(client.read(Read(imei=IMEI, obj_id=3303), device_timeout=40)) for _ in range(150)]
-    while len(awake.waiting) < client_module._WAITING_MAX:  # noqa: ASYNC110 - the emulator rings no bell
-        await asyncio.sleep(0.01)
+    await until(lambda: len(awake.waiting) == client_module._WAITING_MAX)
     async with asyncio.timeout(5):
         await client.queue(cached(Read(imei=IMEI, obj_id=3303)))
     assert not any(read.done() for read in reads)
