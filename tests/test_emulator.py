@@ -14,9 +14,11 @@ from aiohttp import ClientSession
 import pytest
 
 from .emulator import Device, Fault, FaultKind, Generation, OneNet, Product, RefusalError, SendStatus, Server, Trigger
+from .emulator.__main__ import resources
 
 IMEI = "866971030000001"
 ACCESS_KEY = "ZGVtby1hY2Nlc3Mta2V5LW9mLXRoZS1wcm9kdWN0IQ=="
+NOON = datetime(2020, 12, 2, 4, tzinfo=UTC)
 EXPIRY = 1_800_000_000
 # As `openssl dgst -sha256 -mac HMAC -macopt hexkey:...` has it of the access key and of the four lines
 # 1800000000, sha256, products/P1demo, 2022-05-01; the others alike.
@@ -276,18 +278,119 @@ def test_only_a_datapoint_is_news(onenet: OneNet, product: Product) -> None:
     device = product.devices[IMEI]
     onenet.wake(IMEI, Trigger.REGISTER)
     onenet.wake(IMEI, Trigger.UPDATE)
-    assert (device.online, device.newest) == (True, None)
+    assert (device.online, device.datapoints) == (True, {})
     onenet.clock.offset = timedelta(days=1)
     onenet.wake(IMEI, Trigger.NOTIFY)
-    assert device.newest
-    assert timedelta() <= onenet.clock.now() - device.newest < timedelta(seconds=10)
+    assert {path: value for path, (value, _) in device.datapoints.items()} == device.resources
+    for _, at in device.datapoints.values():
+        assert timedelta() <= onenet.clock.now() - at < timedelta(seconds=10)
+
+
+def test_a_device_measures_values_of_its_own(onenet: OneNet, product: Product) -> None:
+    """A reading that was asked for could differ from the one that the device sent by itself."""
+    device = product.devices[IMEI]
+    onenet.report(IMEI, {(3303, 0, 5700): 22.5, (3323, 0, 5700): 0.31}, NOON)
+    assert device.datapoints == {(3303, 0, 5700): (22.5, NOON), (3323, 0, 5700): (0.31, NOON)}
+    assert (device.resources[3303, 0, 5700], device.resources[3323, 0, 5700]) == (22.5, 0.31)
+    assert (device.resources[3, 0, 9], device.online) == (87, False)
+    onenet.report(IMEI, {})
+    assert len(device.datapoints) == 2
+    onenet.report(IMEI)
+    assert {path: value for path, (value, _) in device.datapoints.items()} == device.resources
+    assert all(at > NOON for _, at in device.datapoints.values())
+
+
+@pytest.mark.parametrize(("seconds", "value"), [(-1, 21.5), (0, 30.5), (1, 30.5)])
+def test_a_late_datapoint_is_no_news(onenet: OneNet, product: Product, seconds: int, value: float) -> None:
+    """A device that sends what it could not send earlier would show what was hours ago."""
+    device = product.devices[IMEI]
+    onenet.report(IMEI, at=NOON)
+    at = NOON + timedelta(seconds=seconds)
+    onenet.report(IMEI, {(3303, 0, 5700): 30.5, (3323, 0, 5700): 0.31}, at)
+    assert device.datapoints[3303, 0, 5700] == (value, max(at, NOON))
+    assert device.resources[3303, 0, 5700] == value
+    # Every datastream has a newest value of its own.
+    assert device.datapoints[3323, 0, 5700] == (0.31, at)
+    assert device.datapoints[3, 0, 9] == (87, NOON)
+
+
+def test_what_is_written_is_not_measured(onenet: OneNet, product: Product) -> None:
+    """A value that a person wrote would pass for one that the device sent."""
+    device = product.devices[IMEI]
+    onenet.report(IMEI, at=NOON)
+    device.resources[3303, 0, 5700] = 30.5
+    assert device.datapoints[3303, 0, 5700] == (21.5, NOON)
+
+
+def test_devices_do_not_share_what_they_measure(onenet: OneNet, product: Product) -> None:
+    """A test of many devices could mistake one device's value for another's."""
+    shared = {(3303, 0, 5700): 21.5}
+    for imei in ("1234", "1235"):
+        product.add(imei, "Meter", shared)
+    onenet.report("1234", {(3303, 0, 5700): 22.5})
+    assert product.devices["1235"].resources == shared == {(3303, 0, 5700): 21.5}
+
+
+async def test_a_removed_device_is_unknown(
+    caller: Caller, server: Server, onenet: OneNet, product: Product, device: Device
+) -> None:
+    """Nobody would see what becomes of a device that its owner deletes."""
+    lamp = product.add("1234", "Lamp")
+    onenet.wake(IMEI, Trigger.NOTIFY)
+    assert (await caller("GET", "/offline", obj_id=3303, expired_time=wire(onenet, 1)))[0] == 0
+    onenet.remove(IMEI)
+    for path, query in (
+        ("", {"obj_id": 3303}),
+        ("/resources", {}),
+        ("/offline", {"obj_id": 3303, "expired_time": wire(onenet, 1)}),
+        ("/offline/history", {"start": wire(onenet, -1)}),
+    ):
+        assert (await caller("GET", path, **query))[0] == caller.number(1, 10410)
+    async with ClientSession(server.url, headers={"api-key": "key"}) as session:
+        for path in ("", "/status", "/datapoints"):
+            async with session.get("/devices" + path, params={"devIds": f"{device.id},{lamp.id}"}) as response:
+                assert [item["id"] for item in (await response.json())["data"]["devices"]] == [str(lamp.id)]
+        async with session.get("/devices/getbyimei", params={"imei": IMEI}) as response:
+            assert (await response.json())["errno"] == 1
+    assert onenet.commands == []
+
+
+def test_an_id_is_given_once(onenet: OneNet, product: Product) -> None:
+    """A device could pass for another that was deleted before it was added."""
+    ids = [product.devices[IMEI].id, product.add("1234", "Lamp").id]
+    onenet.remove("1234")
+    ids.append(product.add("1234", "Lamp").id)
+    onenet.remove(IMEI)
+    ids.append(product.add(IMEI, "Meter").id)
+    assert ids == [500_000_000, 500_000_001, 500_000_002, 500_000_003]
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [("", ["Meter", "Meter, cellar", "Lamp"]), ("Meter", ["Meter", "Meter, cellar"]), ("cell", ["Meter, cellar"])],
+)
+async def test_devices_are_found_by_their_titles(
+    session: ClientSession, product: Product, words: str, titles: list[str]
+) -> None:
+    """A person could not find a device among thousands."""
+    product.add("1234", "Meter, cellar")
+    product.add("1235", "Lamp")
+    found = []
+    for page in range(1, len(titles) + 1):
+        params = {"page": str(page), "per_page": "1", "key_words": words}
+        async with session.get("/devices", params=params) as response:
+            data = (await response.json())["data"]
+        assert data["total_count"] == len(titles)
+        found += [device["title"] for device in data["devices"]]
+    assert found == titles
 
 
 async def test_many_devices_are_asked_about_at_once(session: ClientSession, onenet: OneNet, product: Product) -> None:
     """The integration could ask for more than OneNET answers, and all tests be green."""
     device = product.devices[IMEI]
-    onenet.wake(IMEI, Trigger.NOTIFY)
-    device.newest = datetime(2015, 12, 1, 9, 10, 24, 981_999, tzinfo=UTC)
+    onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.report(IMEI, at=datetime(2015, 12, 1, 9, 10, 24, 981_999, tzinfo=UTC))
+    onenet.report(IMEI, {(3, 0, 9): 86}, datetime(2015, 12, 2, 16, tzinfo=UTC))
     silent = product.add("1234", "Lamp", {(3311, 0, 5850): True})
     ids = f"{device.id},{silent.id},1,x"
     replies: list[Any] = []
@@ -308,6 +411,7 @@ async def test_many_devices_are_asked_about_at_once(session: ClientSession, onen
         "at": "2015-12-01 17:10:24.981",
         "value": 21.5,
     }
+    assert newest["devices"][0]["datastreams"][3] == {"id": "3_0_9", "at": "2015-12-03 00:00:00.000", "value": 86}
     assert [len(item["datastreams"]) for item in newest["devices"]] == [4, 0]
 
 
@@ -369,6 +473,87 @@ async def test_another_process_has_everything_in_hand(
         assert response.status == 404
 
 
+@pytest.mark.parametrize(
+    ("at", "moment"),
+    [
+        ("2015-12-01T09:10:24.981+00:00", datetime(2015, 12, 1, 9, 10, 24, 981_000, tzinfo=UTC)),
+        ("2015-12-01 17:10:24.981", datetime(2015, 12, 1, 9, 10, 24, 981_000, tzinfo=UTC)),
+    ],
+)
+async def test_another_process_lets_a_device_report(
+    session: ClientSession, onenet: OneNet, product: Product, at: str, moment: datetime
+) -> None:
+    """The demonstration could show no value that changes by itself."""
+    device = product.devices[IMEI]
+    queued = onenet.fill(1)
+    await control(session, "report", imei=IMEI, values={"3303/0/5700": 22.5}, at=at)
+    assert device.datapoints == {(3303, 0, 5700): (22.5, moment)}
+    await control(session, "report", imei=IMEI)
+    assert len(device.datapoints) == len(device.resources) == 4
+    assert (device.online, queued[0].send_status) == (False, SendStatus.WAITING)
+
+
+async def test_another_process_lets_all_devices_report(session: ClientSession, onenet: OneNet) -> None:
+    """A benchmark would need a call for each of thousands of devices."""
+    second = Product(key="second")
+    second.add("1234", "Lamp", {(3311, 0, 5850): True})
+    onenet.products.append(second)
+    await control(session, "report_all")
+    assert [len(device.datapoints) for device in onenet.every_device] == [4, 1]
+    assert len({at for device in onenet.every_device for _, at in device.datapoints.values()}) == 1
+    await control(session, "report_all", values={"3303/0/5700": 22.5})
+    assert [device.datapoints[3303, 0, 5700][0] for device in onenet.every_device] == [22.5, 22.5]
+    assert [len(device.datapoints) for device in onenet.every_device] == [4, 2]
+
+
+async def test_another_process_adds_and_removes_devices(session: ClientSession, product: Product) -> None:
+    """Nobody could see in a real Home Assistant how devices come and go."""
+    id_ = await control(session, "add", imei="1234", title="Lamp", resources={"3311/0/5850": True})
+    added = product.devices["1234"]
+    assert (str(added.id), added.title, added.resources) == (id_, "Lamp", {(3311, 0, 5850): True})
+    await control(session, "remove", imei=IMEI)
+    assert list(product.devices) == ["1234"]
+
+
+async def test_another_process_sets_who_is_there(session: ClientSession, onenet: OneNet, product: Product) -> None:
+    """A device could not come and go without being sent what waits for it."""
+    product.add("1234", "Lamp")
+    onenet.fill(1)
+    for asked, online in (
+        ({"imei": "1234", "online": True}, [False, True]),
+        ({"online": True}, [True, True]),
+        ({"imei": IMEI, "online": False}, [False, True]),
+        ({"online": False}, [False, False]),
+    ):
+        await control(session, "online", **asked)
+        assert [device.online for device in product.devices.values()] == online
+    assert {command.send_status for command in onenet.commands} == {SendStatus.WAITING}
+
+
+def test_demonstrated_devices_have_much_to_show() -> None:
+    """A screenshot would show the same few values everywhere, or others than the one before."""
+    assert resources(1) == {
+        (3303, 0, 5700): 21.5,
+        (3303, 0, 5701): "Cel",
+        (3, 0, 9): 87,
+        (3, 0, 7): 3600,
+        (4, 0, 2): -87,
+        (3323, 0, 5700): 0.31,
+        (3323, 0, 5701): "bar",
+        (3200, 0, 5500): False,
+    }
+    for number in range(1, 1001):
+        found = resources(number)
+        assert found.items() >= {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel", (3, 0, 9): 87}.items()
+        assert {path: type(value) for path, value in found.items()} == {
+            path: type(value) for path, value in resources(1).items()
+        }
+        assert 3200 <= found[3, 0, 7] <= 3600
+        assert -120 <= found[4, 0, 2] <= -80
+        assert 0.3 <= found[3323, 0, 5700] <= 0.61
+    assert {resources(number)[3200, 0, 5500] for number in (1, 2, 3)} == {False, True}
+
+
 async def test_faults_are_healed_and_requests_forgotten(session: ClientSession, server: Server) -> None:
     """One load test would spoil the next."""
     await control(session, "fault", kind="errno", errno=17, times=1000)
@@ -410,14 +595,22 @@ async def test_the_emulator_runs_by_itself(socket_enabled: None, stray: list[str
         started = time.perf_counter()
         async with ClientSession(url) as session:
             async with session.get("/devices", headers={"api-key": "key"}) as response:
-                assert (await response.json())["data"]["total_count"] == 3
+                assert [device["title"] for device in (await response.json())["data"]["devices"]] == [
+                    "Water meter 1",
+                    "Water meter 2",
+                    "Water meter 3",
+                ]
             assert time.perf_counter() - started >= 0.2
             offset = EXPIRY - 600 - time.time()
             await control(session, "clock", offset=offset)
             async with session.get(
                 "/nb-iot/resources", params={"imei": IMEI}, headers={"authorization": token()}
             ) as response:
-                assert (await response.json())["code"] == (10403 if stray else 0)
+                reply = await response.json()
+            assert reply["code"] == (10403 if stray else 0)
+            if not stray:
+                assert [item["obj_id"] for item in reply["data"]["item"]] == [3, 4, 3200, 3303, 3323]
+                assert reply["data"]["item"][0]["instances"] == [{"inst_id": 0, "resources": [4, 7, 9]}]
     finally:
         process.terminate()
         await process.wait()

@@ -3,9 +3,25 @@
 import argparse
 import asyncio
 import contextlib
+from typing import Any
 
 from .platform import OneNet, Product
 from .server import Server
+
+
+def resources(number: int) -> dict[tuple[int, int, int], Any]:
+    """Return what a water meter has; what a benchmark reads is the same for all, the rest differs a little."""
+    place = number - 1
+    return {
+        (3303, 0, 5700): 21.5,
+        (3303, 0, 5701): "Cel",
+        (3, 0, 9): 87,
+        (3, 0, 7): 3600 - place * 35 % 400,
+        (4, 0, 2): -87 - place * 7 % 30,
+        (3323, 0, 5700): (31 + place * 4 % 30) / 100,
+        (3323, 0, 5701): "bar",
+        (3200, 0, 5500): number % 3 == 0,
+    }
 
 
 async def main() -> None:
@@ -25,11 +41,7 @@ async def main() -> None:
         device_keys=frozenset({"demo-device-key"}),
     )
     for number in range(1, arguments.devices + 1):
-        device = product.add(
-            str(866_971_030_000_000 + number),
-            f"Water meter {number}",
-            {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel", (3, 0, 9): 87},
-        )
+        device = product.add(str(866_971_030_000_000 + number), f"Water meter {number}", resources(number))
         device.executables.add((3, 0, 4))
     server = await Server(OneNet(product)).start(arguments.port)
     server.latency = arguments.latency / 1000

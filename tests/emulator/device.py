@@ -60,7 +60,8 @@ class Command:
 class Device:
     """A device: its resources by object, instance and resource, and whether it answers, at once or when it is told to.
 
-    `newest` is when it sent its newest datapoints, `waiting` is who waits until it is told to answer.
+    `datapoints` are the newest value of every datastream that the platform was sent, and when it was measured; what was
+    written to the device since is not among them. `waiting` is who waits until it is told to answer.
     """
 
     id: int
@@ -73,9 +74,16 @@ class Device:
     online: bool = False
     answers: bool = True
     hesitates: bool = False
-    newest: datetime | None = None
+    datapoints: dict[tuple[int, int, int], tuple[Any, datetime]] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     waiting: list[asyncio.Event] = field(default_factory=list)
+
+    def report(self, values: Mapping[tuple[int, int, int], Any] | None, at: datetime) -> None:
+        """Send these values, or all present ones; what is older than a stream's newest comes too late to count."""
+        for path, value in dict(self.resources if values is None else values).items():
+            if path not in self.datapoints or self.datapoints[path][1] <= at:
+                self.resources[path] = value
+                self.datapoints[path] = (value, at)
 
     def act(self, kind: str, args: Mapping[str, str], content: dict[str, Any] | None) -> list[dict[str, Any]] | None:
         """Do what a command says, and return the data it asks for."""

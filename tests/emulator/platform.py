@@ -44,10 +44,13 @@ class Product:
     access_key: str = "ZGVtby1hY2Nlc3Mta2V5LW9mLXRoZS1wcm9kdWN0IQ=="
     device_keys: frozenset[str] = frozenset()
     devices: dict[str, Device] = field(default_factory=dict)
+    # That of a device that was removed is not given again.
+    next_id: int = 500_000_000
 
     def add(self, imei: str, title: str, resources: dict[tuple[int, int, int], Any] | None = None) -> Device:
         """Add a device that sleeps."""
-        device = Device(id=500_000_000 + len(self.devices), imei=imei, title=title, resources=resources or {})
+        device = Device(id=self.next_id, imei=imei, title=title, resources=dict(resources or {}))
+        self.next_id += 1
         self.devices[imei] = device
         return device
 
@@ -63,9 +66,14 @@ class OneNet:
         self.second = 1.0
 
     @property
+    def every_device(self) -> list[Device]:
+        """Return the devices of all products."""
+        return [device for product in self.products for device in product.devices.values()]
+
+    @property
     def commands(self) -> list[Command]:
         """Return all commands of all devices, oldest first."""
-        commands = [c for p in self.products for d in p.devices.values() for c in d.commands]
+        commands = [command for device in self.every_device for command in device.commands]
         return sorted(commands, key=lambda command: command.create_time)
 
     def caller(self, headers: Mapping[str, str], generation: Generation) -> Product:
@@ -250,7 +258,7 @@ class OneNet:
         device = self._named(imei)
         device.online = True
         if trigger & Trigger.NOTIFY:
-            device.newest = self.clock.now()
+            device.report(None, self.clock.now())
         self._expire(device)
         sent = [
             command
@@ -262,6 +270,26 @@ class OneNet:
         for command in sent:
             self._deliver(device, command)
         return sent
+
+    def report(
+        self, imei: str, values: Mapping[tuple[int, int, int], Any] | None = None, at: datetime | None = None
+    ) -> None:
+        """Let a device send datapoints, measured now or then: these values, which it has from now on, or all it has.
+
+        This alone neither makes it online nor sets off commands: `wake` does.
+        """
+        self._named(imei).report(values, at or self.clock.now())
+
+    def report_all(self, values: Mapping[tuple[int, int, int], Any] | None = None) -> None:
+        """Let every device send datapoints, measured at one time."""
+        now = self.clock.now()
+        for device in self.every_device:
+            device.report(values, now)
+
+    def remove(self, imei: str) -> None:
+        """Delete a device, with all that the platform knows of it."""
+        product = next(product for product in self.products if imei in product.devices)
+        del product.devices[imei]
 
     def answer(self, imei: str) -> list[Command]:
         """Let a device that hesitated answer all that it was sent; return that."""
@@ -275,7 +303,11 @@ class OneNet:
 
     def sleep(self, imei: str) -> None:
         """Let a device go away again."""
-        self._named(imei).online = False
+        self.set_online(imei, online=False)
+
+    def set_online(self, imei: str, *, online: bool) -> None:
+        """Set whether a device is there; it is sent nothing."""
+        self._named(imei).online = online
 
     def _named(self, imei: str) -> Device:
         """Return the device with this IMEI, whoever's it is."""

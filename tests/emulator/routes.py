@@ -52,7 +52,8 @@ def _devices(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[st
     page, per_page = int(query.get("page", "1")), int(query.get("per_page", "30"))
     if page < 1 or not 1 <= per_page <= 100:
         raise RefusalError(3, "invalid parameter: page")
-    devices = list(product.devices.values())
+    words = query.get("key_words", "")
+    devices = [device for device in product.devices.values() if words in device.title]
     return {
         "total_count": len(devices),
         "page": page,
@@ -102,13 +103,10 @@ def _newest(onenet: OneNet, product: Product, query: dict[str, str]) -> dict[str
                 "datastreams": [
                     {
                         "id": "_".join(map(str, path)),
-                        "at": device.newest.astimezone(BEIJING)
-                        .replace(tzinfo=None)
-                        .isoformat(" ", timespec="milliseconds"),
+                        "at": at.astimezone(BEIJING).replace(tzinfo=None).isoformat(" ", timespec="milliseconds"),
                         "value": as_json(value),
                     }
-                    for path, value in device.resources.items()
-                    if device.newest
+                    for path, (value, at) in device.datapoints.items()
                 ],
             }
             for device in onenet.devices(product, query, DATAPOINT_IDS_MAX)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 import contextlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
 import inspect
@@ -18,7 +18,7 @@ from aiohttp import web
 
 from .device import Command, Trigger
 from .generation import Generation
-from .parameters import RefusalError
+from .parameters import BEIJING, RefusalError
 from .platform import OneNet
 from .routes import ROUTES
 
@@ -247,6 +247,48 @@ def _sleep(server: Server, asked: dict[str, Any]) -> None:
     server.onenet.sleep(asked["imei"])
 
 
+def _set_online(server: Server, asked: dict[str, Any]) -> None:
+    """Set whether a device is there, or whether all are; they are sent nothing."""
+    everyone = [device.imei for device in server.onenet.every_device]
+    for imei in [asked["imei"]] if "imei" in asked else everyone:
+        server.onenet.set_online(imei, online=asked["online"])
+
+
+def _report(server: Server, asked: dict[str, Any]) -> None:
+    """Let a device send datapoints; a time without a zone is Beijing's."""
+    at = datetime.fromisoformat(asked["at"]) if "at" in asked else None
+    if at and at.tzinfo is None:
+        at = at.replace(tzinfo=BEIJING)
+    server.onenet.report(asked["imei"], _values(asked.get("values")), at)
+
+
+def _report_all(server: Server, asked: dict[str, Any]) -> None:
+    """Let every device send datapoints."""
+    server.onenet.report_all(_values(asked.get("values")))
+
+
+def _values(asked: dict[str, Any] | None) -> dict[tuple[int, int, int], Any] | None:
+    """Return values by object, instance and resource, which JSON has as text; None stands for all that there are."""
+    if asked is None:
+        return None
+    values: dict[tuple[int, int, int], Any] = {}
+    for path, value in asked.items():
+        obj, instance, resource = map(int, path.split("/"))
+        values[obj, instance, resource] = value
+    return values
+
+
+def _add(server: Server, asked: dict[str, Any]) -> str:
+    """Add a device to the first product; return its id."""
+    product = server.onenet.products[0]
+    return str(product.add(asked["imei"], asked["title"], _values(asked.get("resources"))).id)
+
+
+def _remove(server: Server, asked: dict[str, Any]) -> None:
+    """Delete a device at the platform."""
+    server.onenet.remove(asked["imei"])
+
+
 def _set_clock(server: Server, asked: dict[str, Any]) -> None:
     """Move the platform's clock away from the real time."""
     server.onenet.clock.offset = timedelta(seconds=asked["offset"])
@@ -264,9 +306,8 @@ def _commands(server: Server, _: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _forget(server: Server, _: dict[str, Any]) -> None:
     """Forget all commands."""
-    for product in server.onenet.products:
-        for device in product.devices.values():
-            device.commands.clear()
+    for device in server.onenet.every_device:
+        device.commands.clear()
 
 
 def _fault(server: Server, asked: dict[str, Any]) -> None:
@@ -296,6 +337,11 @@ CONTROLS: dict[str, Callable[[Server, dict[str, Any]], Any]] = {
     "wake": _wake,
     "answer": _answer,
     "sleep": _sleep,
+    "online": _set_online,
+    "report": _report,
+    "report_all": _report_all,
+    "add": _add,
+    "remove": _remove,
     "clock": _set_clock,
     "fill": _fill,
     "commands": _commands,
