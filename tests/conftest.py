@@ -5,8 +5,10 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 import logging
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import Context, Event, HomeAssistant, SupportsResponse
 import pytest
@@ -16,11 +18,14 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.onenet_nbiot import coordinator, ledger
 from custom_components.onenet_nbiot.const import (
     CONF_ACCESS_KEY,
+    CONF_IMEI,
     CONF_PLATFORM,
     CONF_PRODUCT_ID,
+    CONF_RESOURCES,
     DOMAIN,
     EVENT_ONENET,
     SERVICE_OFFLINE_READ,
+    SUBENTRY_DEVICE,
 )
 
 from .emulator import Device, OneNet, Product, Server
@@ -144,6 +149,21 @@ async def account(hass: HomeAssistant, entry: MockConfigEntry, device: Device) -
 def events(hass: HomeAssistant) -> list[Event]:
     """Return the list in which the integration's events arrive."""
     return async_capture_events(hass, EVENT_ONENET)
+
+
+async def add_device(
+    hass: HomeAssistant, account: MockConfigEntry, *resources: str, imei: str = IMEI, title: str = "Water meter"
+) -> ConfigSubentry:
+    """Add a device to an account, with the paths of the resources that are shown, and return it."""
+    subentry = ConfigSubentry(
+        data=MappingProxyType({CONF_IMEI: imei, CONF_RESOURCES: list(resources)}),
+        subentry_type=SUBENTRY_DEVICE,
+        title=title,
+        unique_id=imei,
+    )
+    hass.config_entries.async_add_subentry(account, subentry)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return subentry
 
 
 def revoke(onenet: Server) -> None:

@@ -37,8 +37,13 @@ UNKNOWN_UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
 
 def kept_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[dict[str, Any]]:
     """Return the commands of an account that are on disk."""
-    rows, _ = async_get_store(hass).load(account.entry_id)
-    return [json.loads(row) for _, row in rows]
+    return [json.loads(row) for _, row in async_get_store(hass).load_commands(account.entry_id)]
+
+
+def everything_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[Any]:
+    """Return all that is on disk of an account."""
+    store = async_get_store(hass)
+    return [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
 
 
 def said(events: Sequence[Event[Any]]) -> list[tuple[str, str | None]]:
@@ -178,9 +183,9 @@ async def test_an_account_removed_during_a_call_leaves_nothing_behind(
     await until(lambda: len(kept_on_disk(hass, account)) == 2)
     await hass.config_entries.async_remove(account.entry_id)
     assert (await call)["uuid"] == onenet.onenet.commands[1].uuid
-    await until(lambda: async_get_store(hass).load(account.entry_id) == ([], []))
+    await until(lambda: not everything_on_disk(hass, account))
     await asyncio.sleep(0.05)
-    assert async_get_store(hass).load(account.entry_id) == ([], [])
+    assert not everything_on_disk(hass, account)
 
 
 async def test_an_account_removed_during_a_look_up_leaves_nothing_behind(
@@ -195,7 +200,7 @@ async def test_an_account_removed_during_a_look_up_leaves_nothing_behind(
     await hass.config_entries.async_remove(account.entry_id)
     assert (await looking)["state"] == "succeeded"
     await asyncio.sleep(0.05)
-    assert async_get_store(hass).load(account.entry_id) == ([], [])
+    assert not everything_on_disk(hass, account)
 
 
 async def test_commands_are_added_by_default(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:

@@ -513,5 +513,5 @@ async def test_a_uuid_that_comes_twice_is_one_command(
     onenet.faults.append(Fault(**vars(same)))
     with pytest.raises(HomeAssistantError, match="another device's"):
         await offline_read(hass, imei="1234")
-    assert list(account.runtime_data.ledger.devices) == [IMEI]
+    assert list(account.runtime_data.ledger.imeis) == [IMEI]
     assert account.runtime_data.ledger.waiting == 1

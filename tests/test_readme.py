@@ -2,26 +2,32 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import re
 from typing import Any
 
 from homeassistant.core import Event, HomeAssistant
+from homeassistant.helpers import entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
-from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot import resources
+from custom_components.onenet_nbiot.const import ATTR_LAST_SEEN, ATTR_MEASURED_AT, DOMAIN
 from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 from custom_components.onenet_nbiot.validation import IfOffline
 
-from .conftest import IMEI
+from .conftest import IMEI, add_device
 from .emulator import Device, SendStatus, Server, Trigger
 from .test_translations import ACTIONS, INTEGRATION, family, load
 
+OTHER = "866971030000002"
+NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
+# What an example has in place of a device's id, which Home Assistant makes up.
+DEVICE_ID = "d3f29c71b8e04a6f9a5be8470c1d2f36"
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
@@ -47,9 +53,13 @@ async def trigger_until_queued(hass: HomeAssistant, automation: str, events: lis
 
 
 @pytest.fixture
-async def notifications(hass: HomeAssistant, account: MockConfigEntry) -> AsyncIterator[list[Any]]:
+async def notifications(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> AsyncIterator[list[Any]]:
     """Load the README's automations and scripts, and return the notifications that they send."""
+    onenet.onenet.products[0].add(OTHER, "Manhole cover", {(3200, 0, 5500): False})
+    await add_device(hass, account, "3200/0/5500", imei=OTHER, title="Manhole cover, West Street")
     automations = [automation for block in blocks("automations.yaml") for automation in block]
+    (actions,) = (automation["actions"] for automation in automations if DEVICE_ID in str(automation.get("actions")))
+    actions[0]["data"]["device_id"] = account.runtime_data.devices.device_id(OTHER)
     scripts = {name: script for block in blocks("scripts.yaml") for name, script in block.items()}
     assert await async_setup_component(hass, "automation", {"automation": automations})
     assert await async_setup_component(hass, "script", {"script": scripts})
@@ -160,6 +170,40 @@ async def test_the_seventh_automation_reads_at_once_or_when_the_device_wakes(
     assert len(onenet.onenet.commands) == 1
 
 
+async def test_the_eighth_automation_names_its_device_by_its_id(
+    hass: HomeAssistant, onenet: Server, notifications: list[Any], events: list[Event]
+) -> None:
+    """A reader who picks a device by its name would read another, or none."""
+    entity_id = "automation.read_the_manhole_cover_every_evening"
+    await hass.services.async_call("automation", "trigger", {"entity_id": entity_id}, blocking=True)
+    await hass.async_block_till_done()
+    assert [command.imei for command in onenet.onenet.commands] == [OTHER]
+    assert set(events[0].data) == {*blocks("event")[0], "device_id"}
+
+
+async def test_the_ninth_automation_tells_what_a_device_has_told(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, notifications: list[Any]
+) -> None:
+    """A reader would not hear of what their device has noticed."""
+    account.runtime_data.devices.async_answered(
+        OTHER, [{"obj_id": 3200, "obj_inst_id": 0, "res_id": 5500, "value": False}], NOON
+    )
+    await hass.async_block_till_done()
+    assert not notifications
+    account.runtime_data.devices.async_answered(
+        OTHER, [{"obj_id": 3200, "obj_inst_id": 0, "res_id": 5500, "value": True}], NOON + timedelta(minutes=1)
+    )
+    await hass.async_block_till_done()
+    assert [notification.data["message"] for notification in notifications] == ["It is open."]
+
+
+async def test_the_card_shows_what_a_device_has(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A reader would see warnings on their dashboard instead of values."""
+    await add_device(hass, account, "3303/0/5700", title="Water meter, kitchen")
+    (card,) = blocks("card of a device")
+    assert [entity["entity"] for entity in card["entities"] if not hass.states.get(entity["entity"])] == []
+
+
 async def test_the_dashboards_button_runs_the_script(
     hass: HomeAssistant, onenet: Server, notifications: list[Any], events: list[Event]
 ) -> None:
@@ -172,15 +216,15 @@ async def test_the_dashboards_button_runs_the_script(
 
 async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """A reader would meet a word that nobody explains."""
-    (command,) = hass.states.async_all("event")
-    (waiting,) = hass.states.async_all("sensor")
+    await add_device(hass, account, "3303/0/5700", title="Water meter, kitchen")
+    entities = er.async_entries_for_config_entry(er.async_get(hass), account.entry_id)
+    (event_types,) = {tuple(state.attributes["event_types"]) for state in hass.states.async_all("event")}
     raised = re.findall(r'translation_key="(\w+)"', "".join(path.read_text() for path in INTEGRATION.glob("*.py")))
     words = {
         *(f"{DOMAIN}.{action}" for action in hass.services.async_services_for_domain(DOMAIN)),
-        command.entity_id,
-        waiting.entity_id,
-        *command.attributes["event_types"],
-        *(f"command_{change}" for change in command.attributes["event_types"]),
+        *(entity.entity_id for entity in entities),
+        *event_types,
+        *(f"command_{change}" for change in event_types),
         *models.CommandState,
         *IfWaiting,
         *IfOffline,
@@ -194,6 +238,29 @@ async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, ac
         *models._CONFIRM_STATUS_NAMES[1:],
         *family(errors.OneNetError),
         *(set(raised) & set(load("translations/en.json")["exceptions"])),
+        ATTR_LAST_SEEN,
+        ATTR_MEASURED_AT,
     }
     assert words > {"command_sent", "not_queued"}
     assert sorted(word for word in words if f"`{word}`" not in README) == []
+    # What resources are called has a test of its own.
+    described = {description.translation_key for description in resources._TABLE.values()}
+    named = {key for keys in load("translations/en.json")["entity"].values() for key in keys} - described
+    assert named == {"connectivity", "command", "waiting_commands", "read_now"}
+    names = {entity.original_name for entity in entities if entity.translation_key in named}
+    assert len(names) == len(named)
+    assert sorted(str(name) for name in names if f"*{name}*" not in README) == []
+
+
+def test_every_object_whose_resources_have_names_is_listed() -> None:
+    """A reader could not know whether their device's values will have a name and a unit."""
+    listed = re.findall(r"^\| (\d+) \| (.+?) \| (.+) \|$", README, re.MULTILINE)
+    texts = load("translations/en.json")["entity"]
+    shown: dict[int, list[str]] = {}
+    for (obj_id, _), description in resources._TABLE.items():
+        sensor = isinstance(description, resources.ResourceSensorDescription)
+        name = texts["sensor" if sensor else "binary_sensor"][description.translation_key]["name"]
+        shown.setdefault(obj_id, []).append(name.removesuffix("{number}"))
+    assert [int(obj_id) for obj_id, _, _ in listed] == sorted(shown)
+    for obj_id, _, told in listed:
+        assert [name for name in shown[int(obj_id)] if name not in told] == []

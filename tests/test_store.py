@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import shutil
 import sqlite3
@@ -25,7 +25,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onenet_nbiot import backup, store as store_module
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.ledger import DeviceTrace, ledgers
+from custom_components.onenet_nbiot.device import Device as KnownDevice, Reading
+from custom_components.onenet_nbiot.ledger import ledgers
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
@@ -131,6 +132,15 @@ async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, 
     return uuids(file)
 
 
+async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices: dict[str, bytes]) -> None:
+    """Leave a file of an earlier run of Home Assistant with these rows by IMEI."""
+    earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
+    with closing(sqlite3.connect(kill(earlier._path, file))) as connection, connection:
+        connection.executemany(
+            "INSERT INTO device VALUES (?, ?, ?)", [(entry_id, imei, row) for imei, row in devices.items()]
+        )
+
+
 def fill_disk(store: CommandStore, pages: int | None = None) -> None:
     """Leave no room for more, or more room again."""
     assert store._connection is not None
@@ -150,7 +160,8 @@ async def test_what_is_saved_survives_a_kill(hass: HomeAssistant, store: Command
     store.async_save_device(ACCOUNT, IMEI, {"online": True})
     await store.async_save_command("other", store.new_id(), {"number": 3})
     again = await open_store(hass, kill(store._path, tmp_path / "copy" / FILE_NAME))
-    assert again.load(ACCOUNT) == ([(first, b'{"number":1}'), (second, b'{"number":2}')], [(IMEI, b'{"online":true}')])
+    assert again.load_commands(ACCOUNT) == [(first, b'{"number":1}'), (second, b'{"number":2}')]
+    assert again.load_devices(ACCOUNT) == [(IMEI, b'{"online":true}')]
     assert again.new_id() == store.new_id()
 
 
@@ -160,7 +171,7 @@ async def test_a_returned_uuid_survives_a_kill(
     """An automation would wait for a command that Home Assistant has forgotten."""
     response = await offline_read(hass)
     again = await open_store(hass, kill(file, tmp_path / "copy" / FILE_NAME))
-    ((_, row),) = again.load(account.entry_id)[0]
+    ((_, row),) = again.load_commands(account.entry_id)
     assert Command.from_row(row).uuid == response["uuid"]
 
 
@@ -196,7 +207,7 @@ async def test_a_save_waits_for_the_calls_under_way(hass: HomeAssistant, store: 
         saves.append(store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL))
     await asyncio.gather(*saves)
     assert store.transactions == 1
-    assert len(store.load(ACCOUNT)[0]) == 3
+    assert len(store.load_commands(ACCOUNT)) == 3
 
 
 async def test_a_save_does_not_wait_for_a_call_that_hangs(hass: HomeAssistant, store: CommandStore) -> None:
@@ -204,7 +215,7 @@ async def test_a_save_does_not_wait_for_a_call_that_hangs(hass: HomeAssistant, s
     store.calls_under_way = 1000
     async with asyncio.timeout(1):
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
-    assert len(store.load(ACCOUNT)[0]) == 1
+    assert len(store.load_commands(ACCOUNT)) == 1
 
 
 async def test_one_call_alone_does_not_wait(hass: HomeAssistant, store: CommandStore) -> None:
@@ -226,7 +237,7 @@ async def test_what_comes_during_a_write_follows_it(hass: HomeAssistant, store: 
         saves.append(store.async_save_command(ACCOUNT, id_, {}, patience=AFTER_CALL))
         await asyncio.sleep(0)
     await asyncio.gather(*saves)
-    assert [id_ for id_, _ in store.load(ACCOUNT)[0]] == [first, second]
+    assert [id_ for id_, _ in store.load_commands(ACCOUNT)] == [first, second]
     assert store.transactions == 2
 
 
@@ -235,7 +246,7 @@ async def test_one_who_is_cancelled_takes_nobody_along(hass: HomeAssistant, stor
     one, other = (store.async_save_command(ACCOUNT, store.new_id(), {}) for _ in range(2))
     one.cancel()
     await other
-    assert len(store.load(ACCOUNT)[0]) == 2
+    assert len(store.load_commands(ACCOUNT)) == 2
 
 
 async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) -> None:
@@ -245,7 +256,7 @@ async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) ->
     store.async_delete_command(gone)
     store.async_save_command(ACCOUNT, kept, {"state": "old"})
     await store.async_save_command(ACCOUNT, kept, {"state": "new"})
-    assert store.load(ACCOUNT)[0] == [(kept, b'{"state":"new"}')]
+    assert store.load_commands(ACCOUNT) == [(kept, b'{"state":"new"}')]
 
 
 @pytest.mark.parametrize(
@@ -330,7 +341,7 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     rows: list[Any] = [{}, [], bad | {"asked_at": "noon"}, bad | {"later": 1}, good, bad | {"state": "lost"}]
     for row in rows:
         await earlier.async_save_command(entry.entry_id, earlier.new_id(), row)
-    earlier.async_save_device(entry.entry_id, "1", {"id": "7", "online": True, "newest": NOON})
+    earlier.async_save_device(entry.entry_id, IMEI, {"id": "7", "online": True, "newest": NOON})
     earlier.async_save_device(entry.entry_id, "2", [])
     await earlier.async_save_command("other", 99, {}, patience=AFTER_CALL)
     kill(earlier._path, file)
@@ -339,7 +350,117 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     ledger = ledgers(hass)[entry.entry_id]
     assert ledger.known("good")
     assert ledger.summary()["commands"] == {CommandState.QUEUED: 1}
-    assert ledger.traces == {"1": DeviceTrace(id="7", online=True, newest=NOON)}
+    told = ledger.devices.get(IMEI)
+    assert (told.id, told.online, told.newest) == ("7", True, NOON)
+    assert ledger.devices.summary()["known"] == 1
+
+
+async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
+    """A restart would show old values, or none, until a device that sleeps for a day sends them again."""
+    full = KnownDevice(
+        imei=IMEI,
+        id="7",
+        online=False,
+        newest=NOON,
+        last_seen=NOON + timedelta(minutes=1),
+        moved=True,
+        gone=True,
+        readings={
+            path: Reading(value=value, measured_at=NOON)
+            for path, value in {
+                "3303/0/5700": 21.5,
+                "3303/0/5701": "Cel",
+                "3/0/11": [0, 1],
+                "3342/0/5500": None,
+            }.items()
+        },
+        # Home Assistant has the rest.
+        subentry_id="subentry",
+        title="Water meter",
+        device_id="device",
+        shown=("3303/0/5700",),
+        kept=frozenset({"3303/0/5700"}),
+    )
+    for device in (full, KnownDevice(imei=IMEI)):
+        again = KnownDevice.from_row(IMEI, json_bytes(device.as_row()))
+        assert again.as_row() == device.as_row()
+        assert (again.imei, again.subentry_id, again.shown, again.kept) == (IMEI, "", (), frozenset())
+
+
+async def test_a_device_of_before_values_were_kept_is_read(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path
+) -> None:
+    """After an update, OneNET would be asked for the ids of all devices again, and what moved meanwhile pass unseen."""
+    former = {
+        IMEI: b'{"id":"7","online":true,"newest":"2026-11-24T04:00:00+00:00"}',
+        "1234": b'{"id":"8","online":null,"newest":null}',
+    }
+    await leave_devices(hass, file, entry.entry_id, former)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    devices = ledgers(hass)[entry.entry_id].devices
+    assert (
+        devices.get(IMEI).as_row()
+        == KnownDevice(imei=IMEI, id="7", online=True, newest=datetime(2026, 11, 24, 4, tzinfo=UTC)).as_row()
+    )
+    assert devices.get("1234").as_row() == KnownDevice(imei="1234", id="8").as_row()
+    assert devices.summary()["known"] == 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"",
+        b"{",
+        b"7",
+        b"[]",
+        b"null",
+        b'{"id":"7","later":1}',
+        b'{"id":"7","imei":"8"}',
+        b'{"id":"7","newest":"noon"}',
+        b'{"id":"7","newest":7}',
+        b'{"id":"7","last_seen":{}}',
+        b'{"id":"7","readings":[]}',
+        b'{"id":"7","readings":null}',
+        b'{"id":"7","readings":{"3303/0/5700":21.5}}',
+        b'{"id":"7","readings":{"3303/0/5700":[21.5]}}',
+        b'{"id":"7","readings":{"3303/0/5700":[21.5,null]}}',
+        b'{"id":"7","readings":{"3303/0/5700":[21.5,"noon"]}}',
+    ],
+)
+async def test_a_damaged_device_is_left_out(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, row: bytes
+) -> None:
+    """One bad row would keep an account from being set up, or hide all other devices."""
+    await leave_devices(hass, file, entry.entry_id, {"1": b'{"id":"1"}', "2": row, "3": b'{"id":"3"}'})
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    devices = ledgers(hass)[entry.entry_id].devices
+    assert devices.summary()["known"] == 2
+    assert [devices.get(imei).id for imei in "123"] == ["1", None, "3"]
+
+
+async def test_a_device_that_is_removed_leaves_nothing(hass: HomeAssistant, store: CommandStore) -> None:
+    """What a device sent would be kept for ever, and be shown should it be added again; or another lose its own."""
+    for account, imei in ((ACCOUNT, IMEI), (ACCOUNT, "1234"), ("other", IMEI)):
+        store.async_save_device(account, imei, {"id": imei})
+    await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
+    assert len(store.load_devices(ACCOUNT)) == 2
+    store.async_delete_device(ACCOUNT, IMEI)
+    store.async_delete_device(ACCOUNT, "nobody's")
+    await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
+    assert store.load_devices(ACCOUNT) == [("1234", b'{"id":"1234"}')]
+    assert store.load_devices("other") == [(IMEI, f'{{"id":"{IMEI}"}}'.encode())]
+    assert len(store.load_commands(ACCOUNT)) == 2
+
+
+async def test_of_a_device_too_the_last_word_counts(hass: HomeAssistant, store: CommandStore) -> None:
+    """A device that was removed would come back with old values, or one that was added again lose its new ones."""
+    store.async_save_device(ACCOUNT, "removed", {"id": "1"})
+    store.async_delete_device(ACCOUNT, "removed")
+    store.async_save_device(ACCOUNT, "again", {"id": "1"})
+    store.async_delete_device(ACCOUNT, "again")
+    store.async_save_device(ACCOUNT, "again", {"id": "2"})
+    await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
+    assert store.load_devices(ACCOUNT) == [("again", b'{"id":"2"}')]
 
 
 async def test_an_account_that_is_removed_before_it_was_set_up_leaves_nothing(
@@ -369,8 +490,8 @@ async def test_an_account_that_is_removed_takes_only_its_own_along(
         store.async_save_device(entry.entry_id, IMEI, {"id": "1"})
     await hass.config_entries.async_remove(account.entry_id)
     await store.async_save_command("third", store.new_id(), {"uuid": "third"}, patience=AFTER_CALL)
-    assert store.load(account.entry_id) == ([], [])
-    assert store.load(other.entry_id)[1] == [(IMEI, b'{"id":"1"}')]
+    assert not [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
+    assert store.load_devices(other.entry_id) == [(IMEI, b'{"id":"1"}')]
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {kept["uuid"], "third"}
 
 
@@ -483,7 +604,7 @@ async def test_another_programs_file_is_left_alone(hass: HomeAssistant, tmp_path
     assert is_free(file)
     file.unlink()
     await store.async_open()
-    assert store.load(ACCOUNT) == ([], [])
+    assert not [*store.load_commands(ACCOUNT), *store.load_devices(ACCOUNT)]
 
 
 def is_free(file: Path) -> bool:
@@ -504,7 +625,7 @@ async def test_two_accounts_open_the_file_once(hass: HomeAssistant, tmp_path: Pa
     store = CommandStore(hass, tmp_path / FILE_NAME)
     await asyncio.gather(store.async_open(), store.async_open())
     await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
-    assert len(store.load(ACCOUNT)[0]) == 1
+    assert len(store.load_commands(ACCOUNT)) == 1
 
 
 # A disk that is full
@@ -551,11 +672,11 @@ async def test_a_full_disk_keeps_nobody_waiting(
                 for _ in range(2)
             )
         )
-    assert store.load(ACCOUNT) == ([], [])
+    assert not [*store.load_commands(ACCOUNT), *store.load_devices(ACCOUNT)]
     fill_disk(store, 1_000_000)
     monkeypatch.setattr(store_module, "_TRY_AGAIN", 0)
     store.async_delete_command(99)
-    while len(store.load(ACCOUNT)[0]) < 2:  # noqa: ASYNC110 - nobody rings when it has worked
+    while len(store.load_commands(ACCOUNT)) < 2:  # noqa: ASYNC110 - nobody rings when it has worked
         await asyncio.sleep(0.01)
 
 
@@ -575,7 +696,7 @@ async def test_a_failed_write_is_tried_again_by_itself(
     with store._turn:
         fill_disk(store, 1_000_000)
     async with asyncio.timeout(5):
-        while not (saved := store.load(ACCOUNT)[0]):  # noqa: ASYNC110 - nobody rings when it has worked
+        while not (saved := store.load_commands(ACCOUNT)):  # noqa: ASYNC110 - nobody rings when it has worked
             await asyncio.sleep(0.01)
     assert json_loads_object(saved[0][1])["is"] == "new"
 
@@ -631,7 +752,9 @@ async def test_after_the_end_nothing_hangs(hass: HomeAssistant, store: CommandSt
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
         await store.async_hold_still()
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
-        store.load(ACCOUNT)
+        store.load_commands(ACCOUNT)
+    with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
+        store.load_devices(ACCOUNT)
     assert rows(store._path) == {}
 
 

@@ -1,5 +1,6 @@
 """What a person reads, in every language, and that it is about what there is."""
 
+import inspect
 import json
 from pathlib import Path
 import re
@@ -10,13 +11,15 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
-from custom_components.onenet_nbiot import config_flow, services
+from custom_components.onenet_nbiot import config_flow, resources, services
+from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
+from custom_components.onenet_nbiot.resources import ResourceSensorDescription
 from custom_components.onenet_nbiot.validation import ActionSchema, IfOffline
 
 INTEGRATION = Path(services.__file__).parent
@@ -26,8 +29,9 @@ ACTIONS: dict[str, ActionSchema] = {
     for name, schema in vars(services).items()
     if isinstance(schema, ActionSchema)
 }
-# Of these, an example has one at the most.
-EITHER = ("expired_time", "cancel")
+# What an example leaves out, because it has something else in its place, or, as a device, is nobody else's.
+EITHER = ("device_id", "expired_time", "cancel")
+CONNECTING = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
 
 
 def load(name: str) -> dict[str, Any]:
@@ -49,11 +53,25 @@ def test_every_error_has_a_text(language: str) -> None:
     fields = {str(field) for schema in ACTIONS.values() for field in schema.schema}
     sources = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
     raised = set(re.findall(r'(?:translation_key=|invalid\()"(\w+)"', sources))
-    assert set(texts["issues"]) == {"storage_kept_aside"}
+    assert set(texts["issues"]) == {"storage_kept_aside", "device_gone"}
     raised -= set(texts["issues"])
     assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
-    connecting = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
-    assert set(texts["config"]["error"]) >= set().union(*map(family, connecting)) | {errors.PlatformError.reason}
+    # Home Assistant looks for a text nowhere else.
+    assert [key for key, text in texts["exceptions"].items() if list(text) != ["message"]] == []
+    assert set(texts["config"]["error"]) >= set().union(*map(family, CONNECTING)) | {errors.PlatformError.reason}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_error_of_the_dialog_of_a_device_has_a_text(language: str) -> None:
+    """A person who adds a device would read a bare keyword, and not know what to type instead."""
+    texts = load(f"translations/{language}.json")["config_subentries"]["device"]
+    source = inspect.getsource(config_flow.OneNetDeviceFlow)
+    typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
+    assert typed == {"invalid_imei", "already_added", "invalid_resource", "unreadable_resource"}
+    told = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
+    assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | told | typed
+    aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))
+    assert set(texts["abort"]) == {"reconfigure_successful", *aborted}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -101,12 +119,33 @@ def test_every_choice_has_a_name(language: str) -> None:
 def test_every_entity_and_every_word_of_its_state_has_a_name(language: str) -> None:
     """A person would find entities without names, and read keywords on their dashboard."""
     texts = load(f"translations/{language}.json")["entity"]
-    icons = load("icons.json")["entity"]
+    assert texts["button"]["read_now"]["name"]
     assert texts["event"]["command"]["name"]
     assert texts["sensor"]["waiting_commands"]["name"]
     words = texts["event"]["command"]["state_attributes"]["event_type"]["state"]
     assert set(words) == set(EVENT_TYPES)
-    assert {kind: set(names) for kind, names in icons.items()} == {kind: set(names) for kind, names in texts.items()}
+
+
+def keys(entities: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the platforms and translation keys of entities."""
+    return {(platform, key) for platform, names in entities.items() for key in names}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_entity_has_an_icon_of_its_own_or_of_its_device_class(language: str) -> None:
+    """A person would see an eye, as for anything, or an icon that stays the same whatever the battery's level."""
+    texts = keys(load(f"translations/{language}.json")["entity"])
+    icons = keys(load("icons.json")["entity"])
+    connectivity = ConnectivitySensor.__new__(ConnectivitySensor)
+    device_classes: dict[tuple[str, str | None], set[Any]] = {
+        ("binary_sensor", connectivity.translation_key): {connectivity.device_class}
+    }
+    for row in resources._TABLE.values():
+        platform = "sensor" if isinstance(row, ResourceSensorDescription) else "binary_sensor"
+        device_classes.setdefault((platform, row.translation_key), set()).add(row.device_class)
+    assert icons <= texts
+    # None of them without a class anywhere.
+    assert texts - icons == {key for key, classes in device_classes.items() if None not in classes}
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE, ATTR_TIME
+from homeassistant.const import ATTR_STATE, ATTR_TIME
 from homeassistant.core import Context
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import json_loads_object
@@ -17,7 +17,6 @@ from .const import (
     ATTR_CONFIRM_TIME,
     ATTR_CREATE_TIME,
     ATTR_EXPIRED_TIME,
-    ATTR_IMEI,
     ATTR_MESSAGE,
     ATTR_MODE,
     ATTR_OBJ_ID,
@@ -26,7 +25,6 @@ from .const import (
     ATTR_REMAIN,
     ATTR_RES_ID,
     ATTR_RES_INST_ID,
-    ATTR_RESOURCES,
     ATTR_SEND_TIME,
     ATTR_TYPE,
     ATTR_UUID,
@@ -114,9 +112,9 @@ class Command:
         """Return whether that state is further on than the command's."""
         return not self.is_over and (state not in _UNDER_WAY or _UNDER_WAY.index(state) > _UNDER_WAY.index(self.state))
 
-    def event_fields(self, entry_id: str) -> dict[str, Any]:
-        """Return what every event of the command carries."""
-        return describe_operation(entry_id, self.asked.operation) | _present(
+    def event_fields(self) -> dict[str, Any]:
+        """Return what every event of the command carries, but for whose device it is."""
+        return describe_operation(self.asked.operation) | _present(
             {
                 ATTR_UUID: self.uuid or None,
                 ATTR_VALID_TIME: _local(self.asked.valid_time),
@@ -128,8 +126,8 @@ class Command:
         """Return what the event of a command's end carries beside that."""
         return _present({ATTR_REASON: self.reason, ATTR_MESSAGE: self.message, ATTR_VALUES: self.values})
 
-    def all_fields(self, entry_id: str) -> dict[str, Any]:
-        """Return everything that is known of the command."""
+    def all_fields(self) -> dict[str, Any]:
+        """Return everything that is known of the command, but for whose device it is."""
         operation = self.asked.operation
         written = {}
         if isinstance(operation, Write):
@@ -137,7 +135,7 @@ class Command:
         if isinstance(operation, Execute):
             written = _present({ATTR_ARGS: operation.args})
         return (
-            self.event_fields(entry_id)
+            self.event_fields()
             | written
             | _present(
                 {
@@ -162,13 +160,11 @@ def _operation(data: dict[str, Any]) -> Read | Write | Execute:
     return kind(**data)
 
 
-def describe_operation(entry_id: str, operation: Operation) -> dict[str, Any]:
-    """Return what is done where."""
+def describe_operation(operation: Operation) -> dict[str, Any]:
+    """Return what is done to which resources."""
     return _present(
         {
-            ATTR_CONFIG_ENTRY_ID: entry_id,
             ATTR_COMMAND: operation.command,
-            ATTR_IMEI: operation.imei,
             ATTR_OBJ_ID: operation.obj_id,
             ATTR_OBJ_INST_ID: operation.obj_inst_id,
             ATTR_RES_ID: operation.res_id,
@@ -217,12 +213,10 @@ def describe_record(record: CommandRecord) -> dict[str, Any]:
     )
 
 
-def describe_detail(entry_id: str, imei: str, detail: CommandDetail) -> dict[str, Any]:
+def describe_detail(detail: CommandDetail) -> dict[str, Any]:
     """Return what OneNET's details tell of a command that was not queued here."""
     fields = _present(
         {
-            ATTR_CONFIG_ENTRY_ID: entry_id,
-            ATTR_IMEI: imei,
             ATTR_OBJ_ID: detail.obj_id,
             ATTR_OBJ_INST_ID: detail.obj_inst_id,
             ATTR_RES_ID: detail.res_id,
@@ -253,22 +247,12 @@ def describe_values(values: Iterable[ResourceValue]) -> list[dict[str, Any]]:
     ]
 
 
-def describe_resources(entry_id: str, imei: str, resources: Iterable[Resource]) -> dict[str, Any]:
+def describe_resources(resources: Iterable[Resource]) -> list[dict[str, Any]]:
     """Return what a device has."""
-    return {
-        ATTR_CONFIG_ENTRY_ID: entry_id,
-        ATTR_IMEI: imei,
-        ATTR_RESOURCES: [
-            _present(
-                {
-                    ATTR_OBJ_ID: resource.obj_id,
-                    ATTR_OBJ_INST_ID: resource.obj_inst_id,
-                    ATTR_RES_ID: resource.res_id,
-                }
-            )
-            for resource in resources
-        ],
-    }
+    return [
+        _present({ATTR_OBJ_ID: resource.obj_id, ATTR_OBJ_INST_ID: resource.obj_inst_id, ATTR_RES_ID: resource.res_id})
+        for resource in resources
+    ]
 
 
 def describe_log(log: tuple[LogEntry, ...]) -> list[dict[str, Any]]:

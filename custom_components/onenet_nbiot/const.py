@@ -9,11 +9,17 @@ LOGGER: Final = logging.getLogger(__package__)
 EVENT_ONENET: Final = "onenet_nbiot_event"
 
 CONF_ACCESS_KEY: Final = "access_key"
+CONF_IMEI: Final = "imei"
 CONF_INTERVAL: Final = "interval"
 CONF_PLATFORM: Final = "platform"
 CONF_PRODUCT_ID: Final = "product_id"
 CONF_REGION: Final = "region"
+CONF_RESOURCES: Final = "resources"
 CONF_SERVER: Final = "server"
+
+SUBENTRY_DEVICE: Final = "device"
+MODEL_DEVICE: Final = "NB-IoT"
+ISSUE_DEVICE_GONE: Final = "device_gone"
 
 # Seconds between two rounds of asking OneNET.
 INTERVAL: Final = 60
@@ -51,8 +57,10 @@ ATTR_IF_OFFLINE: Final = "if_offline"
 ATTR_IF_WAITING: Final = "if_waiting"
 ATTR_IMEI: Final = "imei"
 ATTR_INCLUDE_LOG: Final = "include_log"
+ATTR_LAST_SEEN: Final = "last_seen"
 ATTR_LOG: Final = "log"
 ATTR_LT: Final = "lt"
+ATTR_MEASURED_AT: Final = "measured_at"
 ATTR_MESSAGE: Final = "message"
 ATTR_MODE: Final = "mode"
 ATTR_OBJ_ID: Final = "obj_id"

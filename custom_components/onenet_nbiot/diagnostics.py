@@ -6,20 +6,21 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_ACCESS_KEY, CONF_PRODUCT_ID
+from .const import CONF_ACCESS_KEY, CONF_IMEI, CONF_PRODUCT_ID
 from .coordinator import OneNetConfigEntry
 
-TO_REDACT = {CONF_ACCESS_KEY, CONF_API_KEY, CONF_PRODUCT_ID, "title", "unique_id"}
+TO_REDACT = {CONF_ACCESS_KEY, CONF_API_KEY, CONF_IMEI, CONF_PRODUCT_ID, "title", "unique_id"}
 
 
 async def async_get_config_entry_diagnostics(
     hass: HomeAssistant,
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
-    """Return an account's configuration without its secrets, and how many commands have come to what."""
+    """Return an account's configuration without its secrets, and how many commands and devices there are."""
     coordinator = entry.runtime_data
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "reachable": coordinator.reachable,
         "ledger": coordinator.ledger.summary(),
+        "devices": coordinator.devices.summary(),
     }

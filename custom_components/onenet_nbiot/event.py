@@ -1,17 +1,20 @@
-"""The event entity that tells what becomes of an account's commands."""
+"""The event entities that tell what becomes of the commands of an account, and of a device."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import OneNetConfigEntry, OneNetCoordinator
-from .entity import OneNetAccountEntity
+from .coordinator import OneNetConfigEntry
+from .device import Device
+from .entity import NewsEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
 
-# It only hears.
+# They only hear.
 PARALLEL_UPDATES = 0
 
+_COMMAND = "command"
 # The words after `command_`.
 EVENT_TYPES = ["queued", "sent", "succeeded", "failed", "expired", "cancelled", "rejected"]
 
@@ -19,17 +22,22 @@ EVENT_TYPES = ["queued", "sent", "succeeded", "failed", "expired", "cancelled", 
 async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Add an account's event entity."""
-    async_add_entities([CommandEvent(entry.runtime_data)])
+    """Add the event entities of an account and of its devices."""
+    coordinator = entry.runtime_data
+
+    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[DeviceCommandEvent]:  # noqa: FBT001
+        if new:
+            yield DeviceCommandEvent(coordinator, device, _COMMAND)
+
+    async_add_entities([AccountCommandEvent(coordinator, _COMMAND)])
+    await async_add_device_entities(entry, async_add_entities, entities_of)
 
 
-class CommandEvent(OneNetAccountEntity, EventEntity):
-    """Tell what becomes of an account's commands, as the bus event does."""
+class CommandEvent(NewsEntity, EventEntity):
+    """Tell what becomes of commands, as the bus event does."""
 
-    def __init__(self, coordinator: OneNetCoordinator) -> None:
-        """Name what there is to tell."""
-        super().__init__(coordinator, "command")
-        self._attr_event_types = EVENT_TYPES
+    _attr_translation_key = _COMMAND
+    _attr_event_types = EVENT_TYPES
 
     @callback
     @override
@@ -37,3 +45,11 @@ class CommandEvent(OneNetAccountEntity, EventEntity):
         """Show a change."""
         self._trigger_event(change, fields)
         super()._async_heard(change, fields, context)
+
+
+class AccountCommandEvent(OneNetAccountEntity, CommandEvent):
+    """Tell what becomes of an account's commands."""
+
+
+class DeviceCommandEvent(OneNetDeviceEntity, CommandEvent):
+    """Tell what becomes of a device's commands."""

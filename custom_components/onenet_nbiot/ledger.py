@@ -2,22 +2,20 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Iterator, KeysView, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_STATE
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.hass_dict import HassKey
-from homeassistant.util.json import json_loads_object
-from homeassistant.util.signal_type import SignalTypeFormat
+from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
 from .command import Command, describe_detail, describe_log, describe_record, describe_values
 from .const import (
@@ -39,6 +37,7 @@ from .const import (
     EVENT_ONENET,
     LOGGER,
 )
+from .device import Devices
 from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError, UnexpectedReplyError
@@ -56,6 +55,7 @@ from .store import AFTER_CALL, BEFORE_CALL, CommandStore, async_get_store
 _EVENT_FIELDS = {
     ATTR_CONFIG_ENTRY_ID,
     ATTR_COMMAND,
+    ATTR_DEVICE_ID,
     ATTR_IMEI,
     ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
@@ -93,22 +93,6 @@ class IfWaiting(StrEnum):
     REPLACE = "replace"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeviceTrace:
-    """Hold what OneNET told of a device when its commands were last looked at; as JSON, a row of the store."""
-
-    id: str
-    online: bool | None = None
-    newest: datetime | None = None
-
-    @classmethod
-    def from_row(cls, row: bytes) -> Self:
-        """Read a trace from a row; raise TypeError or ValueError where it is none."""
-        data: dict[str, Any] = json_loads_object(row)
-        newest = data.pop("newest", None)
-        return cls(**data, newest=newest and datetime.fromisoformat(newest))
-
-
 class Ledger:
     """Queue an account's commands, look them up, take them back, and say once what becomes of each.
 
@@ -119,7 +103,7 @@ class Ledger:
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore, client: OneNetClient) -> None:
         """Start with nothing queued; a reload replaces the client."""
         self.client = client
-        self.traces: dict[str, DeviceTrace] = {}
+        self.devices = Devices(hass, entry, store)
         self.signal = SIGNAL_NEWS.format(entry.entry_id)
         self._hass = hass
         self._entry = entry
@@ -137,25 +121,20 @@ class Ledger:
 
     async def async_load(self) -> None:
         """Take up what was kept."""
-        commands, self.traces = await self._hass.async_add_executor_job(self._read)
+        await self.devices.async_load()
+        commands = await self._hass.async_add_executor_job(self._read)
         for command in sorted(commands, key=lambda command: command.over_at or command.asked_at):
             self._file(command)
 
-    def _read(self) -> tuple[list[Command], dict[str, DeviceTrace]]:
+    def _read(self) -> list[Command]:
         """Read what was kept."""
         commands = []
-        traces = {}
-        command_rows, device_rows = self._store.load(self.entry_id)
-        for command_id, row in command_rows:
+        for command_id, row in self._store.load_commands(self.entry_id):
             try:
                 commands.append(Command.from_row(row))
             except (LookupError, TypeError, ValueError) as err:
                 LOGGER.error("The kept command %s cannot be read: %r", command_id, err)
-        for imei, row in device_rows:
-            # It is told again.
-            with suppress(TypeError, ValueError):
-                traces[imei] = DeviceTrace.from_row(row)
-        return commands, traces
+        return commands
 
     @property
     def entry_id(self) -> str:
@@ -163,14 +142,41 @@ class Ledger:
         return self._entry.entry_id
 
     @property
-    def devices(self) -> Iterable[str]:
+    def imeis(self) -> KeysView[str]:
         """Return the IMEIs of the devices that have commands of which something may become."""
         return self._open.keys()
+
+    @property
+    def finished(self) -> Iterable[Command]:
+        """Return the commands that are over and kept, in this order."""
+        return self._over.values()
 
     @property
     def waiting(self) -> int:
         """Return how many commands are not over."""
         return len(self._commands) - len(self._over)
+
+    def waiting_for(self, imei: str) -> int:
+        """Return how many commands for a device are not over."""
+        return sum(1 for command in self._open.get(imei, {}).values() if command.uuid)
+
+    def signal_for(self, imei: str) -> SignalType[str, dict[str, Any], Context]:
+        """Return the signal that tells what a device's commands have come to."""
+        return SIGNAL_NEWS.format(f"{self.entry_id}_{imei}")
+
+    def origin(self, imei: str) -> dict[str, Any]:
+        """Return what everything that is said of a device begins with."""
+        origin = {ATTR_CONFIG_ENTRY_ID: self.entry_id, ATTR_IMEI: imei}
+        device_id = self.devices.device_id(imei)
+        return origin if device_id is None else origin | {ATTR_DEVICE_ID: device_id}
+
+    def _event_fields(self, command: Command) -> dict[str, Any]:
+        """Return what every event of a command carries."""
+        return self.origin(command.asked.operation.imei) | command.event_fields()
+
+    def _all_fields(self, command: Command) -> dict[str, Any]:
+        """Return everything that is known of a command."""
+        return self.origin(command.asked.operation.imei) | command.all_fields()
 
     def next_change(self, imei: str, since: datetime) -> datetime | None:
         """Return when the next of a device's commands starts to count, expires, or is given up."""
@@ -204,16 +210,11 @@ class Ledger:
     def async_remove(self) -> None:
         """Forget everything: the account is no longer."""
         self._removed = True
+        self.devices.async_remove()
         self._store.async_delete_account(self.entry_id)
         for end in self._ends.values():
             end.set_result(None)
         self._ends.clear()
-
-    @callback
-    def async_trace(self, imei: str, trace: DeviceTrace) -> None:
-        """Keep what OneNET told of a device."""
-        self.traces[imei] = trace
-        self._store.async_save_device(self.entry_id, imei, trace)
 
     async def async_queue(self, asked: CachedCommand, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
         """Queue a command, say so, and return what was said.
@@ -229,7 +230,7 @@ class Ledger:
             fields = await self._async_know(command)
         elif imei is not None:
             detail = await self.async_ask(self.client.get_command(imei, uuid))
-            fields = describe_detail(self.entry_id, imei, detail)
+            fields = self.origin(imei) | describe_detail(detail)
         else:
             raise unknown_uuid(uuid)
         if include_log:
@@ -240,18 +241,14 @@ class Ledger:
         """Return a device's commands in these states that were created since then, the newest first."""
         records = await self.async_ask(self.client.get_all_commands(imei, start=since))
         commands = [self._describe(imei, record) for record in records]
-        return {
-            ATTR_CONFIG_ENTRY_ID: self.entry_id,
-            ATTR_IMEI: imei,
-            ATTR_COMMANDS: [command for command in commands if command[ATTR_STATE] in states],
-        }
+        return self.origin(imei) | {ATTR_COMMANDS: [command for command in commands if command[ATTR_STATE] in states]}
 
     def _describe(self, imei: str, record: CommandRecord) -> dict[str, Any]:
         """Return what is known of a command in a device's list."""
         told = describe_record(record)
         if (command := self.known(record.uuid, imei)) is None:
             return told
-        known = command.all_fields(self.entry_id)
+        known = self._all_fields(command)
         # What was said to be over stays over.
         return told | known if command.is_over else known | told
 
@@ -266,7 +263,7 @@ class Ledger:
         commands.sort(key=lambda command: (command.asked_at, command.id), reverse=True)
         return {
             ATTR_CONFIG_ENTRY_ID: self.entry_id,
-            ATTR_COMMANDS: [command.all_fields(self.entry_id) for command in commands],
+            ATTR_COMMANDS: [self._all_fields(command) for command in commands],
         }
 
     async def async_wait(self, uuid: str, seconds: float) -> dict[str, Any]:
@@ -277,7 +274,7 @@ class Ledger:
             if uuid not in self._ends:
                 self._ends[uuid] = self._hass.loop.create_future()
             await asyncio.wait((self._ends[uuid],), timeout=seconds)
-        return command.all_fields(self.entry_id)
+        return self._all_fields(command)
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command that waits, say so, and return what was said."""
@@ -364,7 +361,7 @@ class Ledger:
                         if command.uuid:
                             await self._async_replace(command, context)
                 elif (kept := _last_word(waiting, asked.operation)) is not None:
-                    return kept.event_fields(self.entry_id)
+                    return self._event_fields(kept)
             command = Command(
                 id=self._store.new_id(),
                 asked=asked,
@@ -387,10 +384,10 @@ class Ledger:
                 self._forget(command)
                 if isinstance(err, PlatformError):
                     reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
-                    self._say("rejected", command.event_fields(self.entry_id) | reason, context)
+                    self._say("rejected", self._event_fields(command) | reason, context)
                 raise self.error(err, client) from err
             if await self._async_is_there(client, command, lost):
-                return command.event_fields(self.entry_id)
+                return self._event_fields(command)
         self._forget(command)
         raise HomeAssistantError(
             translation_domain=DOMAIN,
@@ -413,12 +410,12 @@ class Ledger:
                     raise UnexpectedReplyError(f"The UUID {uuid} is that of another device's command")
                 # OneNET takes the one for the other.
                 self._forget(command)
-                return known.event_fields(self.entry_id)
+                return self._event_fields(known)
             # Its answer has told the time: before, the clock here may have been wrong.
             command.asked_at = client.now()
             self._take(command, uuid)
             await self._async_saved(command, AFTER_CALL)
-            fields = command.event_fields(self.entry_id)
+            fields = self._event_fields(command)
             self._say("queued", fields, context)
         finally:
             self._unanswered.discard(command.id)
@@ -494,7 +491,7 @@ class Ledger:
                     continue
                 self._take(command, record.uuid)
                 self._save(command)
-                self._say("queued", command.event_fields(self.entry_id), command.context)
+                self._say("queued", self._event_fields(command), command.context)
         return undecided
 
     def _may_be(self, command: Command, record: CommandRecord) -> bool:
@@ -589,7 +586,7 @@ class Ledger:
             self._over[command.uuid] = command
             del self._without_values[command.id]
         self._save(command)
-        fields = command.event_fields(self.entry_id) | command.outcome_fields()
+        fields = self._event_fields(command) | command.outcome_fields()
         self._say(command.state.value, fields, context)
         if command.is_over:
             if (end := self._ends.pop(command.uuid, None)) is not None:
@@ -647,7 +644,7 @@ class Ledger:
                 self._check_key(err, client)
             else:
                 self._advance(command, detail.record, describe_values(detail.values))
-        return command.all_fields(self.entry_id)
+        return self._all_fields(command)
 
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command and say so."""
@@ -665,7 +662,7 @@ class Ledger:
             if found.record.state is CommandState.QUEUED:
                 raise self.error(err, client) from err
         await self._async_settle(imei, uuid)
-        return self._say_cancelled(uuid, describe_detail(self.entry_id, imei, detail), context)
+        return self._say_cancelled(uuid, self.origin(imei) | describe_detail(detail), context)
 
     async def _async_find(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
         """Return a command that can be cancelled; raise ServiceValidationError for one in another state."""
@@ -698,21 +695,16 @@ class Ledger:
                 raise self.error(err, client) from err
         said = []
         for uuid in cancelled.succeeded:
-            fields = {ATTR_CONFIG_ENTRY_ID: self.entry_id, ATTR_IMEI: imei, ATTR_UUID: uuid}
+            fields = self.origin(imei) | {ATTR_UUID: uuid}
             await self._async_settle(imei, uuid)
             if self.known(uuid, imei) is None:
                 try:
-                    fields = describe_detail(self.entry_id, imei, await client.get_command(imei, uuid))
+                    fields |= describe_detail(await client.get_command(imei, uuid))
                 except OneNetError:
                     # It is cancelled all the same, and somebody may wait to hear it.
                     fields |= describe_record(waiting[uuid]) if uuid in waiting else {}
             said.append(self._say_cancelled(uuid, fields, context))
-        return {
-            ATTR_CONFIG_ENTRY_ID: self.entry_id,
-            ATTR_IMEI: imei,
-            ATTR_COMMANDS: said,
-            ATTR_FAILED: list(cancelled.failed),
-        }
+        return self.origin(imei) | {ATTR_COMMANDS: said, ATTR_FAILED: list(cancelled.failed)}
 
     async def _async_by_state(self, imei: str, state: CommandState) -> dict[str, CommandRecord]:
         """Return all of a device's commands in a state, by UUID, the oldest first."""
@@ -736,13 +728,14 @@ class Ledger:
         if command.can_become(CommandState.CANCELLED):
             command.state = CommandState.CANCELLED
             self._changed(command, context)
-        return command.event_fields(self.entry_id)
+        return self._event_fields(command)
 
     @callback
     def _say(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Tell automations and entities of a change."""
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
-        async_dispatcher_send(self._hass, self.signal, change, fields, context)
+        for signal in (self.signal, self.signal_for(fields[ATTR_IMEI])):
+            async_dispatcher_send(self._hass, signal, change, fields, context)
 
 
 def _last_word(waiting: Sequence[Command], operation: Operation) -> Command | None:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_STATE
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers import config_validation as cv, service
 from homeassistant.helpers.typing import VolDictType
@@ -32,6 +32,7 @@ from .const import (
     ATTR_PMAX,
     ATTR_PMIN,
     ATTR_RES_ID,
+    ATTR_RESOURCES,
     ATTR_RETRY,
     ATTR_SINCE,
     ATTR_ST,
@@ -98,7 +99,11 @@ def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]
 
 
 _ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): validation.text}
-_DEVICE: VolDictType = {**_ACCOUNT, vol.Required(ATTR_IMEI): validation.imei}
+_DEVICE: VolDictType = {
+    **_ACCOUNT,
+    vol.Optional(ATTR_DEVICE_ID): validation.text,
+    vol.Optional(ATTR_IMEI): validation.imei,
+}
 _TIMEOUT: VolDictType = {vol.Optional(ATTR_TIMEOUT): validation.whole_number(TIMEOUT_MIN, TIMEOUT_MAX)}
 _EXPIRY: VolDictType = {
     vol.Optional(ATTR_EXPIRED_TIME): validation.moment,
@@ -140,25 +145,38 @@ _EXECUTE: VolDictType = {
     vol.Optional(ATTR_ARGS): validation.text,
 }
 # A command that was queued here is known by its UUID alone.
-_COMMAND: VolDictType = {
-    **_ACCOUNT,
-    vol.Required(ATTR_UUID): validation.uuid,
-    vol.Optional(ATTR_IMEI): validation.imei,
-}
+_COMMAND: VolDictType = {**_DEVICE, vol.Required(ATTR_UUID): validation.uuid}
 
 OFFLINE_READ_SCHEMA = ActionSchema(
-    {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): cv.boolean}, validation.check_resource, validation.check_times
+    {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): cv.boolean},
+    validation.check_device,
+    validation.check_resource,
+    validation.check_times,
 )
 OFFLINE_WRITE_SCHEMA = ActionSchema(
-    {**_WRITE, **_CACHED}, validation.check_values, _check_size(Write), validation.check_times
+    {**_WRITE, **_CACHED},
+    validation.check_device,
+    validation.check_values,
+    _check_size(Write),
+    validation.check_times,
 )
-OFFLINE_EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_CACHED}, _check_size(Execute), validation.check_times)
-READ_SCHEMA = ActionSchema({**_READ, **_AT_ONCE}, validation.check_resource, validation.check_if_offline)
+OFFLINE_EXECUTE_SCHEMA = ActionSchema(
+    {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_times
+)
+READ_SCHEMA = ActionSchema(
+    {**_READ, **_AT_ONCE}, validation.check_device, validation.check_resource, validation.check_if_offline
+)
 WRITE_SCHEMA = ActionSchema(
-    {**_WRITE, **_AT_ONCE}, validation.check_values, _check_size(Write), validation.check_if_offline
+    {**_WRITE, **_AT_ONCE},
+    validation.check_device,
+    validation.check_values,
+    _check_size(Write),
+    validation.check_if_offline,
 )
-EXECUTE_SCHEMA = ActionSchema({**_EXECUTE, **_AT_ONCE}, _check_size(Execute), validation.check_if_offline)
-DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT})
+EXECUTE_SCHEMA = ActionSchema(
+    {**_EXECUTE, **_AT_ONCE}, validation.check_device, _check_size(Execute), validation.check_if_offline
+)
+DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT}, validation.check_device)
 OBSERVE_SCHEMA = ActionSchema(
     {
         **_READ,
@@ -170,26 +188,25 @@ OBSERVE_SCHEMA = ActionSchema(
         vol.Optional(ATTR_ST): validation.step,
         **_TIMEOUT,
     },
+    validation.check_device,
     validation.check_resource,
     validation.check_observation,
 )
-GET_RESOURCES_SCHEMA = ActionSchema({**_DEVICE, vol.Optional(ATTR_OBJ_ID): lwm2m_id})
-GET_COMMAND_SCHEMA = ActionSchema({**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean})
+GET_RESOURCES_SCHEMA = ActionSchema({**_DEVICE, vol.Optional(ATTR_OBJ_ID): lwm2m_id}, validation.check_device)
+GET_COMMAND_SCHEMA = ActionSchema(
+    {**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean}, validation.check_any_device
+)
 LIST_COMMANDS_SCHEMA = ActionSchema(
-    {
-        **_ACCOUNT,
-        vol.Optional(ATTR_IMEI): validation.imei,
-        vol.Optional(ATTR_SINCE): validation.moment,
-        vol.Optional(ATTR_STATE): validation.states,
-    }
+    {**_DEVICE, vol.Optional(ATTR_SINCE): validation.moment, vol.Optional(ATTR_STATE): validation.states},
+    validation.check_any_device,
 )
 WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
     {**_ACCOUNT, vol.Required(ATTR_UUID): validation.uuid, vol.Required(ATTR_TIMEOUT): validation.patience},
     # A field of this name means something else elsewhere.
     texts={ATTR_TIMEOUT: "invalid_wait"},
 )
-CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND)
-CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE)
+CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND, validation.check_any_device)
+CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
 
 # What says that a device sleeps. One that did not answer in time may have done what it was told: only a read may be
 # done twice.
@@ -224,11 +241,11 @@ async def _async_queue(
 async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     """Queue a cached read for a device that sleeps.
 
-    Takes the parameters of Read and CachedCommand, with `expires_in` allowed in place of `expired_time`, `if_waiting`,
-    and `config_entry_id` where there are several accounts. Return the fields of the event `command_queued`. Raise
-    ServiceValidationError for a field that is wrong or a device that is not the account's, HomeAssistantError for
-    every other refusal and when it is not known whether the command was queued. Source: "Cached command: read device
-    resources".
+    Takes the parameters of Read and CachedCommand, with `device_id` allowed in place of `imei` and `expires_in` in
+    place of `expired_time`, `if_waiting`, and `config_entry_id` where an IMEI is given and there are several accounts.
+    Return the fields of the event `command_queued`. Raise ServiceValidationError for a field that is wrong or a device
+    that is not the account's, HomeAssistantError for every other refusal and when it is not known whether the command
+    was queued. Source: "Cached command: read device resources".
     """
     return await _async_queue(call, _ledger(call), _made(Read, call.data), call.data)
 
@@ -257,7 +274,7 @@ async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -
     ledger = _ledger(call)
     client = ledger.client
     device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
-    response = describe_operation(ledger.entry_id, operation)
+    response = ledger.origin(operation.imei) | describe_operation(operation)
     try:
         match operation:
             case Read():
@@ -274,6 +291,7 @@ async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -
         data = dict(call.data)
         validation.check_times(data)
         return await _async_queue(call, ledger, operation, data)
+    ledger.devices.async_answered(operation.imei, response.get(ATTR_VALUES, ()), client.now())
     return response if call.return_response else None
 
 
@@ -326,33 +344,30 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
     """
     ledger = _ledger(call)
     operation = _made(Discover, call.data)
-    return describe_resources(
-        ledger.entry_id,
-        operation.imei,
-        await ledger.async_ask(ledger.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT))),
-    )
+    found = await ledger.async_ask(ledger.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
+    return ledger.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
     """List what OneNET knows that a device has, whether it is awake or not.
 
-    Takes `imei`, `obj_id`, all by default, and `config_entry_id` where there are several accounts. Return what
+    Takes `device_id` or `imei`, `obj_id`, all by default, and `config_entry_id` as offline_read does. Return what
     discover does. Raise HomeAssistantError when OneNET cannot be asked. Source: "Get the resource list".
     """
     ledger = _ledger(call)
     imei = call.data[ATTR_IMEI]
     found = await ledger.async_ask(ledger.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
-    return describe_resources(ledger.entry_id, imei, found)
+    return ledger.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
     """Look up a cached command.
 
-    Takes `uuid`, `imei` of a command that was not queued here, and `include_log`. Return the fields of an event with
-    `state`, `reason` and `message` of a failed command, the times that are known, how many deliveries `remain`, the
-    `values` of a finished read, and `log`. What OneNET cannot be asked of a command that was queued here is answered
-    as it was last known. Raise ServiceValidationError for a command that nobody knows, HomeAssistantError when OneNET
-    cannot be asked. Sources: "View the details of a cached command", "Full-link log of a cached command".
+    Takes `uuid`, `device_id` or `imei` of a command that was not queued here, and `include_log`. Return the fields of
+    an event with `state`, `reason` and `message` of a failed command, the times that are known, how many deliveries
+    `remain`, the `values` of a finished read, and `log`. What OneNET cannot be asked of a command that was queued here
+    is answered as it was last known. Raise ServiceValidationError for a command that nobody knows, HomeAssistantError
+    when OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of a cached command".
     """
     data = call.data
     return await _ledger(call).async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
@@ -361,11 +376,11 @@ async def _async_get_command(call: ServiceCall) -> ServiceResponse:
 async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     """List cached commands, the newest first: a device's, or those that were queued here.
 
-    Takes `imei`, `since`, `state`, all by default, and `config_entry_id` where there are several accounts. Return them
-    under `commands`: with `imei` as OneNET lists them, of the last week by default, without what was asked for and the
-    values of those that were queued elsewhere, which OneNET tells of one command at a time; without it all that are
-    kept here. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's cached
-    commands".
+    Takes `device_id` or `imei`, `since`, `state`, all by default, and `config_entry_id` as offline_read does. Return
+    them under `commands`: with a device as OneNET lists them, of the last week by default, without what was asked for
+    and the values of those that were queued elsewhere, which OneNET tells of one command at a time; without it all
+    that are kept here. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's
+    cached commands".
     """
     since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
@@ -387,7 +402,7 @@ async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
     """Cancel a cached command that waits.
 
-    Takes `uuid`, and `imei` of a command that was not queued here. Return the fields of the event
+    Takes `uuid`, and `device_id` or `imei` of a command that was not queued here. Return the fields of the event
     `command_cancelled`. Raise ServiceValidationError for a command that was sent or is over, HomeAssistantError when
     OneNET cannot be asked. Source: "Cancel a cached command".
     """
@@ -398,7 +413,7 @@ async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
 async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
     """Cancel all cached commands of a device that wait.
 
-    Takes `imei`, and `config_entry_id` where there are several accounts. Return the fields of each event
+    Takes `device_id` or `imei`, and `config_entry_id` as offline_read does. Return the fields of each event
     `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
     HomeAssistantError when OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
     """

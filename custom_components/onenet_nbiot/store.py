@@ -33,6 +33,7 @@ COMMIT;
 _SAVE_COMMAND = "INSERT OR REPLACE INTO command VALUES (?, ?, ?)"
 _DELETE_COMMAND = "DELETE FROM command WHERE id = ?"
 _SAVE_DEVICE = "INSERT OR REPLACE INTO device VALUES (?, ?, ?)"
+_DELETE_DEVICE = "DELETE FROM device WHERE entry_id = ? AND imei = ?"
 _DELETE_ACCOUNT = ("DELETE FROM command WHERE entry_id = ?", "DELETE FROM device WHERE entry_id = ?")
 
 # The most seconds for which a call waits for others, which are about to save something, too: before it is sent, and
@@ -101,17 +102,20 @@ class CommandStore:
         self._last_id += 1
         return self._last_id
 
-    def load(self, entry_id: str) -> tuple[list[tuple[int, bytes]], list[tuple[str, bytes]]]:
-        """Read an account's commands by id, in the order in which they came, and its devices by IMEI."""
+    def load_commands(self, entry_id: str) -> list[tuple[int, bytes]]:
+        """Read an account's commands by id, in the order in which they came."""
+        return self._load("SELECT id, data FROM command WHERE entry_id = ? ORDER BY id", entry_id)
+
+    def load_devices(self, entry_id: str) -> list[tuple[str, bytes]]:
+        """Read an account's devices by IMEI."""
+        return self._load("SELECT imei, data FROM device WHERE entry_id = ?", entry_id)
+
+    def _load(self, query: str, entry_id: str) -> list[tuple[Any, bytes]]:
+        """Read an account's rows."""
         with self._turn:
             if self._connection is None:
                 raise sqlite3.ProgrammingError("Home Assistant has stopped")
-            return (
-                self._connection.execute(
-                    "SELECT id, data FROM command WHERE entry_id = ? ORDER BY id", (entry_id,)
-                ).fetchall(),
-                self._connection.execute("SELECT imei, data FROM device WHERE entry_id = ?", (entry_id,)).fetchall(),
-            )
+            return self._connection.execute(query, (entry_id,)).fetchall()
 
     @callback
     def async_save_command(
@@ -137,6 +141,11 @@ class CommandStore:
     def async_save_device(self, entry_id: str, imei: str, data: Any) -> None:
         """Save what is known of a device."""
         self._async_write((entry_id, imei), _SAVE_DEVICE, entry_id, imei, json_bytes(data))
+
+    @callback
+    def async_delete_device(self, entry_id: str, imei: str) -> None:
+        """Forget what is known of a device."""
+        self._async_write((entry_id, imei), _DELETE_DEVICE, entry_id, imei)
 
     @callback
     def async_delete_account(self, entry_id: str) -> None:

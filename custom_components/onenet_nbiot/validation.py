@@ -10,8 +10,10 @@ from operator import or_
 import re
 from typing import Any, override
 
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import async_get_hass
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, device_registry as dr
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
@@ -23,6 +25,7 @@ from .const import (
     ATTR_GT,
     ATTR_IF_OFFLINE,
     ATTR_IF_WAITING,
+    ATTR_IMEI,
     ATTR_LT,
     ATTR_OBJ_INST_ID,
     ATTR_PMAX,
@@ -268,6 +271,31 @@ class ActionSchema(vol.Schema):
             except _WRONG_VALUE:
                 return invalid(self._texts.get(name, f"invalid_{name}"), value=value)
         return invalid("missing_field", field=next(name for name in self._required if name not in data))
+
+
+def check_device(data: dict[str, Any]) -> None:
+    """Replace device_id by the IMEI and the account of the device, and refuse both or neither of device_id and imei."""
+    if ATTR_DEVICE_ID not in data and ATTR_IMEI not in data:
+        raise invalid("one_device")
+    check_any_device(data)
+
+
+def check_any_device(data: dict[str, Any]) -> None:
+    """Replace device_id, if it is there, and refuse both device_id and imei."""
+    if (device_id := data.pop(ATTR_DEVICE_ID, None)) is None:
+        return
+    if ATTR_IMEI in data:
+        raise invalid("one_device")
+    device = dr.async_get(async_get_hass()).async_get(device_id)
+    # Those of others may have any form.
+    ours = [identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN] if device else []
+    for entry_id, _, imei in (identifier.partition("_") for identifier in ours):
+        if imei:
+            if data.setdefault(ATTR_CONFIG_ENTRY_ID, entry_id) != entry_id:
+                raise invalid("device_of_other_account")
+            data[ATTR_IMEI] = imei
+            return
+    raise invalid("no_nbiot_device", device=(device and (device.name_by_user or device.name)) or device_id)
 
 
 def check_resource(data: dict[str, Any]) -> None:

@@ -192,7 +192,7 @@ async def test_what_the_current_platform_lacks_is_told_before_anything_is_sent(
         client.get_devices(),
         client.get_device_by_imei(IMEI),
         client.get_device_statuses(["1"]),
-        client.get_newest_datapoint_times(["1"]),
+        client.get_newest_datapoints(["1"]),
     ):
         if client.lists_devices:
             await call

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 import ipaddress
+from itertools import chain
 import json
 from pathlib import Path
 import socket
@@ -22,7 +23,7 @@ import pytest
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import DATAPOINT_IDS_MAX, STATUS_IDS_MAX, OneNetClient
-from custom_components.onenet_nbiot.onenet.models import Device
+from custom_components.onenet_nbiot.onenet.models import Datapoint, Device
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read, Trigger
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
 from tests.conftest import DEVICE_KEY, IMEI, KEY
@@ -469,22 +470,29 @@ async def test_the_devices_that_are_online_are_told_for_many_at_once(client: One
         await client.get_device_statuses([*ids, "1"])
 
 
-async def test_the_time_of_the_newest_datapoint_is_told_for_many_at_once(client: OneNetClient, onenet: Server) -> None:
-    """A person would see when a device was last heard of for some devices only, or hours off."""
+async def test_the_newest_datapoints_are_told_for_many_at_once(client: OneNetClient, onenet: Server) -> None:
+    """A person would see the values of some devices only, of before, or measured hours off."""
     product = onenet.onenet.products[0]
     resources = {(3303, instance, 5700): 21.5 for instance in range(10)}
     devices = [
         product.add(str(866_971_040_000_000 + number), "Meter", resources) for number in range(DATAPOINT_IDS_MAX)
     ]
     ids = [str(device.id) for device in devices]
-    assert await client.get_newest_datapoint_times(ids) == {}
+    assert dict(await client.get_newest_datapoints(ids)) == {id_: [] for id_ in ids}
     for device in devices[1:]:
         onenet.onenet.wake(device.imei, EmulatedTrigger.NOTIFY)
-    times = await client.get_newest_datapoint_times(ids)
-    assert list(times) == ids[1:]
-    assert all(timedelta() <= client.now() - moment < timedelta(seconds=30) for moment in times.values())
+    onenet.onenet.report(devices[7].imei, {(3303, 0, 5700): 22.5})
+    told = dict(await client.get_newest_datapoints(id_ for id_ in ids))
+    assert list(told) == ids
+    assert told.pop(ids[0]) == []
+    paths = [f"3303/{instance}/5700" for instance in range(10)]
+    assert all([datapoint.path for datapoint in datapoints] == paths for datapoints in told.values())
+    assert [datapoint.value for datapoint in told.pop(ids[7])] == [22.5] + [21.5] * 9
+    for datapoint in chain.from_iterable(told.values()):
+        assert datapoint.value == 21.5
+        assert timedelta() <= client.now() - datapoint.measured_at < timedelta(seconds=30)
     with pytest.raises(errors.InvalidRequestError):
-        await client.get_newest_datapoint_times([*ids, "1"])
+        await client.get_newest_datapoints([*ids, "1"])
 
 
 async def test_a_strange_status_is_left_out(client: OneNetClient, onenet: Server) -> None:
@@ -504,37 +512,137 @@ async def test_a_strange_status_is_left_out(client: OneNetClient, onenet: Server
     assert await client.get_device_statuses(["1"]) == {"1": True, "2": False, "3": True}
 
 
+def tell(onenet: Server, *devices: Any) -> None:
+    """Let the next reply be a list of these devices."""
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": {"devices": devices}})))
+
+
+def stream(value: Any = 21.5, at: Any = "2015-12-01 17:10:24", id_: Any = "3303_0_5700") -> dict[str, Any]:
+    """Return a datastream as it is on the wire."""
+    return {"id": id_, "at": at, "value": value}
+
+
 @pytest.mark.parametrize(
-    ("streams", "newest"),
+    ("wire", "value"),
     [
-        ([{"at": "2015-12-01 17:10:24.981"}], datetime(2015, 12, 1, 9, 10, 24, 981000, tzinfo=UTC)),
-        (
-            [{"at": "2015-12-01 17:10:24"}, {"at": "2014-12-01 17:10:24.9"}],
-            datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC),
-        ),
-        (
-            [{"at": "yesterday"}, {"at": "2015-12-01 17:10:24"}, {"at": 7}, {"at": None}, {}, 7, {"at": "9999-12-31"}],
-            datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC),
-        ),
-        ([{"at": "yesterday"}], None),
-        ([], None),
+        (21.5, 21.5),
+        (0, 0),
+        (False, False),
+        ("", ""),
+        ("on", "on"),
         (None, None),
-        (7, None),
+        ({"on": [1]}, {"on": [1]}),
+        ([0, 255, 16], "00ff10"),
+        ([], ""),
+        ([256], [256]),
+        (["on", 1], ["on", 1]),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, "9223372036854775808"),
+        (-(10**40), f"-1{'0' * 40}"),
+        ({"deep": [10**40]}, {"deep": [f"1{'0' * 40}"]}),
+        ("half \ud800", "half ?"),
+    ],
+    ids=str,
+)
+async def test_a_value_of_any_kind_is_read(client: OneNetClient, onenet: Server, wire: Any, value: Any) -> None:
+    """A value that no JSON can hold would break what is shown of all devices, or bytes be a list that nobody reads."""
+    tell(onenet, {"id": "7", "datastreams": [stream(wire)]})
+    ((_, (datapoint,)),) = await client.get_newest_datapoints(["7"])
+    assert (datapoint.path, datapoint.value, type(datapoint.value)) == ("3303/0/5700", value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("at", "measured_at"),
+    [
+        ("2015-12-01 17:10:24.981", datetime(2015, 12, 1, 9, 10, 24, 981000, tzinfo=UTC)),
+        ("2015-12-01 17:10:24", datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC)),
+        ("2015-12-01T17:10:24", datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC)),
+        ("2015-12-01T17:10:24:981", datetime(2015, 12, 1, 9, 10, 24, 981000, tzinfo=UTC)),
+        (" 2015-12-01 00:10:24 ", datetime(2015, 11, 30, 16, 10, 24, tzinfo=UTC)),
+        ("Tue Dec 01 17:10:24 CST 2015", datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC)),
     ],
 )
-async def test_the_newest_time_that_can_be_read_counts(
-    client: OneNetClient, onenet: Server, streams: Any, newest: datetime | None
+async def test_the_time_of_a_value_is_read_in_every_form(
+    client: OneNetClient, onenet: Server, at: str, measured_at: datetime
 ) -> None:
-    """One strange time would hide all others."""
-    devices = [{"id": 1, "datastreams": streams}, {"id": None, "datastreams": streams}, 7]
-    onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": {"devices": devices}})))
-    assert await client.get_newest_datapoint_times(["1"]) == ({"1": newest} if newest else {})
+    """A value would be shown as measured hours off, or an old one hide a new one."""
+    tell(onenet, {"id": "7", "datastreams": [stream(at=at)]})
+    assert dict(await client.get_newest_datapoints(["7"])) == {
+        "7": [Datapoint(path="3303/0/5700", value=21.5, measured_at=measured_at)]
+    }
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        None,
+        7,
+        "3303_0_5700",
+        [],
+        {},
+        stream(id_=None),
+        stream(id_=7),
+        stream(id_=["3303_0_5700"]),
+        stream(at=None),
+        stream(at=7),
+        stream(at={}),
+        stream(at="yesterday"),
+        stream(at="9999-12-31"),
+        stream(at="9999-12-31 23:59:59"),
+        {"id": "3303_0_5700", "at": "2015-12-01 17:10:24"},
+        {"id": "3303_0_5700", "value": 21.5},
+        {"at": "2015-12-01 17:10:24", "value": 21.5},
+    ],
+    ids=str,
+)
+async def test_a_strange_datastream_is_left_out(client: OneNetClient, onenet: Server, strange: Any) -> None:
+    """One strange datastream would hide all others."""
+    good = [stream(id_="3303_0_5700"), stream(id_="3303_1_5700")]
+    tell(onenet, {"id": "7", "datastreams": [good[0], strange, good[1]]})
+    ((_, datapoints),) = await client.get_newest_datapoints(["7"])
+    assert [datapoint.path for datapoint in datapoints] == ["3303/0/5700", "3303/1/5700"]
+
+
+async def test_a_datastream_of_another_name_is_told(client: OneNetClient, onenet: Server) -> None:
+    """A device that does not name its datastreams as resources would pass for one that sends nothing."""
+    tell(onenet, {"id": "7", "datastreams": [stream(id_="temperature"), stream(id_="3303/0/5700")]})
+    ((_, datapoints),) = await client.get_newest_datapoints(["7"])
+    assert [datapoint.path for datapoint in datapoints] == ["temperature", "3303/0/5700"]
+
+
+@pytest.mark.parametrize("streams", [None, 7, "text", {}, []], ids=str)
+async def test_a_device_without_datastreams_has_no_values(client: OneNetClient, onenet: Server, streams: Any) -> None:
+    """One device that has sent nothing yet would hide all others."""
+    tell(onenet, {"id": "1", "datastreams": streams}, {"id": "2"}, {"id": "3", "datastreams": [stream()]})
+    told = dict(await client.get_newest_datapoints(["1", "2", "3"]))
+    assert {id_: len(datapoints) for id_, datapoints in told.items()} == {"1": 0, "2": 0, "3": 1}
+
+
+async def test_the_id_of_a_device_may_be_a_number_or_a_text(client: OneNetClient, onenet: Server) -> None:
+    """The values of devices would not be found, since OneNET tells ids in both forms; or a strange one hide them."""
+    datastreams = [stream()]
+    tell(
+        onenet,
+        {"id": 1, "datastreams": datastreams},
+        {"id": "2", "datastreams": datastreams},
+        {"id": " 3 ", "datastreams": datastreams},
+        {"id": None, "datastreams": datastreams},
+        {"id": [4], "datastreams": datastreams},
+        {"id": 5.0, "datastreams": datastreams},
+        {"datastreams": datastreams},
+        7,
+        None,
+    )
+    told = dict(await client.get_newest_datapoints(["1", "2", "3"]))
+    assert list(told) == ["1", "2", "3"]
+    assert all(len(datapoints) == 1 for datapoints in told.values())
 
 
 @pytest.mark.parametrize("data", ["null", "[]", "{}", '{"devices": null}', '{"devices": {}}', '"text"'])
 async def test_what_is_no_list_of_devices_is_told(client: OneNetClient, onenet: Server, data: str) -> None:
-    """Every device would pass for one that nobody knows anything about."""
-    for call in (client.get_device_statuses, client.get_newest_datapoint_times):
+    """Every device would pass for one that nobody knows anything about, or nobody expect the error where it comes."""
+    for call in (client.get_device_statuses, client.get_newest_datapoints):
         onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
+        # At once, though devices are read one by one.
         with pytest.raises(errors.UnexpectedReplyError):
             await call(["1"])

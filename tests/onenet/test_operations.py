@@ -14,6 +14,7 @@ from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import CommandDetail, CommandState, Resource
 from custom_components.onenet_nbiot.onenet.operations import (
     BODY_MAX,
+    LWM2M_ID_MAX,
     CachedCommand,
     Discover,
     Execute,
@@ -383,6 +384,68 @@ def test_what_is_no_list_of_resources_is_told(data: Any) -> None:
         Resource.all_from_list(data)
     with pytest.raises(errors.UnexpectedReplyError):
         Resource.all_from_discovery(data, 3303)
+
+
+@pytest.mark.parametrize(
+    ("path", "numbers"),
+    [
+        ("3303/0/5700", (3303, 0, 5700)),
+        ("3303_0_5700", (3303, 0, 5700)),
+        (" 3303/0/5700\n", (3303, 0, 5700)),
+        ("03303/00/05700", (3303, 0, 5700)),
+        ("0/0/0", (0, 0, 0)),
+        (f"{LWM2M_ID_MAX}_{LWM2M_ID_MAX}_{LWM2M_ID_MAX}", (LWM2M_ID_MAX, LWM2M_ID_MAX, LWM2M_ID_MAX)),
+    ],
+)
+def test_a_resource_is_read_in_both_spellings(path: str, numbers: tuple[int, int, int]) -> None:
+    """What a person writes, and what OneNET tells, would not be the same resource."""
+    resource = Resource.from_path(path)
+    assert (resource.obj_id, resource.obj_inst_id, resource.res_id) == numbers
+    assert resource.path == "{}/{}/{}".format(*numbers)
+    assert Resource.from_path(resource.path) == resource
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "3303",
+        "3303/0",
+        "3303/0/",
+        "/3303/0/5700",
+        "3303//5700",
+        "3303/0/5700/1",
+        "3303_0_5700_1",
+        "3303/0_5700",
+        "3303_0/5700",
+        "3303-0-5700",
+        "3303/ 0/5700",
+        "3303/-1/5700",
+        "3303/+1/5700",
+        "3303/0.0/5700",
+        f"{LWM2M_ID_MAX + 1}/0/5700",
+        f"3303/{LWM2M_ID_MAX + 1}/5700",
+        f"3303_0_{LWM2M_ID_MAX + 1}",
+        "3303/0/" + "0" * 5000,
+        "temperature",
+        "a/b/c",
+        "\N{FULLWIDTH DIGIT THREE}/0/5700",
+        "3303/\N{ARABIC-INDIC DIGIT ZERO}/5700",
+        "3303/0/\N{SUPERSCRIPT TWO}",
+    ],
+)
+def test_what_is_no_resource_is_told(path: str) -> None:
+    """A value would be shown as another resource's, or a person never learn why nothing is shown."""
+    with pytest.raises(ValueError, match=r"is not the path of a resource|has a number above 65\d+"):
+        Resource.from_path(path)
+
+
+def test_an_object_instance_has_a_path() -> None:
+    """An instance of which no resource is known would be shown as one with a resource."""
+    instance = Resource(obj_id=3303, obj_inst_id=1, res_id=None)
+    assert instance.path == "3303/1"
+    with pytest.raises(ValueError, match="is not the path of a resource"):
+        Resource.from_path(instance.path)
 
 
 @pytest.mark.parametrize(

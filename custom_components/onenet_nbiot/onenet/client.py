@@ -1,7 +1,7 @@
 """The calls of OneNET's HTTP API."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,12 +39,12 @@ from .models import (
     CommandDetail,
     CommandPage,
     CommandRecord,
+    Datapoint,
     Device,
     DevicePage,
     LogEntry,
     Resource,
     ResourceValue,
-    newest_times_from_wire,
     statuses_from_wire,
     uuid_from_wire,
 )
@@ -174,12 +174,12 @@ class OneNetClient:
         """
         return statuses_from_wire(await self._ask_devices("/status", {"devIds": ",".join(ids)}))
 
-    async def get_newest_datapoint_times(self, ids: Iterable[str]) -> dict[str, datetime]:
-        """Return by id when each device that has any datapoint sent the newest; `ids` are 1 to DATAPOINT_IDS_MAX.
+    async def get_newest_datapoints(self, ids: Iterable[str]) -> Iterator[tuple[str, list[Datapoint]]]:
+        """Return by id the newest datapoint of every datastream of devices; `ids` are 1 to DATAPOINT_IDS_MAX.
 
         Source: "Query newest data in batch".
         """
-        return newest_times_from_wire(await self._ask_devices("/datapoints", {"devIds": ",".join(ids)}))
+        return Datapoint.newest_from_wire(await self._ask_devices("/datapoints", {"devIds": ",".join(ids)}))
 
     async def queue(self, command: CachedCommand) -> str:
         """Queue a read, a write or an execute, and return the command's UUID.

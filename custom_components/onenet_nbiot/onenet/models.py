@@ -15,6 +15,7 @@ from .operations import LWM2M_ID_MAX, Execute, Operation, ValueType, Write, Writ
 
 # Not only what RFC 9562 calls one: another form is no reason to lose a command.
 UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
+_PATH = re.compile(r"(\d{1,5})([/_])(\d{1,5})\2(\d{1,5})", re.ASCII)
 # OneNET keeps the history of commands for so long.
 HISTORY = timedelta(days=180)
 
@@ -462,7 +463,10 @@ class Device:
             if imei is None and isinstance(auth_info := data.get("auth_info"), dict):
                 imei = next(iter(auth_info), None)
             return cls(
-                id=str(data["id"]), title=str(data.get("title") or ""), online=bool(data.get("online")), imei=imei
+                id=str(data["id"]),
+                title=_text(str(data.get("title") or "")).strip(),
+                online=bool(data.get("online")),
+                imei=imei,
             )
         except (AttributeError, LookupError, TypeError) as err:
             raise UnexpectedReplyError("The reply does not describe a device") from err
@@ -494,6 +498,25 @@ class Resource:
     obj_id: int
     obj_inst_id: int
     res_id: int | None
+
+    @classmethod
+    def from_path(cls, path: str) -> Self:
+        """Read a resource as LwM2M writes it, `3303/0/5700`, or as a datastream's id, `3303_0_5700`.
+
+        Raise ValueError for anything else. Source: "View data points".
+        """
+        if (match := _PATH.fullmatch(path.strip())) is None:
+            raise ValueError(f"{path} is not the path of a resource")
+        numbers = [int(number) for number in match.group(1, 3, 4)]
+        if not all(map(_is_id, numbers)):
+            raise ValueError(f"{path} has a number above {LWM2M_ID_MAX}")
+        return cls(obj_id=numbers[0], obj_inst_id=numbers[1], res_id=numbers[2])
+
+    @property
+    def path(self) -> str:
+        """Return the resource, or the object instance, as LwM2M writes it."""
+        instance = f"{self.obj_id}/{self.obj_inst_id}"
+        return instance if self.res_id is None else f"{instance}/{self.res_id}"
 
     @classmethod
     def all_from_discovery(cls, data: Any, obj_id: int) -> tuple[Self, ...]:
@@ -528,12 +551,17 @@ class Resource:
     @classmethod
     def _of_instance(cls, obj_id: int, obj_inst_id: int | None, res_ids: Any) -> Iterator[Self]:
         """Yield the resources of an object instance, or the instance alone."""
-        if obj_inst_id is None:
+        if obj_inst_id is None or not _is_id(obj_id) or not _is_id(obj_inst_id):
             return
         numbers = map(_integer, res_ids if isinstance(res_ids, list) else ())
-        known = [number for number in numbers if number is not None and 0 <= number <= LWM2M_ID_MAX]
+        known = [number for number in numbers if number is not None and _is_id(number)]
         for res_id in known or (None,):
             yield cls(obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
+
+
+def _is_id(number: int) -> bool:
+    """Return whether LwM2M has such an id."""
+    return 0 <= number <= LWM2M_ID_MAX
 
 
 def statuses_from_wire(data: Any) -> dict[str, bool]:
@@ -545,31 +573,37 @@ def statuses_from_wire(data: Any) -> dict[str, bool]:
     return {id_: bool(device["online"]) for id_, device in _by_id(data) if device.get("online") in (True, False)}
 
 
-def newest_times_from_wire(data: Any) -> dict[str, datetime]:
-    """Read by id when each device that has any datapoint sent the newest; what cannot be read is left out.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Datapoint:
+    """Hold a value of a datastream, which is a resource by its path, and when it was measured."""
 
-    Raise UnexpectedReplyError where the reply is no list of devices. Source: "Query newest data in batch".
-    """
-    return {id_: newest for id_, device in _by_id(data) if (newest := _newest(device.get("datastreams")))}
+    path: str
+    value: Any
+    measured_at: datetime
+
+    @classmethod
+    def newest_from_wire(cls, data: Any) -> Iterator[tuple[str, list[Self]]]:
+        """Read by id the newest datapoint of every datastream of devices; what cannot be read is left out.
+
+        Each device is read when its turn comes: hundreds at once would hold up everybody else. Raise
+        UnexpectedReplyError where the reply is no list of devices. Source: "Query newest data in batch".
+        """
+        return ((id_, list(cls._of_streams(device.get("datastreams")))) for id_, device in _by_id(data))
+
+    @classmethod
+    def _of_streams(cls, streams: Any) -> Iterator[Self]:
+        """Yield the datapoints of a device."""
+        for stream in _dicts(streams):
+            name, measured_at = stream.get("id"), _moment(stream, "at")
+            if isinstance(name, str) and measured_at is not None and "value" in stream:
+                yield cls(path=name.replace("_", "/"), value=_value(stream["value"]), measured_at=measured_at)
 
 
 def _by_id(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the devices of a reply with their ids."""
+    """Return the devices of a reply with their ids."""
     if not isinstance(data, dict) or not isinstance(devices := data.get("devices"), list):
         raise UnexpectedReplyError("The reply is not a list of devices")
-    for device in _dicts(devices):
-        if isinstance(id_ := device.get("id"), (int, str)):
-            yield str(id_).strip(), device
-
-
-def _newest(streams: Any) -> datetime | None:
-    """Return the time of the newest datapoint, None where there is none that can be read."""
-    # Sorted as texts, since reading every time of hundreds of devices would hold up everybody else.
-    times = {at for stream in _dicts(streams) if isinstance(at := stream.get("at"), str)}
-    for at in sorted(times, reverse=True):
-        if moment := _moment({"at": at}, "at"):
-            return moment
-    return None
+    return ((str(id_).strip(), device) for device in _dicts(devices) if isinstance(id_ := device.get("id"), (int, str)))
 
 
 def uuid_from_wire(data: Any) -> str:

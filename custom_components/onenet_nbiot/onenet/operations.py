@@ -17,6 +17,8 @@ TIMEOUT_MIN = 5
 TIMEOUT_MAX = 40
 TIMEOUT_DEFAULT = 25
 BODY_MAX = 2048
+# As many cached commands may wait for a device.
+WAITING_MAX = 10
 
 
 def _given(parameters: dict[str, str | float | None]) -> dict[str, str | float]:

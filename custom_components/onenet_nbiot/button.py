@@ -1,0 +1,63 @@
+"""The buttons that have devices read when they wake."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import override
+
+from homeassistant.components.button import ButtonEntity
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .const import DOMAIN
+from .coordinator import OneNetConfigEntry, OneNetCoordinator
+from .device import Device
+from .entity import OneNetDeviceEntity, async_add_device_entities
+from .ledger import IfWaiting
+from .onenet.operations import CachedCommand
+
+# A device's commands are queued one after the other as it is.
+PARALLEL_UPDATES = 0
+
+_READ_NOW = "read_now"
+# Who wakes less often than once in this time is no longer waited for by whoever pressed.
+_EXPIRES_IN = timedelta(days=7)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Add the buttons of an account's devices."""
+    coordinator = entry.runtime_data
+
+    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[ReadNowButton]:  # noqa: FBT001
+        if new:
+            yield ReadNowButton(coordinator, device)
+
+    await async_add_device_entities(entry, async_add_entities, entities_of)
+
+
+class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
+    """Queue reads of all that is shown of a device, unless they wait already."""
+
+    _attr_translation_key = _READ_NOW
+
+    def __init__(self, coordinator: OneNetCoordinator, device: Device) -> None:
+        """Name the button."""
+        super().__init__(coordinator, device, _READ_NOW)
+
+    @override
+    async def async_press(self) -> None:
+        """Queue the reads; raise HomeAssistantError for the first that cannot be."""
+        if not (reads := self.device.reads()):
+            raise ServiceValidationError(
+                translation_domain=DOMAIN,
+                translation_key="nothing_shown",
+                translation_placeholders={"name": self.device.title},
+            )
+        ledger = self.coordinator.ledger
+        # OneNET knows no fractions of a second.
+        expired_time = (self.coordinator.client.now() + _EXPIRES_IN).replace(microsecond=0)
+        for read in reads:
+            command = CachedCommand(operation=read, expired_time=expired_time)
+            await ledger.async_queue(command, IfWaiting.KEEP, self._context or Context())

@@ -1,0 +1,396 @@
+"""An account's devices: whether they are there, and what they last measured."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import batched
+from typing import Any, Final, Self
+
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.util.json import json_loads_object
+from homeassistant.util.signal_type import SignalType, SignalTypeFormat
+
+from .const import (
+    ATTR_OBJ_ID,
+    ATTR_OBJ_INST_ID,
+    ATTR_RES_ID,
+    ATTR_VALUE,
+    CONF_RESOURCES,
+    DOMAIN,
+    ISSUE_DEVICE_GONE,
+    MODEL_DEVICE,
+    SUBENTRY_DEVICE,
+)
+from .onenet.models import Datapoint, Resource
+from .onenet.operations import WAITING_MAX, Read
+from .resources import describe
+from .store import CommandStore
+
+# What can change of a device, beside its resources.
+AVAILABILITY: Final = "availability"
+PRESENCE: Final = "presence"
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+# Of so many devices at once something is done before others have their turn.
+AT_ONCE: Final = 50
+# A clock may be a little wrong, but what was measured in a year would hide everything until then.
+_AHEAD_MAX = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """Hold what a device told of a resource, and when that was measured."""
+
+    value: Any
+    measured_at: datetime
+
+
+@dataclass(kw_only=True, slots=True, eq=False)
+class Device:
+    """Hold what is known of a device; the first part, as JSON, is a row of the store.
+
+    `id` is OneNET's, `newest` when the device sent its newest datapoint, `last_seen` when anything of it was heard.
+    `moved` is whether something happened since its commands were last looked at, `gone` whether the account has it no
+    more. Of the rest, `looked_for` is when it was last looked for by its IMEI; one that was added to Home Assistant has
+    the others: `shown` are the paths of the resources that are shown, `kept` those whose values are kept for that.
+    """
+
+    id: str | None = None
+    online: bool | None = None
+    newest: datetime | None = None
+    last_seen: datetime | None = None
+    moved: bool = False
+    gone: bool = False
+    readings: dict[str, Reading] = field(default_factory=dict)
+
+    imei: str
+    subentry_id: str = ""
+    title: str = ""
+    device_id: str = ""
+    looked_for: datetime = LONG_AGO
+    shown: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
+
+    @classmethod
+    def from_row(cls, imei: str, row: bytes) -> Self:
+        """Read a device from a row; raise AttributeError, TypeError or ValueError where it is none."""
+        data: dict[str, Any] = json_loads_object(row)
+        for name in ("newest", "last_seen"):
+            data[name] = _moment(data.get(name))
+        data["readings"] = {
+            path: Reading(value=value, measured_at=datetime.fromisoformat(measured_at))
+            for path, (value, measured_at) in data.get("readings", {}).items()
+        }
+        return cls(imei=imei, **data)
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what is kept."""
+        return {
+            "id": self.id,
+            "online": self.online,
+            "newest": self.newest,
+            "last_seen": self.last_seen,
+            "moved": self.moved,
+            "gone": self.gone,
+            "readings": {path: (reading.value, reading.measured_at) for path, reading in self.readings.items()},
+        }
+
+    def reads(self) -> list[Read]:
+        """Return the reads that bring all that is shown.
+
+        There is one for each object instance, or, where so many commands may not wait for a device, for each object.
+        """
+        instances: dict[tuple[int, int], list[Resource]] = {}
+        for path in self.shown:
+            resource = Resource.from_path(path)
+            instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
+        if len(instances) > WAITING_MAX:
+            return [Read(imei=self.imei, obj_id=obj_id) for obj_id in dict.fromkeys(obj_id for obj_id, _ in instances)]
+        return [
+            Read(
+                imei=self.imei,
+                obj_id=obj_id,
+                obj_inst_id=obj_inst_id,
+                res_id=resources[0].res_id if len(resources) == 1 and self._knows_unit(resources[0].path) else None,
+            )
+            for (obj_id, obj_inst_id), resources in instances.items()
+        ]
+
+    def _knows_unit(self, path: str) -> bool:
+        """Return whether the unit of a resource need not be read with it."""
+        unit_path = describe(path).unit_path
+        return not unit_path or unit_path in self.readings
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a time of a row."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+# What of a device has changed: the paths of resources, PRESENCE, AVAILABILITY.
+SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
+# A device, the paths of resources that were not shown of it before, and whether the device itself is new.
+SIGNAL_SHOWN: SignalTypeFormat[Device, list[str], bool] = SignalTypeFormat(f"{DOMAIN}_shown_{{}}")
+
+
+class Devices:
+    """Keep what is known of an account's devices: of those that were added, and of those that have commands.
+
+    There is one for an account as long as Home Assistant runs, as there is one ledger.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore) -> None:
+        """Start with none."""
+        self.added: dict[str, Device] = {}
+        self.signal_shown = SIGNAL_SHOWN.format(entry.entry_id)
+        self._known: dict[str, Device] = {}
+        self._hass = hass
+        self._entry = entry
+        self._store = store
+        self._removed = False
+
+    async def async_load(self) -> None:
+        """Take up what was kept."""
+        for imei, row in await self._hass.async_add_executor_job(self._store.load_devices, self._entry.entry_id):
+            # It is told again.
+            with suppress(AttributeError, TypeError, ValueError):
+                self._known[imei] = Device.from_row(imei, row)
+
+    def get(self, imei: str) -> Device:
+        """Return what is known of a device, which may be nothing."""
+        if (device := self._known.get(imei)) is None:
+            device = self._known[imei] = Device(imei=imei)
+        return device
+
+    def device_id(self, imei: str) -> str | None:
+        """Return the id that a device that was added has in Home Assistant."""
+        return self.added[imei].device_id if imei in self.added else None
+
+    def summary(self) -> dict[str, Any]:
+        """Return how many there are, for somebody who looks for a fault."""
+        added = self.added.values()
+        return {
+            "known": len(self._known),
+            "added": len(added),
+            "identified": sum(1 for device in added if device.id is not None),
+            "online": sum(1 for device in added if device.online),
+            "gone": sum(1 for device in added if device.gone),
+        }
+
+    def signal(self, imei: str) -> SignalType[set[str]]:
+        """Return the signal that tells what of a device has changed."""
+        return SIGNAL_CHANGED.format(f"{self._entry.entry_id}_{imei}")
+
+    @callback
+    def async_register_account(self) -> None:
+        """Let Home Assistant know the account's service device, through which the others are reached."""
+        dr.async_get(self._hass).async_get_or_create(
+            config_entry_id=self._entry.entry_id,
+            entry_type=dr.DeviceEntryType.SERVICE,
+            identifiers={(DOMAIN, self._entry.entry_id)},
+            manufacturer="China Mobile",
+            model="OneNET NB-IoT",
+            name=self._entry.title,
+        )
+
+    async def async_sync(self) -> bool:
+        """Take over which devices were added, and what is shown of them; return whether there is more than before."""
+        subentries = {
+            subentry.unique_id: subentry
+            for subentry in self._entry.get_subentries_of_type(SUBENTRY_DEVICE)
+            if subentry.unique_id is not None
+        }
+        for device in list(self._known.values()):
+            subentry = subentries.get(device.imei)
+            if device.imei in self.added:
+                # One that was removed and added again begins anew.
+                stale = subentry is None or subentry.subentry_id != device.subentry_id
+            else:
+                # What was removed while nobody looked has left traces.
+                stale = subentry is None and bool(device.readings or device.gone)
+            if stale:
+                self.added.pop(device.imei, None)
+                self._async_drop(device)
+        changes: list[tuple[Device, list[str], bool]] = []
+        for part in batched(subentries.items(), AT_ONCE, strict=False):
+            for imei, subentry in part:
+                # It may have been removed meanwhile.
+                if subentry.subentry_id in self._entry.subentries:
+                    changes += self._async_take(imei, subentry)
+            await asyncio.sleep(0)
+        if changes:
+            self._async_remove_entities()
+        for device, more, new in changes:
+            async_dispatcher_send(self._hass, self.signal_shown, device, more, new)
+        return any(more or new for _, more, new in changes)
+
+    @callback
+    def _async_take(self, imei: str, subentry: ConfigSubentry) -> list[tuple[Device, list[str], bool]]:
+        """Take over what a device is called and what is shown of it; return what SIGNAL_SHOWN tells, if anything."""
+        shown = tuple(subentry.data[CONF_RESOURCES])
+        device = self.get(imei)
+        new = imei not in self.added
+        if not new and (device.title, device.shown) == (subentry.title, shown):
+            return []
+        more = [path for path in shown if new or path not in device.shown]
+        device.subentry_id, device.title, device.shown = subentry.subentry_id, subentry.title, shown
+        device.kept = frozenset((*shown, *filter(None, (describe(path).unit_path for path in shown))))
+        device.readings = {path: reading for path, reading in device.readings.items() if path in device.kept}
+        device.device_id = self._async_register(device)
+        self.added[imei] = device
+        # After a restart nobody knows of it any more, but here.
+        self._async_update_issue(device)
+        return [(device, more, new)]
+
+    @callback
+    def _async_register(self, device: Device) -> str:
+        """Let Home Assistant know a device, and return the id that it has there."""
+        registry = dr.async_get(self._hass)
+        entry_id = self._entry.entry_id
+        account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
+        return registry.async_get_or_create(
+            config_entry_id=entry_id,
+            config_subentry_id=device.subentry_id,
+            identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
+            model=MODEL_DEVICE,
+            name=device.title,
+            serial_number=device.imei,
+            via_device_id=account.id if account else None,
+        ).id
+
+    @callback
+    def _async_remove_entities(self) -> None:
+        """Remove the entities of resources that are no longer shown."""
+        registry = er.async_get(self._hass)
+        for entity in er.async_entries_for_config_entry(registry, self._entry.entry_id):
+            _, _, key = entity.unique_id.partition("_")
+            imei, _, path = key.partition("_")
+            if "/" in path and imei in self.added and path not in self.added[imei].shown:
+                registry.async_remove(entity.entity_id)
+
+    @callback
+    def _async_drop(self, device: Device) -> None:
+        """Forget a device that was removed from Home Assistant."""
+        self._async_update_issue(device)
+        del self._known[device.imei]
+        if not self._removed:
+            self._store.async_delete_device(self._entry.entry_id, device.imei)
+
+    @callback
+    def async_remove(self) -> None:
+        """Keep nothing any more: the account is no longer."""
+        self._removed = True
+        while self.added:
+            self._async_drop(self.added.popitem()[1])
+
+    @callback
+    def async_save(self, device: Device) -> None:
+        """Keep what is known of a device."""
+        # Not of one that was removed during a round.
+        if not self._removed and self._known.get(device.imei) is device:
+            self._store.async_save_device(self._entry.entry_id, device.imei, device.as_row())
+
+    @callback
+    def async_told(
+        self,
+        device: Device,
+        *,
+        online: bool | None,
+        datapoints: Sequence[Datapoint],
+        since: datetime,
+        now: datetime,
+    ) -> None:
+        """Take over what OneNET tells of a device whose commands were last looked at at `since`."""
+        before = device.online, device.newest
+        latest = now + _AHEAD_MAX
+        datapoints = [datapoint for datapoint in datapoints if datapoint.measured_at <= latest]
+        newest = max((datapoint.measured_at for datapoint in datapoints), default=None)
+        changed = self._measure(device, datapoints) | self._see(device, newest)
+        if (online, newest) != before:
+            # With nothing to compare with, only what came after that look counts.
+            device.moved |= before != (None, None) or (newest is not None and newest > since)
+            device.online, device.newest = online, newest
+            changed.add(PRESENCE)
+        self._async_changed(device, changed)
+
+    @callback
+    def async_answered(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:
+        """Take over that a device has answered, and the values, in the form in which events carry them."""
+        if (device := self.added.get(imei)) is None:
+            return
+        # Of several instances of a resource, the first one stands for it.
+        told = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
+        datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in told.items()]
+        self._async_changed(device, self._measure(device, datapoints) | self._see(device, at))
+
+    @callback
+    def async_set_gone(self, device: Device, *, gone: bool) -> None:
+        """Note whether the account has a device that was added no more, and say so where that is news."""
+        if gone is not device.gone and self.added.get(device.imei) is device:
+            device.gone = gone
+            self._async_changed(device, {AVAILABILITY})
+            self._async_update_issue(device)
+
+    @callback
+    def async_forget_presence(self, device: Device) -> None:
+        """Forget whether a device is there."""
+        if device.online is not None:
+            device.online = None
+            self._async_changed(device, {PRESENCE})
+
+    @callback
+    def _async_update_issue(self, device: Device) -> None:
+        """Let a person repair it that a device is gone, as long as it is."""
+        issue_id = f"{ISSUE_DEVICE_GONE}_{device.subentry_id}"
+        if not device.gone or self.added.get(device.imei) is not device:
+            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
+            return
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            issue_id,
+            data={"entry_id": self._entry.entry_id, "subentry_id": device.subentry_id},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_DEVICE_GONE,
+            translation_placeholders={"name": device.title, "account": self._entry.title},
+        )
+
+    def _measure(self, device: Device, datapoints: Iterable[Datapoint]) -> set[str]:
+        """Take over what was measured later than what is known, and return of which resources that is."""
+        changed = set()
+        for datapoint in datapoints:
+            path, measured_at = datapoint.path, datapoint.measured_at
+            known = device.readings.get(path)
+            if path in device.kept and (known is None or known.measured_at < measured_at):
+                device.readings[path] = Reading(value=datapoint.value, measured_at=measured_at)
+                changed.add(path)
+        return changed
+
+    def _see(self, device: Device, at: datetime | None) -> set[str]:
+        """Take over when something of a device was heard, and return what that changes."""
+        if at is None or (device.last_seen is not None and at <= device.last_seen):
+            return set()
+        device.last_seen = at
+        return {PRESENCE}
+
+    @callback
+    def _async_changed(self, device: Device, changed: set[str]) -> None:
+        """Keep and tell what has changed of a device, if anything."""
+        if changed:
+            self.async_save(device)
+            self.async_tell(device, changed)
+
+    @callback
+    def async_tell(self, device: Device, changed: set[str]) -> None:
+        """Tell a device's entities what has changed of it."""
+        async_dispatcher_send(self._hass, self.signal(device.imei), changed)
+
+
+def _path(value: Mapping[str, Any]) -> str:
+    """Return the path of the resource that a value is of."""
+    return f"{value.get(ATTR_OBJ_ID)}/{value[ATTR_OBJ_INST_ID]}/{value[ATTR_RES_ID]}"

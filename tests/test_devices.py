@@ -1,0 +1,940 @@
+"""A device that was added: what a person sees of it, and what it costs."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import shutil
+import sqlite3
+from typing import Any
+
+from homeassistant.const import (
+    ATTR_DEVICE_CLASS,
+    ATTR_UNIT_OF_MEASUREMENT,
+    CONF_URL,
+    EVENT_STATE_CHANGED,
+    EVENT_STATE_REPORTED,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import Context, Event, HomeAssistant, State, callback
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+import pytest
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_test_home_assistant,
+)
+
+from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
+from custom_components.onenet_nbiot.device import AT_ONCE, Device as KnownDevice
+from custom_components.onenet_nbiot.onenet.operations import Read
+from custom_components.onenet_nbiot.store import FILE_NAME
+
+from .conftest import ACCOUNTS, IMEI, LEGACY_ONLY, act, add_device, offline_read, until
+from .emulator import Device, Fault, FaultKind, Server, Trigger
+
+EVERY_ACCOUNT = True
+
+OTHER = "866971030000002"
+MINUTE = timedelta(minutes=1)
+TEMPERATURE = (3303, 0, 5700)
+UNIT = (3303, 0, 5701)
+SENSOR = "sensor.water_meter_temperature"
+CONNECTIVITY = "binary_sensor.water_meter_connectivity"
+COMMAND = "event.water_meter_command"
+WAITING = "sensor.water_meter_waiting_commands"
+READ_NOW = "button.water_meter_read_now"
+CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]], ids=["current, access key"])
+
+
+def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
+    """Return the state of an entity that is there."""
+    state = hass.states.get(entity_id)
+    assert state
+    return state
+
+
+async def a_round(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> list[str]:
+    """Let a minute pass and OneNET be asked; return the paths of the requests."""
+    onenet.onenet.clock.offset += MINUTE
+    # Its date tells the time.
+    await account.runtime_data.client.prove_key()
+    onenet.requests.clear()
+    await account.runtime_data.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return [request.path for request in onenet.requests]
+
+
+async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, **fields: Any) -> None:
+    """Have the device read, and hear of it."""
+    await offline_read(hass, **fields)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await account.runtime_data.ledger.async_look(IMEI)
+    await hass.async_block_till_done()
+
+
+async def press(hass: HomeAssistant, context: Context | None = None) -> None:
+    """Press the button of the device."""
+    await hass.services.async_call("button", "press", {"entity_id": READ_NOW}, blocking=True, context=context)
+
+
+def asked(onenet: Server) -> list[str]:
+    """Return what was asked for with commands, as paths."""
+    names = ("obj_id", "obj_inst_id", "res_id")
+    return [
+        "/".join(command.args[name] for name in names if name in command.args) for command in onenet.onenet.commands
+    ]
+
+
+def capture_writes(hass: HomeAssistant) -> list[str]:
+    """Return the list in which the entities arrive whose state is written, changed or not."""
+    written: list[str] = []
+
+    @callback
+    def write(event: Event[Any]) -> None:
+        written.append(event.data["entity_id"])
+
+    for name in (EVENT_STATE_CHANGED, EVENT_STATE_REPORTED):
+        hass.bus.async_listen(name, write, event_filter=callback(lambda _: True))
+    return written
+
+
+async def test_a_device_is_one_with_its_number_and_named_entities(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """A person would have to think in 15 digits and in 3303/0/5700."""
+    await add_device(hass, account, "3303/0/5700", "3200/0/5500", "3303/1/5700", "31024/0/1")
+    registry = dr.async_get(hass)
+    service = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
+    device = registry.async_get_device_by_identifier((DOMAIN, f"{account.entry_id}_{IMEI}"), account.entry_id)
+    assert service
+    assert device
+    assert (device.name, device.model, device.serial_number) == ("Water meter", MODEL_DEVICE, IMEI)
+    assert device.via_device_id == service.id
+    entities = er.async_entries_for_device(er.async_get(hass), device.id)
+    assert {entity.entity_id for entity in entities} == {
+        CONNECTIVITY,
+        COMMAND,
+        WAITING,
+        READ_NOW,
+        SENSOR,
+        "sensor.water_meter_temperature_1",
+        "binary_sensor.water_meter_digital_input",
+        "sensor.water_meter_31024_0_1",
+    }
+    assert shown(hass, "sensor.water_meter_temperature_1").name == "Water meter Temperature 1"
+    assert shown(hass, SENSOR).attributes[ATTR_DEVICE_CLASS] == "temperature"
+
+
+@LEGACY_ONLY
+async def test_a_new_device_shows_its_newest_values_at_once(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A person would look at an empty page until the device wakes the next time."""
+    measured_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
+    onenet.onenet.report(IMEI, at=measured_at)
+    device.online = True
+    await add_device(hass, account, "3303/0/5700")
+    assert shown(hass).state == "21.5"
+    assert shown(hass).attributes["measured_at"] == measured_at
+    assert shown(hass, CONNECTIVITY).state == "on"
+    assert shown(hass, CONNECTIVITY).attributes["last_seen"] == measured_at
+
+
+async def test_a_finished_read_shows_its_value_and_when_it_was_measured(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would see a value in an event, and another one on the dashboard."""
+    await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    assert shown(hass).state == "21.5"
+    confirmed = onenet.onenet.commands[0].confirm_time
+    assert confirmed
+    assert shown(hass).attributes["measured_at"] == confirmed.replace(microsecond=0)
+    assert shown(hass, CONNECTIVITY).attributes["last_seen"] == confirmed.replace(microsecond=0)
+
+
+async def test_a_read_that_was_finished_before_the_device_was_added_counts(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would have to have the device read again, at the cost of its battery."""
+    await finished_read(hass, account, onenet)
+    await add_device(hass, account, "3303/0/5700")
+    assert shown(hass).state == "21.5"
+
+
+async def test_a_device_that_is_awake_and_read_at_once_shows_what_it_said(
+    hass: HomeAssistant, account: MockConfigEntry, device: Device
+) -> None:
+    """A person would read a value, and still see the old one on the dashboard."""
+    await add_device(hass, account, "3303/0/5700")
+    device.online = True
+    device.resources[TEMPERATURE] = 18
+    await act(hass, SERVICE_READ, imei=IMEI, obj_id=3303)
+    assert shown(hass).state == "18"
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize("order", [("read", "datapoint"), ("datapoint", "read")], ids=" then ".join)
+@pytest.mark.parametrize("newest", ["read", "datapoint"])
+async def test_the_newest_by_measuring_time_wins_whatever_comes_first(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, order: Sequence[str], newest: str
+) -> None:
+    """A person would see an old value after a new one, just since it took longer."""
+    await add_device(hass, account, "3303/0/5700")
+    now = datetime.now(UTC)
+    devices = account.runtime_data.devices
+    for source in order:
+        at = now if source == newest else now - timedelta(minutes=5)
+        if source == "datapoint":
+            onenet.onenet.report(IMEI, {TEMPERATURE: 30.0}, at=at)
+            await a_round(hass, account, onenet)
+        else:
+            devices.async_answered(IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at)
+    assert shown(hass).state == ("10.0" if newest == "read" else "30.0")
+
+
+@LEGACY_ONLY
+async def test_a_value_from_the_future_does_not_hide_those_that_follow(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device whose clock was wrong once would show that value for years."""
+    await add_device(hass, account, "3303/0/5700")
+    onenet.onenet.report(IMEI, {TEMPERATURE: 99.0}, at=datetime(2037, 1, 1, tzinfo=UTC))
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == STATE_UNKNOWN
+    await finished_read(hass, account, onenet, obj_inst_id=0, res_id=5700)
+    assert shown(hass).state == "99.0"
+    assert shown(hass).attributes["measured_at"] < datetime.now(UTC) + timedelta(hours=1)
+
+
+async def test_values_are_there_after_a_restart(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """A dashboard would be empty after every restart, until the device wakes."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    before = shown(hass)
+    store = account.runtime_data.ledger._store
+    await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
+    copy = Path(hass.config.config_dir, "copy")
+    shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
+    # Only what was kept tells the value: it was never a datapoint, nor are the commands asked for it.
+    database = sqlite3.connect(copy / ".storage" / FILE_NAME)
+    database.execute("DELETE FROM command")
+    database.commit()
+    database.close()
+    async with async_test_home_assistant(config_dir=str(copy)) as again:
+        again.data.pop(DATA_CUSTOM_COMPONENTS)
+        entry = MockConfigEntry(
+            domain=DOMAIN,
+            title="OneNET",
+            data=dict(account.data),
+            entry_id=account.entry_id,
+            subentries_data=[subentry.as_dict()],
+        )
+        entry.add_to_hass(again)
+        assert await again.config_entries.async_setup(entry.entry_id)
+        await again.async_block_till_done()
+        state = again.states.get(SENSOR)
+        assert state
+        assert (state.state, state.attributes) == (before.state, before.attributes)
+        assert await again.config_entries.async_unload(entry.entry_id)
+        await again.async_stop(force=True)
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize(
+    ("unit", "state", "shown_unit", "device_class"),
+    [
+        ("Cel", "21.5", "°C", "temperature"),
+        ("[degF]", "-5.8", "°C", "temperature"),
+        ("K", "21.5", "K", "temperature"),
+        ("Réaumur", "21.5", "Réaumur", None),
+        ("", "21.5", "°C", "temperature"),
+        (5, "21.5", "°C", "temperature"),
+    ],
+)
+async def test_the_unit_that_the_device_reports_wins(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    unit: object,
+    state: str,
+    shown_unit: str,
+    device_class: str | None,
+) -> None:
+    """A person would see 21.5 °C where the device means 21.5 °F, or convert what nobody knows."""
+    onenet.onenet.report(IMEI, {TEMPERATURE: 21.5, UNIT: unit})
+    await add_device(hass, account, "3303/0/5700")
+    assert float(shown(hass).state) == pytest.approx(float(state), abs=0.1)
+    assert shown(hass).attributes[ATTR_UNIT_OF_MEASUREMENT] == shown_unit
+    assert shown(hass).attributes.get(ATTR_DEVICE_CLASS) == device_class
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize(
+    ("path", "value", "state"),
+    [
+        ("3303/0/5700", "21.5", "21.5"),
+        ("3303/0/5700", 21, "21"),
+        ("3303/0/5700", "warm", STATE_UNKNOWN),
+        ("3303/0/5700", True, STATE_UNKNOWN),
+        ("3303/0/5700", "nan", STATE_UNKNOWN),
+        ("3303/0/5700", None, STATE_UNKNOWN),
+        ("3/0/0", "China Mobile", "China Mobile"),
+        ("3/0/0", "x" * 300, "x" * 255),
+        ("3/0/11", 0, "0"),
+        ("31024/0/1", True, "true"),
+        ("31024/0/1", {"a": [1, "二"]}, '{"a": [1, "二"]}'),
+        ("31024/0/1", b"\x01\xff", "01ff"),
+    ],
+    ids=str,
+)
+async def test_a_sensor_shows_what_can_be_shown(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str, value: Any, state: str
+) -> None:
+    """One odd value would make the entity fail, and the log fill."""
+    subentry = await add_device(hass, account, path)
+    numbers = tuple(int(number) for number in path.split("/"))
+    assert len(numbers) == 3
+    onenet.onenet.report(IMEI, {numbers: value})
+    await a_round(hass, account, onenet)
+    entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{account.entry_id}_{IMEI}_{path}")
+    assert entity_id
+    assert shown(hass, entity_id).state == state
+    assert subentry.data["resources"] == [path]
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [(True, "on"), (False, "off"), (1, "on"), (0, "off"), ("true", "on"), ("0", "off"), ("maybe", "unknown")],
+)
+async def test_a_binary_sensor_shows_a_truth_value_in_every_form(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, value: Any, state: str
+) -> None:
+    """A manhole cover that is open would be shown as closed."""
+    await add_device(hass, account, "3200/0/5500")
+    onenet.onenet.report(IMEI, {(3200, 0, 5500): value})
+    await a_round(hass, account, onenet)
+    cover = shown(hass, "binary_sensor.water_meter_digital_input")
+    assert cover.state == state
+    assert "measured_at" in cover.attributes
+
+
+async def test_of_several_instances_of_a_resource_the_first_one_is_shown(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """A device with several power sources would show none, or any of them."""
+    await add_device(hass, account, "3/0/7")
+    values = [
+        {"obj_id": 3, "obj_inst_id": 0, "res_id": 7, "res_inst_id": instance, "value": value}
+        for instance, value in enumerate((3600, 5000))
+    ]
+    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    assert shown(hass, "sensor.water_meter_power_source_voltage").state == "3600"
+
+
+async def test_a_devices_commands_are_shown_with_it(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """A person could not see on a device's page what is on its way to it, or became of it."""
+    onenet.onenet.products[0].add(OTHER, "Lamp")
+    await add_device(hass, account, "3303/0/5700")
+    await add_device(hass, account, imei=OTHER, title="Lamp")
+    context = Context(user_id="somebody")
+    await offline_read(hass, context)
+    assert (shown(hass, WAITING).state, shown(hass, "sensor.lamp_waiting_commands").state) == ("1", "0")
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await account.runtime_data.ledger.async_look(IMEI)
+    assert shown(hass, WAITING).state == "0"
+    told = shown(hass, COMMAND)
+    assert told.attributes["event_type"] == "succeeded"
+    said = {name: value for name, value in events[-1].data.items() if name != "type"}
+    assert {name: told.attributes[name] for name in said} == said
+    assert told.context.id == context.id
+    assert shown(hass, "event.lamp_command").state == STATE_UNKNOWN
+
+
+async def test_read_now_queues_reads_of_what_is_shown_once(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """An impatient person would fill the device's queue, and its battery would pay."""
+    await add_device(hass, account, "3303/0/5700", "3/0/9", "3200/0/5500", "3200/0/5501")
+    context = Context()
+    await press(hass, context)
+    # The unit comes with the first value, and what belongs together in one command.
+    assert asked(onenet) == ["3303/0", "3/0/9", "3200/0"]
+    await press(hass)
+    assert len(onenet.onenet.commands) == 3
+    assert [event.context.id for event in events] == [context.id] * 3
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await account.runtime_data.ledger.async_look(IMEI)
+    assert shown(hass).state == "21.5"
+    await press(hass)
+    assert asked(onenet)[3:] == ["3303/0/5700", "3/0/9", "3200/0"]
+
+
+async def test_read_now_fits_into_the_queue_of_a_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Of a device with many sensors, the last ones would never be read."""
+    await add_device(hass, account, *(f"3303/{instance}/5700" for instance in range(12)), "3/0/9")
+    await press(hass)
+    assert asked(onenet) == ["3303", "3"]
+
+
+async def test_read_now_without_anything_shown_says_what_to_do(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would press a button that does nothing."""
+    await add_device(hass, account)
+    with pytest.raises(ServiceValidationError, match="Choose what is to be shown"):
+        await press(hass)
+    assert not onenet.onenet.commands
+
+
+async def test_read_now_tells_what_onenet_refused(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would wait for values that never come."""
+    await add_device(hass, account, "3303/0/5700")
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline"))
+    with pytest.raises(HomeAssistantError, match="as many waiting commands"):
+        await press(hass)
+
+
+async def test_more_or_less_is_shown_as_a_person_chooses(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Entities of what nobody wants would stay, or a person would lose those that they keep."""
+    subentry = await add_device(hass, account, "3303/0/5700", "3200/0/5500")
+    await finished_read(hass, account, onenet)
+    hass.config_entries.async_update_subentry(
+        account, subentry, data={"imei": IMEI, "resources": ["3303/0/5700", "3/0/9"]}, title="Meter, kitchen"
+    )
+    await hass.async_block_till_done()
+    assert not hass.states.get("binary_sensor.water_meter_digital_input")
+    assert shown(hass).state == "21.5"
+    assert hass.states.get("sensor.meter_kitchen_battery_level")
+    registry = dr.async_get(hass)
+    device = registry.async_get_device_by_identifier((DOMAIN, f"{account.entry_id}_{IMEI}"), account.entry_id)
+    assert device
+    assert device.name == "Meter, kitchen"
+
+
+async def test_what_was_taken_away_while_home_assistant_did_not_look_is_removed(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Entities that nobody wants would stay for ever as unavailable."""
+    subentry = await add_device(hass, account, "3303/0/5700", "3200/0/5500")
+    assert await hass.config_entries.async_unload(account.entry_id)
+    hass.config_entries.async_update_subentry(account, subentry, data={"imei": IMEI, "resources": ["3303/0/5700"]})
+    assert await hass.config_entries.async_setup(account.entry_id)
+    await hass.async_block_till_done()
+    registry = er.async_get(hass)
+    assert not registry.async_get_entity_id("binary_sensor", DOMAIN, f"{account.entry_id}_{IMEI}_3200/0/5500")
+    assert hass.states.get(SENSOR)
+
+
+async def test_a_device_that_is_removed_takes_everything_along(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that nobody wants any more would stay, with what it measured."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    await hass.async_block_till_done()
+    assert {state.entity_id for state in hass.states.async_all()} == {
+        "event.onenet_command",
+        "sensor.onenet_waiting_commands",
+    }
+    store = account.runtime_data.ledger._store
+    await until(lambda: not store.load_devices(account.entry_id))
+    # Its commands are followed all the same.
+    await finished_read(hass, account, onenet)
+
+
+async def test_an_outage_makes_devices_unavailable_until_it_is_over(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """A person would take an old value for the present one."""
+    await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.onenet.clock.offset += MINUTE
+    await account.runtime_data.client.prove_key()
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=99))
+    await account.runtime_data.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for entity_id in (SENSOR, CONNECTIVITY, COMMAND, WAITING, READ_NOW):
+        assert shown(hass, entity_id).state == STATE_UNAVAILABLE
+    onenet.faults.clear()
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == "21.5"
+    for entity_id in (CONNECTIVITY, COMMAND, WAITING, READ_NOW):
+        assert shown(hass, entity_id).state != STATE_UNAVAILABLE
+
+
+@LEGACY_ONLY
+async def test_presence_is_that_of_the_platform(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A person would take a device for lost that is there, or the other way round."""
+    await add_device(hass, account)
+    assert shown(hass, CONNECTIVITY).state == "off"
+    assert "last_seen" not in shown(hass, CONNECTIVITY).attributes
+    device.online = True
+    await a_round(hass, account, onenet)
+    assert shown(hass, CONNECTIVITY).state == "on"
+
+
+@CURRENT_ONLY
+async def test_presence_is_unknown_where_onenet_does_not_tell(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A person would take a guess for the truth."""
+    await add_device(hass, account)
+    assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
+
+
+@LEGACY_ONLY
+async def test_a_round_writes_only_what_has_changed(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A thousand devices would fill the database of Home Assistant every minute."""
+    product = onenet.onenet.products[0]
+    imeis = [str(int(IMEI) + number) for number in range(10)]
+    for number, imei in enumerate(imeis[1:], 1):
+        product.add(imei, f"Meter {number}", {TEMPERATURE: 20.0})
+    onenet.onenet.report_all()
+    for number, imei in enumerate(imeis):
+        await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
+    await a_round(hass, account, onenet)
+    written = capture_writes(hass)
+    await a_round(hass, account, onenet)
+    assert written == []
+    onenet.onenet.report(imeis[3], {TEMPERATURE: 23.0})
+    await a_round(hass, account, onenet)
+    assert sorted(written) == ["binary_sensor.meter_3_connectivity", "sensor.meter_3_temperature"]
+    assert shown(hass, "sensor.meter_3_temperature").state == "23.0"
+
+
+@LEGACY_ONLY
+async def test_a_round_of_a_thousand_devices_takes_three_requests(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET would refuse an account that asks too often."""
+    product = onenet.onenet.products[0]
+    devices = account.runtime_data.devices
+    for number in range(1, 1000):
+        product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: 20.0})
+    for imei in product.devices:
+        known = devices.added[imei] = devices.get(imei)
+        known.kept = frozenset({"3303/0/5700"})
+    onenet.onenet.report_all()
+    finding = [len(await a_round(hass, account, onenet)) for _ in range(3)]
+    assert max(finding) <= 8
+    assert sorted(await a_round(hass, account, onenet)) == ["/devices/datapoints"] * 2 + ["/devices/status"]
+    assert {known.readings["3303/0/5700"].value for known in devices.added.values()} == {20.0, 21.5}
+
+
+@LEGACY_ONLY
+async def test_a_device_with_a_new_identity_at_the_platform_goes_on(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that was registered anew would be dead to Home Assistant."""
+    await add_device(hass, account, "3303/0/5700")
+    onenet.onenet.remove(IMEI)
+    onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
+    onenet.onenet.report(IMEI)
+    for _ in range(2):
+        await a_round(hass, account, onenet)
+    assert shown(hass).state == "17.0"
+    assert not ir.async_get(hass).issues
+
+
+@CURRENT_ONLY
+async def test_where_onenet_lists_nothing_devices_are_asked_for_in_turn(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that was deleted would never be missed."""
+    onenet.onenet.products[0].add(OTHER, "Lamp")
+    await add_device(hass, account)
+    await add_device(hass, account, imei=OTHER, title="Lamp")
+    seen = set()
+    for _ in range(2):
+        await a_round(hass, account, onenet)
+        assert len(onenet.requests) == 1
+        seen.add(onenet.requests[0].query["imei"])
+    assert seen == {IMEI, OTHER}
+
+
+async def test_a_refused_command_shows_with_its_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A refusal would be seen with the account only."""
+    await add_device(hass, account)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline"))
+    with pytest.raises(HomeAssistantError):
+        await offline_read(hass)
+    assert shown(hass, COMMAND).attributes["event_type"] == "rejected"
+
+
+def test_reads_are_no_more_than_needed() -> None:
+    """A battery would pay for what nobody looks at."""
+    device = KnownDevice(imei=IMEI, shown=("3/0/9", "3/1/9"))
+    assert device.reads() == [
+        Read(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=9),
+        Read(imei=IMEI, obj_id=3, obj_inst_id=1, res_id=9),
+    ]
+
+
+@LEGACY_ONLY
+async def test_a_device_that_is_back_is_available_as_soon_as_it_takes_a_command(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would see a device as gone that does what it is told."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    product = onenet.onenet.products[0]
+    onenet.onenet.remove(IMEI)
+    for _ in range(2):
+        await a_round(hass, account, onenet)
+    assert shown(hass).state == STATE_UNAVAILABLE
+    assert ir.async_get(hass).async_get_issue(DOMAIN, f"device_gone_{subentry.subentry_id}")
+    product.add(IMEI, "Water meter", {TEMPERATURE: 17.0})
+    onenet.onenet.report(IMEI)
+    await offline_read(hass)
+    assert shown(hass).state != STATE_UNAVAILABLE
+    assert not ir.async_get(hass).issues
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == "17.0"
+
+
+@CURRENT_ONLY
+async def test_what_is_wrong_with_one_device_is_no_outage(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that OneNET does not like would make all others unavailable."""
+    await add_device(hass, account)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10421, text="device not online", path="/resources"))
+    await a_round(hass, account, onenet)
+    assert not onenet.faults
+    assert shown(hass, WAITING).state == "0"
+
+
+@LEGACY_ONLY
+async def test_a_device_that_onenet_never_lists_is_looked_for_now_and_then(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET would be asked about one device in every round, for ever."""
+    await add_device(hass, account, "3303/0/5700")
+    nothing = '{"errno": 0, "data": {"devices": []}}'
+    onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing, times=99))
+    looked_for = [(await a_round(hass, account, onenet)).count("/devices/getbyimei") for _ in range(5)]
+    assert sum(looked_for) <= 2
+    assert not ir.async_get(hass).issues
+
+
+async def test_a_device_that_is_removed_while_others_are_taken_over_is_left_out(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Of an account with many devices, none would be set up if one was removed at the wrong moment."""
+    devices = account.runtime_data.devices
+    assert await hass.config_entries.async_unload(account.entry_id)
+    imeis = [str(int(IMEI) + number) for number in range(AT_ONCE + 2)]
+    subentries = [await add_device(hass, account, imei=imei) for imei in imeis]
+    sync = hass.async_create_task(devices.async_sync())
+    assert len(devices.added) == AT_ONCE
+    hass.config_entries.async_remove_subentry(account, subentries[-1].subentry_id)
+    await sync
+    assert list(devices.added) == imeis[:-1]
+
+
+async def test_what_a_removed_account_is_told_is_kept_nowhere(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """What a device measured would stay on the disk of a person who has removed the account."""
+    await add_device(hass, account, "3303/0/5700")
+    ledger = account.runtime_data.ledger
+    await hass.config_entries.async_remove(account.entry_id)
+    ledger.devices.async_save(ledger.devices.get(IMEI))
+    ledger.devices.async_answered(IMEI, [], datetime.now(UTC))
+    await until(lambda: not ledger._store.load_devices(account.entry_id))
+
+
+async def test_as_many_decimals_are_shown_as_suit_the_reported_unit(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """A pressure of 3.1 bar would be shown as 3 bar, since pascals need no decimals."""
+    await add_device(hass, account, "3323/0/5700")
+    values = [
+        {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
+        for res_id, value in ((5700, 3.1), (5701, "bar"))
+    ]
+    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    await hass.async_block_till_done()
+    pressure = "sensor.water_meter_pressure"
+    assert (shown(hass, pressure).state, shown(hass, pressure).attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("3.1", "bar")
+    entity = er.async_get(hass).async_get(pressure)
+    assert entity
+    assert entity.options["sensor"]["suggested_display_precision"] == 2
+
+
+async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """After a restart, 3.1 bar would be 310,000 Pa in the history and on the dashboard."""
+    await add_device(hass, account, "3323/0/5700")
+    values = [
+        {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
+        for res_id, value in ((5700, 3.1), (5701, "bar"))
+    ]
+    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    await hass.async_block_till_done()
+    for _ in range(2):
+        assert await hass.config_entries.async_reload(account.entry_id)
+        await hass.async_block_till_done()
+        pressure = shown(hass, "sensor.water_meter_pressure")
+        assert (pressure.state, pressure.attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("3.1", "bar")
+
+
+@LEGACY_ONLY
+async def test_megapascals_are_shown_as_kilopascals(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A water meter's pressure could not be compared with another's."""
+    onenet.onenet.report(IMEI, {(3323, 0, 5700): 0.31, (3323, 0, 5701): "MPa"})
+    await add_device(hass, account, "3323/0/5700")
+    pressure = shown(hass, "sensor.water_meter_pressure")
+    assert float(pressure.state) == pytest.approx(310)
+    assert pressure.attributes[ATTR_UNIT_OF_MEASUREMENT] == "kPa"
+
+
+@LEGACY_ONLY
+async def test_a_direction_in_any_unit_is_shown(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """Home Assistant knows angles in degrees only, and the entity would fail at every value."""
+    onenet.onenet.report(IMEI, {(3332, 0, 5700): 1.5, (3332, 0, 5701): "rad"})
+    await add_device(hass, account, "3332/0/5700")
+    direction = shown(hass, "sensor.water_meter_direction")
+    assert (direction.state, direction.attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("1.5", "rad")
+
+
+@LEGACY_ONLY
+async def test_one_odd_reply_is_over_with_the_next_round(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """A page of some gateway's would leave a person with old values for an hour."""
+    await add_device(hass, account, "3303/0/5700")
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.GARBAGE, path="/datapoints"))
+    await a_round(hass, account, onenet)
+    onenet.onenet.report(IMEI, {TEMPERATURE: 23.0})
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == "23.0"
+
+
+@LEGACY_ONLY
+async def test_presence_is_unknown_while_onenet_refuses_to_tell(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A device that went away would be shown as connected for ever."""
+    device.online = True
+    await add_device(hass, account)
+    assert shown(hass, CONNECTIVITY).state == "on"
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=4, text="no such url", path="/status", times=99))
+    await a_round(hass, account, onenet)
+    assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
+
+
+@LEGACY_ONLY
+async def test_a_list_that_lacks_devices_once_costs_nothing(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """After one bad reply, an account with a thousand devices would be without values for hours."""
+    imeis = [str(int(IMEI) + number) for number in range(8)]
+    for imei in imeis[1:]:
+        onenet.onenet.products[0].add(imei, "Meter", {TEMPERATURE: 20.0})
+    for imei in imeis:
+        await add_device(hass, account, imei=imei)
+    for _ in range(4):
+        await a_round(hass, account, onenet)
+    nothing = '{"errno": 0, "data": {"devices": []}}'
+    onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing))
+    await a_round(hass, account, onenet)
+    await a_round(hass, account, onenet)
+    assert len(await a_round(hass, account, onenet)) == 2
+    devices = account.runtime_data.devices.added.values()
+    assert [known.online for known in devices] == [False] * 8
+    assert not ir.async_get(hass).issues
+
+
+async def test_a_device_that_is_exchanged_while_nobody_looks_is_set_up(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """None of the account's devices would have entities until a restart."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    assert await hass.config_entries.async_unload(account.entry_id)
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    await add_device(hass, account, "3303/0/5700")
+    assert await hass.config_entries.async_setup(account.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass).state == "21.5"
+
+
+async def test_a_device_that_is_removed_or_changed_during_the_set_up_hurts_no_other(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Other devices would be without entities until a restart."""
+    imeis = [str(int(IMEI) + number) for number in range(20)]
+    subentries = [
+        await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
+        for number, imei in enumerate(imeis)
+    ]
+    assert await hass.config_entries.async_unload(account.entry_id)
+    setting_up = hass.async_create_task(hass.config_entries.async_setup(account.entry_id))
+    await until(lambda: shown(hass, "sensor.meter_0_temperature").state != STATE_UNAVAILABLE)
+    hass.config_entries.async_remove_subentry(account, subentries[15].subentry_id)
+    for number, resources in ((16, ["3303/0/5700"]), (17, ["3303/0/5700", "3/0/9", "3/0/7"])):
+        data = {"imei": imeis[number], "resources": resources}
+        hass.config_entries.async_update_subentry(account, subentries[number], data=data)
+    assert await setting_up
+    await hass.async_block_till_done()
+    assert not hass.states.get("sensor.meter_15_temperature")
+    assert not hass.states.get("sensor.meter_16_battery_level")
+    for entity_id in (
+        "sensor.meter_16_temperature",
+        "sensor.meter_17_power_source_voltage",
+        "sensor.meter_19_temperature",
+    ):
+        assert shown(hass, entity_id).state == STATE_UNKNOWN
+
+
+@LEGACY_ONLY
+async def test_a_device_that_onenet_lists_is_not_gone(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """One strange refusal would have a healthy device removed."""
+    await add_device(hass, account, "3303/0/5700")
+    await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=1, text="internal error", path="/history"))
+    for _ in range(3):
+        await a_round(hass, account, onenet)
+    assert not onenet.faults
+    assert shown(hass).state != STATE_UNAVAILABLE
+    assert not ir.async_get(hass).issues
+
+
+@CURRENT_ONLY
+async def test_where_onenet_lists_nothing_a_refused_command_shows_that_a_device_is_gone(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would wait for a device that was deleted."""
+    await add_device(hass, account, "3303/0/5700")
+    await offline_read(hass)
+    onenet.onenet.remove(IMEI)
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == STATE_UNAVAILABLE
+    assert ir.async_get(hass).issues
+    onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
+    for _ in range(3):
+        await a_round(hass, account, onenet)
+    assert shown(hass).state != STATE_UNAVAILABLE
+    assert not ir.async_get(hass).issues
+
+
+@LEGACY_ONLY
+async def test_deleted_devices_with_commands_are_not_asked_about_in_every_round(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET would be called without end for devices that it does not have."""
+    imeis = [str(int(IMEI) + number) for number in range(20)]
+    for imei in imeis[1:]:
+        onenet.onenet.products[0].add(imei, "Meter")
+    for imei in imeis:
+        await add_device(hass, account, imei=imei)
+        await offline_read(hass, imei=imei)
+    for _ in range(30):
+        await a_round(hass, account, onenet)
+    for imei in imeis:
+        onenet.onenet.remove(imei)
+    requests = [len(await a_round(hass, account, onenet)) for _ in range(40)]
+    assert max(requests[20:]) <= 26
+    assert sum(requests[20:]) / 20 <= 14
+
+
+@LEGACY_ONLY
+async def test_trouble_with_one_device_leaves_the_others_available(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A thousand devices would be unavailable because of one."""
+    onenet.onenet.products[0].add(OTHER, "Lamp")
+    await add_device(hass, account, "3303/0/5700")
+    await add_device(hass, account, imei=OTHER, title="Lamp")
+    await offline_read(hass, imei=OTHER)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5117, text="RPC error", path="/history", times=99))
+    for _ in range(3):
+        assert "/nbiot/offline/history" in await a_round(hass, account, onenet)
+        assert shown(hass).state != STATE_UNAVAILABLE
+
+
+@LEGACY_ONLY
+async def test_devices_that_onenet_does_not_know_do_not_hide_one_that_it_does(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """The last device of an account would never show a value."""
+    strangers = [str(866_971_020_000_000 + number) for number in range(200)]
+    for imei in strangers:
+        known = account.runtime_data.devices.get(imei)
+        known.imei, known.subentry_id = imei, ""
+        account.runtime_data.devices.added[imei] = known
+    onenet.onenet.report(IMEI)
+    account.runtime_data._page = None
+    known = account.runtime_data.devices.get(IMEI)
+    account.runtime_data.devices.added[IMEI] = known
+    known.kept = frozenset({"3303/0/5700"})
+    for _ in range(120):
+        await a_round(hass, account, onenet)
+    assert known.readings
+
+
+async def test_a_device_that_is_removed_during_a_round_leaves_nothing_behind(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """What a device measured would stay on the disk of a person who has removed it."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    devices = account.runtime_data.devices
+    known = devices.added[IMEI]
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    await hass.async_block_till_done()
+    devices.async_save(known)
+    store = account.runtime_data.ledger._store
+    await until(lambda: not store.load_devices(account.entry_id))
+
+
+async def test_what_was_removed_while_the_account_was_not_set_up_is_forgotten(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that is added again would begin with what it measured long ago, or as gone."""
+    subentry = await add_device(hass, account, "3303/0/5700")
+    await finished_read(hass, account, onenet)
+    devices = account.runtime_data.devices
+    assert await hass.config_entries.async_unload(account.entry_id)
+    # As after a restart, when nobody has looked yet.
+    devices.added.clear()
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    assert await hass.config_entries.async_setup(account.entry_id)
+    store = account.runtime_data.ledger._store
+    await until(lambda: not store.load_devices(account.entry_id))
+
+
+@LEGACY_ONLY
+async def test_presence_is_forgotten_with_a_platform_that_tells_it(
+    hass: HomeAssistant, account: MockConfigEntry, device: Device
+) -> None:
+    """A person who moves to the other platform would see what was so long ago."""
+    device.online = True
+    await add_device(hass, account)
+    assert shown(hass, CONNECTIVITY).state == "on"
+    hass.config_entries.async_update_entry(
+        account, data=ACCOUNTS["current, access key"] | {CONF_URL: account.data[CONF_URL]}
+    )
+    assert await hass.config_entries.async_reload(account.entry_id)
+    assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
