@@ -1,8 +1,10 @@
 """The actions, as automations, scripts and the action panel call them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 import json
+import re
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
@@ -10,14 +12,16 @@ from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import Context, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
-from .conftest import IMEI, offline_read, revoke
+from .conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID, act, add_device, offline_read, revoke
 from .emulator import Fault, FaultKind, OneNet, Product, Server, Trigger
+from .test_validation import NEEDED, OF_A_DEVICE
 
 EVERY_ACCOUNT = True
 
@@ -448,3 +452,135 @@ async def test_an_unknown_command_is_told(hass: HomeAssistant, account: MockConf
     """A person could not tell a mistyped UUID from a command without news."""
     with pytest.raises(ServiceValidationError, match="no such command"):
         await call(hass, "get_command", uuid="42742677-adc3-54ca-83a1-5aaaf71482f8")
+
+
+# A test device, of which several accounts may have one.
+LAMP = "1234"
+
+
+def device_id(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> str:
+    """Return the id that a device that was added has in Home Assistant."""
+    identifier = (DOMAIN, f"{account.entry_id}_{imei}")
+    device = dr.async_get(hass).async_get_device_by_identifier(identifier, account.entry_id)
+    assert device
+    return device.id
+
+
+@pytest.fixture
+async def second(onenet: Server, account: MockConfigEntry) -> AsyncIterator[Server]:
+    """Return another platform, with a lamp that is awake; the first has one, too."""
+    product = Product(id=PRODUCT_ID, key=KEY, access_key=ACCESS_KEY)
+    product.add(IMEI, "Gas meter", {(3303, 0, 5700): 4.5})
+    lamp = product.add(LAMP, "Test lamp", {(3303, 0, 5700): 30.5, (3306, 0, 5850): False})
+    lamp.executables.add((3, 0, 4))
+    lamp.online = True
+    onenet.onenet.products[0].add(LAMP, "Test lamp")
+    server = await Server(OneNet(product)).start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def second_account(
+    hass: HomeAssistant, account: MockConfigEntry, second: Server, account_data: dict[str, str]
+) -> MockConfigEntry:
+    """Return an account on it, beside the first, in both of which the lamp was added."""
+    entry = MockConfigEntry(domain=DOMAIN, title="OneNET 2", data=account_data | {CONF_URL: second.url})
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    for owner in (account, entry):
+        await add_device(hass, owner, imei=LAMP, title="Test lamp")
+    return entry
+
+
+async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -> Any:
+    """Call an action for the lamp, and return its response and what OneNET was asked, with all UUIDs alike."""
+    second.onenet.products[0].devices[LAMP].commands.clear()
+    fields = NEEDED[action]
+    waiting = queue_elsewhere(second, imei=LAMP)
+    if "uuid" in fields:
+        fields = fields | waiting
+    second.requests.clear()
+    response = await act(hass, action, **fields | which)
+    asked = [(request.method, request.path, request.query, request.body) for request in second.requests]
+    assert {query["imei"] for _, _, query, _ in asked} == {LAMP}
+    return json.loads(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", json.dumps([response, asked])))
+
+
+@pytest.mark.parametrize("action", OF_A_DEVICE)
+async def test_an_action_for_a_device_does_what_it_does_for_its_imei_and_finds_its_account(
+    hass: HomeAssistant, onenet: Server, second: Server, second_account: MockConfigEntry, action: str
+) -> None:
+    """A person would have to look up the IMEI of a device that they have added, or reach somebody else's."""
+    chosen = device_id(hass, second_account, LAMP)
+    by_imei = await done(hass, second, action, imei=LAMP, config_entry_id=second_account.entry_id)
+    onenet.requests.clear()
+    assert await done(hass, second, action, device_id=chosen) == by_imei
+    # To say it twice does no harm.
+    assert await done(hass, second, action, device_id=chosen, config_entry_id=second_account.entry_id) == by_imei
+    assert not onenet.requests
+    response, asked = by_imei
+    assert asked
+    if response is not None:
+        origin = {"config_entry_id": second_account.entry_id, "imei": LAMP, "device_id": chosen}
+        assert {name: response[name] for name in origin} == origin
+
+
+async def test_everything_that_is_said_of_an_added_device_carries_its_id(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """An automation could not tell which device an event is about, but by its IMEI."""
+    await add_device(hass, account)
+    chosen = device_id(hass, account)
+    done, cancelled = await offline_read(hass), await offline_read(hass)
+    await call(hass, "cancel_command", uuid=cancelled["uuid"])
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="body error"))
+    with pytest.raises(ServiceValidationError, match="body error"):
+        await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    looked_up = await call(hass, "get_command", uuid=done["uuid"])
+    listed = await call(hass, "list_commands")
+    assert [event.data["type"].removeprefix("command_") for event in events] == [
+        "queued",
+        "queued",
+        "cancelled",
+        "rejected",
+        "succeeded",
+    ]
+    told = [event.data for event in events] + [done, cancelled, looked_up, listed, *listed["commands"]]
+    assert [fields["device_id"] for fields in told] == [chosen] * len(told)
+
+
+async def test_nothing_that_is_said_of_a_device_that_is_not_added_carries_an_id(
+    hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
+) -> None:
+    """An automation would act on a device that is not there, or no longer."""
+    before = await offline_read(hass)
+    subentry = await add_device(hass, account)
+    chosen = device_id(hass, account)
+    assert (await call(hass, "get_command", uuid=before["uuid"]))["device_id"] == chosen
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    await hass.async_block_till_done()
+    with pytest.raises(ServiceValidationError, match=f"{chosen} is not one of your NB-IoT devices"):
+        await offline_read(hass, imei=None, device_id=chosen)
+    after = await offline_read(hass)
+    looked_up = await call(hass, "get_command", uuid=before["uuid"])
+    listed = await call(hass, "list_commands")
+    told = [before, after, looked_up, listed, *listed["commands"], *(event.data for event in events)]
+    assert [fields for fields in told if "device_id" in fields] == []
+    assert [event.data["type"] for event in events] == ["command_queued"] * 2
+
+
+async def test_a_device_of_an_account_that_is_not_loaded_is_told(
+    hass: HomeAssistant, onenet: Server, second: Server, second_account: MockConfigEntry
+) -> None:
+    """A person would look for the fault in the device, or the other account would be asked in its place."""
+    chosen = device_id(hass, second_account, LAMP)
+    assert await hass.config_entries.async_unload(second_account.entry_id)
+    onenet.requests.clear()
+    second.requests.clear()
+    for action in OF_A_DEVICE:
+        with pytest.raises(ServiceValidationError, match=r"OneNET 2 .*is not loaded"):
+            await act(hass, action, **NEEDED[action], device_id=chosen)
+    assert not onenet.requests
+    assert not second.requests

@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
-from .conftest import IMEI, READ as OFFLINE_READ, act, offline_read
+from .conftest import IMEI, READ as OFFLINE_READ, act, add_device, offline_read
 from .emulator import Device, Server
+from .test_translations import ACTIONS
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
@@ -34,6 +36,20 @@ FIELDS: dict[str, dict[str, Any]] = {
     "observe": READ,
     "discover": {"imei": IMEI, "obj_id": 3303},
 }
+UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
+# What each action of a device needs beside the device.
+NEEDED: dict[str, dict[str, Any]] = {
+    action: {name: value for name, value in fields.items() if name != "imei"} for action, fields in FIELDS.items()
+} | {
+    "get_resources": {},
+    "get_command": {"uuid": UUID},
+    "list_commands": {},
+    "cancel_command": {"uuid": UUID},
+    "cancel_commands": {},
+}
+OF_A_DEVICE = [action for action, schema in ACTIONS.items() if "imei" in schema.schema]
+# A command that was queued here is found without its device, and the commands of all can be listed.
+OF_ANY_DEVICE = ("get_command", "list_commands", "cancel_command")
 
 
 @pytest.fixture(autouse=True)
@@ -164,7 +180,7 @@ async def test_what_is_not_written_stays_unless_it_should_go(
 @pytest.mark.parametrize(
     ("action", "fields", "key", "told"),
     [
-        ("offline_read", {"imei": None}, "missing_field", "imei"),
+        ("offline_read", {"imei": None}, "one_device", "device_id or with imei"),
         ("offline_read", {"obj_id": None}, "missing_field", "obj_id"),
         ("offline_read", {"resid": 5700}, "unknown_field", "resid"),
         ("offline_read", {"imei": "86697103000000"}, "invalid_imei", "86697103000000"),
@@ -350,17 +366,16 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     [
         ("get_command", {}, "missing_field"),
         ("get_command", {"uuid": "../cancel/all"}, "invalid_uuid"),
-        (
-            "get_command",
-            {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8", "include_log": "perhaps"},
-            "invalid_include_log",
-        ),
+        ("get_command", {"uuid": UUID, "include_log": "perhaps"}, "invalid_include_log"),
         ("list_commands", {"since": "long ago"}, "invalid_since"),
         ("list_commands", {"state": ["asleep"]}, "invalid_state"),
         ("list_commands", {"imei": "12"}, "invalid_imei"),
         ("cancel_command", {"uuid": "all"}, "invalid_uuid"),
-        ("cancel_command", {"uuid": ["42742677-adc3-54ca-83a1-5aaaf71482f8"]}, "invalid_uuid"),
-        ("cancel_commands", {"uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8"}, "unknown_field"),
+        ("cancel_command", {"uuid": [UUID]}, "invalid_uuid"),
+        ("cancel_commands", {"uuid": UUID}, "unknown_field"),
+        # A command that was queued here is known without its device.
+        ("wait_for_command", {"uuid": UUID, "timeout": 60}, "unknown_field"),
+        ("wait_for_command", {"uuid": UUID, "timeout": 60, "imei": None, "device_id": "d3f29c71"}, "unknown_field"),
     ],
 )
 async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
@@ -372,6 +387,88 @@ async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
         await act(hass, action, **FIELDS.get(action, {"imei": IMEI}) | fields)
     assert caught.value.translation_key == key
     assert not onenet.requests
+
+
+@pytest.fixture
+async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str, str]:
+    """Return the ids of the account's device and of what is none, and another account's, by names for a test."""
+    await add_device(hass, account)
+    other_account = MockConfigEntry(domain=DOMAIN, title="Another OneNET")
+    lamps = MockConfigEntry(domain="lamps")
+    registry = dr.async_get(hass)
+    for entry in (other_account, lamps):
+        entry.add_to_hass(hass)
+    like_ours = f"{account.entry_id}_{IMEI}"
+    lamp = registry.async_get_or_create(config_entry_id=lamps.entry_id, identifiers={("lamps", like_ours)}, name="Lamp")
+    registry.async_update_device(lamp.id, name_by_user="Kitchen lamp")
+    ours, service = (
+        registry.async_get_device_by_identifier((DOMAIN, identifier), account.entry_id)
+        for identifier in (like_ours, account.entry_id)
+    )
+    assert ours
+    assert service
+    return {
+        "<ours>": ours.id,
+        "<service>": service.id,
+        "<lamp>": lamp.id,
+        "<other account>": other_account.entry_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "key", "told"),
+    [
+        (action, fields, key, told)
+        for action in OF_A_DEVICE
+        for fields, key, told in (
+            ({"device_id": "<ours>", "imei": IMEI}, "one_device", "with device_id or with imei, and not with both"),
+            ({}, "one_device", "with device_id or with imei, and not with both"),
+            ({"device_id": "d3f29c71"}, "no_nbiot_device", "d3f29c71 is not one of your NB-IoT devices"),
+            ({"device_id": IMEI}, "no_nbiot_device", f"{IMEI} is not one of your NB-IoT devices"),
+            ({"device_id": 866971}, "no_nbiot_device", "866971 is not one of your NB-IoT devices"),
+            ({"device_id": "<lamp>"}, "no_nbiot_device", "Kitchen lamp is not one of your NB-IoT devices"),
+            ({"device_id": "<service>"}, "no_nbiot_device", "OneNET is not one of your NB-IoT devices"),
+            (
+                {"device_id": "<ours>", "config_entry_id": "<other account>"},
+                "device_of_other_account",
+                "Leave config_entry_id out",
+            ),
+            ({"device_id": ["d3f29c71"]}, "invalid_device_id", "the id of a device, not ['d3f29c71']"),
+            ({"device_id": {"id": "d3f29c71"}}, "invalid_device_id", "the id of a device, not {'id': 'd3f29c71'}"),
+        )
+        if fields or action not in OF_ANY_DEVICE
+    ],
+)
+async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_sent(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    device_ids: dict[str, str],
+    events: list[Event],
+    action: str,
+    fields: dict[str, Any],
+    key: str,
+    told: str,
+) -> None:
+    """A person would not find out which device they chose wrongly, or another would get the command."""
+    onenet.requests.clear()
+    which = {name: device_ids.get(str(value), value) for name, value in fields.items()}
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, action, **NEEDED[action] | which)
+    assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
+    assert told in str(caught.value)
+    assert not onenet.requests
+    assert not events
+
+
+async def test_a_device_with_a_longer_identifier_is_told_as_any_other(
+    hass: HomeAssistant, account: MockConfigEntry, device_ids: dict[str, str]
+) -> None:
+    """A person would read of a fault in Home Assistant: there are integrations that give such ones."""
+    longer: Any = {("lamps", "kitchen", "1")}
+    dr.async_get(hass).async_update_device(device_ids["<lamp>"], new_identifiers=longer)
+    with pytest.raises(ServiceValidationError, match="Kitchen lamp is not one of your NB-IoT devices"):
+        await offline_read(hass, imei=None, device_id=device_ids["<lamp>"])
 
 
 @pytest.mark.parametrize(
