@@ -8,12 +8,16 @@ from pathlib import Path
 import sys
 import tempfile
 
-from . import calls, load
+from . import calls, devices, load
 
 
 def main(directory: Path) -> int:
     """Measure, and return an exit status."""
-    verdicts = [*calls.measure(directory / "calls"), *load.measure(directory / "load")]
+    verdicts = [
+        *calls.measure(directory / "calls"),
+        *load.measure(directory / "load"),
+        *devices.measure(directory / "devices"),
+    ]
     return 0 if all(verdicts) else 1
 
 

@@ -77,8 +77,8 @@ def measure(config: Path) -> list[bool]:
     note("  p50 of a call", p50[busy_id] * 1000, "ms")
     note("  what they add to a full garbage collection", statistics.median(s.collection for s in starts) * 1000, "ms")
     return [
-        _judge_blocks("  longest block while it is set up", [start.block_of_set_up for start in starts]),
-        _judge_blocks("  longest block in the rounds that follow", [start.block_of_rounds for start in starts]),
+        judge_blocks("  longest block while it is set up", [start.block_of_set_up for start in starts]),
+        judge_blocks("  longest block in the rounds that follow", [start.block_of_rounds for start in starts]),
         judge("  memory of a command that was kept over a restart", kept, 2048, "bytes"),
         judge("  memory of a command that was queued since", queued, 2048, "bytes"),
         judge("  requests of a round", max(max(start.requests) for start in starts), 10),
@@ -86,7 +86,7 @@ def measure(config: Path) -> list[bool]:
     ]
 
 
-def _judge_blocks(what: str, blocks: list[float]) -> bool:
+def judge_blocks(what: str, blocks: list[float]) -> bool:
     """Judge the starts' longest blocks by the median: one of them may be another program's doing."""
     note(f"{what}, in the worst of {len(blocks)} starts", max(blocks) * 1000, "ms")
     return judge(what, statistics.median(blocks) * 1000, 50, "ms")
@@ -130,10 +130,10 @@ async def _start(config: Path, platform: Emulator, entry_id: str, offsets: Itera
     """Measure a start with all commands kept, and the rounds that follow."""
     async with _started(config) as hass:
         collection = _collect()
-        async with _watch() as set_up:
+        async with watch() as set_up:
             seconds = await _set_up(hass, entry_id)
-        async with _watch() as rounds:
-            requests = [await _round(hass, platform, entry_id, offset) for offset in offsets]
+        async with watch() as rounds:
+            requests = [await one_round(hass, platform, entry_id, offset) for offset in offsets]
         assert _coordinator(hass, entry_id).ledger.waiting == WAITING
         collection = _collect() - collection
         await _disable(hass, entry_id)
@@ -152,7 +152,7 @@ def _collect() -> float:
     return min(timeit.repeat(gc.collect, number=1, repeat=3))
 
 
-async def _round(hass: core.HomeAssistant, platform: Emulator, entry_id: str, offset: int) -> int:
+async def one_round(hass: core.HomeAssistant, platform: Emulator, entry_id: str, offset: int) -> int:
     """Go through a round when an interval has passed at the platform, and return its requests."""
     coordinator = _coordinator(hass, entry_id)
     await platform.tell("clock", offset=offset)
@@ -247,7 +247,7 @@ def _coordinator(hass: core.HomeAssistant, entry_id: str) -> OneNetCoordinator:
 
 
 @asynccontextmanager
-async def _watch() -> AsyncIterator[Watch]:
+async def watch() -> AsyncIterator[Watch]:
     """Watch the event loop: see how late something is that is due every millisecond."""
     loop = asyncio.get_running_loop()
     watch = Watch()
