@@ -1,4 +1,4 @@
-"""Queue a read in a real Home Assistant for an emulated device that sleeps, and watch what comes of it."""
+"""Add an emulated device that sleeps to a real Home Assistant, queue a read for it, and watch what comes of it."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from .home_assistant import DASHBOARDS, INTERFACE, PASSWORD, USER, HomeAssistant
 
 KEY = "demo-master-key"
 IMEI = "866971030000001"
+SENSOR = "sensor.water_meter_kitchen_temperature"
 # A person presses the button, and sees the reading among the notifications.
 BUTTON = """\
 input_button:
@@ -22,10 +23,18 @@ input_button:
     name: Read the water meter
     icon: mdi:water
 """
-DASHBOARD = """\
+DASHBOARD = f"""\
 title: Meters
 views:
   - cards:
+      - type: entities
+        title: Water meter, kitchen
+        entities:
+          - {SENSOR}
+          - binary_sensor.water_meter_kitchen_connectivity
+          - sensor.water_meter_kitchen_waiting_commands
+          - event.water_meter_kitchen_command
+          - button.water_meter_kitchen_read_now
       - type: button
         entity: input_button.read_water_meter
         tap_action:
@@ -88,12 +97,15 @@ async def main() -> None:
             print(f"\nConnected the account {account['title']!r}", flush=True)
             # Nobody who watches waits a minute.
             await home_assistant.set_interval(account["result"], 10)
+            device = await home_assistant.add_device(account["result"], IMEI)
+            print(f"Added the device {device['name']!r}", flush=True)
             async with home_assistant.events("onenet_nbiot_event") as events:
                 await demonstrate(home_assistant, onenet, events)
                 if not arguments.once:
                     print(
                         f"\nHome Assistant stays up at {home_assistant.url} (user {USER}, password {PASSWORD})."
-                        f"\nA button to read: {home_assistant.url}/lovelace-meters/0"
+                        f"\nThe device: {home_assistant.url}/config/devices/device/{device['id']}"
+                        f"\nA dashboard: {home_assistant.url}/lovelace-meters/0"
                         f"\nAction panel: {home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read"
                         f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
                         flush=True,
@@ -103,7 +115,7 @@ async def main() -> None:
 
 
 async def demonstrate(home_assistant: HomeAssistant, onenet: Server, events: asyncio.Queue[dict[str, Any]]) -> None:
-    """Queue a read, wake the device, and hear what it has read."""
+    """Queue a read, wake the device, hear what it has read, and see it."""
     response = await home_assistant.call(
         "onenet_nbiot.offline_read",
         {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"days": 1}},
@@ -115,6 +127,12 @@ async def demonstrate(home_assistant: HomeAssistant, onenet: Server, events: asy
     wake(onenet)
     result = await hear(events, "command_succeeded")
     print(f"\nRESULT: {result['values'][0]['value']}", flush=True)
+    seen = await home_assistant.until(SENSOR, str(result["values"][0]["value"]))
+    told = seen["attributes"]
+    print(
+        f"{told['friendly_name']}: {seen['state']} {told['unit_of_measurement']}, measured {told['measured_at']}",
+        flush=True,
+    )
 
 
 async def hear(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[str, Any]:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 import json
 from pathlib import Path
 import random
+import re
 import socket
 import sys
 from typing import Any, Self
@@ -192,6 +193,15 @@ class HomeAssistant:
         """Return what Home Assistant has logged so far."""
         return (self.config / "output.log").read_text()
 
+    def complaints(self) -> list[str]:
+        """Return what was logged about the integration that a person would take for a fault."""
+        loud = re.compile(r" (WARNING|ERROR|CRITICAL) .*onenet_nbiot")
+        # It warns of each of its own when the language is changed.
+        expected = ("which has not been tested by Home Assistant", "Failed to load integration for translation")
+        return [
+            line for line in self.log().splitlines() if loud.search(line) and not any(text in line for text in expected)
+        ]
+
     async def get(self, path: str) -> Any:
         """Ask the REST API."""
         return await self._request("GET", path)
@@ -227,11 +237,54 @@ class HomeAssistant:
         result: dict[str, Any] = await self.post(flow, {**typed, "server": {"region": "custom", "url": url}})
         return result
 
+    async def add_device(
+        self, account: dict[str, Any], imei: str, resources: list[str] | None = None
+    ) -> dict[str, Any]:
+        """Go through the dialog for a device, show these resources or what is suggested, and return it."""
+        flows = "/api/config/config_entries/subentries/flow"
+        flow = await self.post(flows, {"handler": [account["entry_id"], "device"]})
+        form = await self.post(f"{flows}/{flow['flow_id']}", {"imei": imei})
+        if resources is None:
+            (field,) = form["data_schema"]
+            resources = field["description"]["suggested_value"]
+        await self.post(f"{flows}/{flow['flow_id']}", {"resources": resources})
+        return await self.device(imei)
+
+    async def device(self, imei: str) -> dict[str, Any]:
+        """Return a device of Home Assistant's, with its name, its id, and where it belongs; wait until it is there."""
+        async with asyncio.timeout(20):
+            while True:
+                for device in await self.order("config/device_registry/list"):
+                    if device["serial_number"] == imei:
+                        found: dict[str, Any] = device
+                        return found
+                await asyncio.sleep(0.1)
+
+    async def until(self, entity_id: str, state: str) -> dict[str, Any]:
+        """Wait until an entity has a state, and return that with its attributes."""
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(RuntimeError):
+                    found: dict[str, Any] = await self.get(f"/api/states/{entity_id}")
+                    if found["state"] == state:
+                        return found
+                await asyncio.sleep(0.1)
+
     async def set_interval(self, account: dict[str, Any], seconds: int) -> None:
         """Say in the dialog for an account's options how often OneNET is asked, and wait until that counts."""
         flows = "/api/config/config_entries/options/flow"
         flow = await self.post(flows, {"handler": account["entry_id"]})
         await self.post(f"{flows}/{flow['flow_id']}", {"interval": seconds})
+        await self._loaded(account)
+
+    async def set_language(self, account: dict[str, Any], language: str) -> None:
+        """Give the house another language, and the account's entities their names in it."""
+        await self.order("config/core/update", language=language)
+        await self.post(f"/api/config/config_entries/entry/{account['entry_id']}/reload", {})
+        await self._loaded(account)
+
+    async def _loaded(self, account: dict[str, Any]) -> None:
+        """Wait until an account is set up."""
         async with asyncio.timeout(60):
             while (await self._entry(account["entry_id"]))["state"] != "loaded":  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
@@ -245,12 +298,8 @@ class HomeAssistant:
     async def events(self, event_type: str) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
         """Receive events over the websocket."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        async with self._session.ws_connect(f"{self.url}/api/websocket") as socket_:
-            await socket_.receive_json()
-            await socket_.send_json({"type": "auth", "access_token": self._token})
-            assert (await socket_.receive_json())["type"] == "auth_ok"
-            await socket_.send_json({"id": 1, "type": "subscribe_events", "event_type": event_type})
-            assert (await socket_.receive_json())["success"]
+        async with self._websocket() as socket_:
+            await _order(socket_, "subscribe_events", {"event_type": event_type})
 
             async def receive() -> None:
                 async for message in socket_:
@@ -261,3 +310,26 @@ class HomeAssistant:
                 yield queue
             finally:
                 receiver.cancel()
+
+    async def order(self, type_: str, **data: Any) -> Any:
+        """Send one command over the websocket, as the frontend does, and return its result."""
+        async with self._websocket() as socket_:
+            return await _order(socket_, type_, data)
+
+    @asynccontextmanager
+    async def _websocket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a websocket and sign in."""
+        async with self._session.ws_connect(f"{self.url}/api/websocket") as socket_:
+            await socket_.receive_json()
+            await socket_.send_json({"type": "auth", "access_token": self._token})
+            assert (await socket_.receive_json())["type"] == "auth_ok"
+            yield socket_
+
+
+async def _order(socket_: aiohttp.ClientWebSocketResponse, type_: str, data: dict[str, Any]) -> Any:
+    """Send the first command over a websocket, and return its result."""
+    await socket_.send_json({"id": 1, "type": type_, **data})
+    reply = await socket_.receive_json()
+    if not reply["success"]:
+        raise RuntimeError(f"{type_}: {reply['error']}")
+    return reply["result"]

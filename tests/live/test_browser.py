@@ -35,7 +35,9 @@ DIALOG_IN_CHINESE = {
 
 
 @asynccontextmanager
-async def browser(home_assistant: HomeAssistant, profile: Path, locale: str) -> AsyncIterator[Page]:
+async def browser(
+    home_assistant: HomeAssistant, profile: Path, locale: str, *, size: tuple[int, int] = (1200, 1600), scale: float = 1
+) -> AsyncIterator[Page]:
     """Open a browser and sign in."""
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
@@ -44,7 +46,8 @@ async def browser(home_assistant: HomeAssistant, profile: Path, locale: str) -> 
             # Chromium has no sandbox for root.
             args=[*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
             locale=locale,
-            viewport={"width": 1200, "height": 1600},
+            viewport={"width": size[0], "height": size[1]},
+            device_scale_factor=scale,
             service_workers="block",
         )
         context.set_default_timeout(WAIT)
@@ -72,9 +75,14 @@ def field(page: Page, name: str) -> Locator:
     return page.locator("ha-settings-row").filter(has=page.get_by_text(name, exact=True))
 
 
+async def tick(row: Locator) -> None:
+    """Tick a field that can be left out."""
+    await row.locator("ha-checkbox").click()
+
+
 async def type_days(row: Locator, days: int) -> None:
     """Tick an optional duration, and type its days."""
-    await row.locator("ha-checkbox").click()
+    await tick(row)
     # The first is that of the checkbox.
     await row.locator("input").nth(1).fill(str(days))
 
@@ -98,7 +106,8 @@ async def test_a_read_is_queued_from_the_action_panel(
     async with browser(home_assistant, tmp_path, locale) as page:
         await page.goto(f"{home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read")
         imei, obj_id, expires_in = (field(page, name) for name in fields)
-        await imei.locator("input").fill(IMEI)
+        await tick(imei)
+        await imei.locator("input").last.fill(IMEI)
         await obj_id.locator("input").fill("3303")
         await type_days(expires_in, 1)
         await page.get_by_text(perform, exact=True).click()
@@ -129,7 +138,8 @@ async def test_a_write_is_queued_from_the_action_panel(
     async with browser(home_assistant, tmp_path, locale) as page:
         await page.goto(f"{home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_write")
         imei, obj_id, obj_inst_id, expires_in = (field(page, name) for name in fields)
-        await imei.locator("input").fill(IMEI)
+        await tick(imei)
+        await imei.locator("input").last.fill(IMEI)
         await obj_id.locator("input").fill("3306")
         await obj_inst_id.locator("input").fill("0")
         values = page.locator("ha-selector-object").first

@@ -1,0 +1,114 @@
+"""Take the README's pictures of devices: `.venv/live/bin/python -m tests.live.pictures`."""
+
+import asyncio
+from io import BytesIO
+from pathlib import Path
+import tempfile
+
+from PIL import Image
+from playwright.async_api import Locator, expect
+
+from tests.emulator import Product, Trigger
+
+from .conftest import KEY
+from .home_assistant import REPOSITORY
+from .test_browser import WAIT, browser
+from .test_devices import LANGUAGES, METER, House, Person, house_with, make_dashboard
+
+COVER = "866971050000002"
+TITLES = {
+    "en": {METER: "Water meter, kitchen", COVER: "Manhole cover, West Street"},
+    "zh-CN": {METER: "厨房水表", COVER: "西街井盖"},
+}
+DOCS = REPOSITORY / "docs"
+SIZE = (1200, 1000)
+FORM_SIZE = (968, 2100)
+SCALE = 1.5
+MARGIN = 8
+
+
+def product(locale: str) -> Product:
+    """Return a product with two devices."""
+    made = Product(key=KEY)
+    made.add(
+        METER,
+        TITLES[locale][METER],
+        {
+            (3303, 0, 5700): 8.5,
+            (3303, 0, 5701): "Cel",
+            (3323, 0, 5700): 3.1,
+            (3323, 0, 5701): "bar",
+            (3200, 0, 5500): False,
+            (3, 0, 0): "ACME",
+            (3, 0, 9): 87,
+            (4, 0, 2): -94,
+        },
+    )
+    made.add(
+        COVER, TITLES[locale][COVER], {(3304, 0, 5700): 81, (3302, 0, 5500): False, (3, 0, 9): 64, (4, 0, 2): -102}
+    )
+    return made
+
+
+async def take(person: Person, name: str, *parts: Locator, margin: int = 0) -> None:
+    """Take a picture of what these parts of a page take up."""
+    # What moves comes to rest.
+    await person.page.wait_for_timeout(1000)
+    boxes = [box for part in parts if (box := await part.bounding_box())]
+    left, top = min(box["x"] for box in boxes) - margin, min(box["y"] for box in boxes) - margin
+    right = max(box["x"] + box["width"] for box in boxes) + margin
+    bottom = max(box["y"] + box["height"] for box in boxes) + margin
+    clip = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+    picture = await person.page.screenshot(clip=clip)
+    suffix = "" if person.locale == "en" else "-zh"
+    Image.open(BytesIO(picture)).convert("RGB").quantize(256).save(DOCS / f"{name}{suffix}.png", optimize=True)
+
+
+async def take_all(house: House, person: Person) -> None:
+    """Go through what a person does with a device."""
+    home_assistant, onenet = house.home_assistant, house.onenet.onenet
+    title = TITLES[person.locale][METER]
+    await home_assistant.add_device(house.account, COVER)
+    await person.add_device(title, f"{title} ({METER})")
+    chosen = person.page.get_by_role("button", name=f"{person.text('Temperature')} (3303/0/5700)", exact=True)
+    await expect(chosen).to_be_visible(timeout=WAIT)
+    await take(person, "add-device", person.page.locator("dialog-data-entry-flow dialog"))
+    await person.click("Submit")
+    meter = await home_assistant.device(METER)
+    page = f"/config/devices/device/{meter['id']}"
+    await person.goto(page)
+    await person.sees({"Temperature": "8.5"})
+    await person.row("Read now").get_by_text(person.text("Press")).click()
+    await person.sees({"Temperature": "8.5", "Waiting commands": person.text("5 commands")})
+    await person.goto(page)
+    await person.sees({"Temperature": "8.5", "Waiting commands": person.text("5 commands")})
+    cards = await person.page.locator("ha-config-device-page ha-device-entities-card").all()
+    first = person.page.locator("ha-config-device-page ha-device-info-card")
+    await take(person, "device-page", first, *cards, margin=2 * MARGIN)
+    onenet.products[0].devices[METER].resources[3303, 0, 5700] = 9.2
+    onenet.wake(METER, Trigger.UPDATE)
+    await make_dashboard(house, "water-meters", METER, COVER)
+    await person.goto("/water-meters/0")
+    await person.sees({"Temperature": "9.2"})
+    await take(person, "dashboard", *await person.page.locator("hui-entities-card").all(), margin=MARGIN)
+
+
+async def main() -> None:
+    """Take the pictures in every language."""
+    for locale, language in LANGUAGES.items():
+        with tempfile.TemporaryDirectory() as directory:
+            async with house_with(Path(directory) / "config", product(locale)) as house:
+                await house.home_assistant.set_language(house.account, language)
+                profile = Path(directory) / "profile"
+                async with browser(house.home_assistant, profile, locale, size=SIZE, scale=SCALE) as page:
+                    await take_all(house, Person(house, page, locale))
+                # In a browser that was there before, the frontend of 2026.11 shows keywords instead of options.
+                profile = Path(directory) / "new profile"
+                async with browser(house.home_assistant, profile, locale, size=FORM_SIZE) as page:
+                    person = Person(house, page, locale)
+                    await person.queue_read(TITLES[locale][METER])
+                    await take(person, "action-panel", *await page.locator("ha-card").all(), margin=MARGIN)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
