@@ -47,14 +47,19 @@ ACCOUNTS = {
 LEGACY_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["legacy, API key"]], ids=["legacy, API key"])
 
 
+# For a test in which it matters what a platform has, and not with which kind of key.
+EVERY_PLATFORM = ("legacy, API key", "current, access key")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of a module with every kind of account, where it says so."""
+    """Run the tests of a module with every kind of account, or with those that it names, where it says so."""
+    kinds = getattr(metafunc.module, "WITH_ACCOUNTS", ACCOUNTS if hasattr(metafunc.module, "EVERY_ACCOUNT") else ())
     if (
         "account_data" in metafunc.fixturenames
-        and getattr(metafunc.module, "EVERY_ACCOUNT", False)
+        and kinds
         and not any("account_data" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
     ):
-        metafunc.parametrize("account_data", ACCOUNTS.values(), ids=ACCOUNTS)
+        metafunc.parametrize("account_data", [ACCOUNTS[kind] for kind in kinds], ids=kinds)
 
 
 IMEI = "866971030000001"

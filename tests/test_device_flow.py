@@ -18,10 +18,10 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, SUBENTRY_DEVICE
 
-from .conftest import IMEI, KEY, LEGACY_ONLY, SECRETS, add_device, revoke
+from .conftest import EVERY_PLATFORM, IMEI, KEY, LEGACY_ONLY, SECRETS, add_device, revoke
 from .emulator import Device, Fault, FaultKind, Server
 
-EVERY_ACCOUNT = True
+WITH_ACCOUNTS = EVERY_PLATFORM
 
 NOBODY = "http://127.0.0.1:9"
 OTHER_IMEI = "866971030000002"

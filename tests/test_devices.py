@@ -1,5 +1,6 @@
 """A device that was added: what a person sees of it, and what it costs."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,10 +32,10 @@ from custom_components.onenet_nbiot.device import AT_ONCE, Device as KnownDevice
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME
 
-from .conftest import ACCOUNTS, IMEI, LEGACY_ONLY, act, add_device, offline_read, until
+from .conftest import ACCOUNTS, EVERY_PLATFORM, IMEI, LEGACY_ONLY, act, add_device, offline_read, until
 from .emulator import Device, Fault, FaultKind, Server, Trigger
 
-EVERY_ACCOUNT = True
+WITH_ACCOUNTS = EVERY_PLATFORM
 
 OTHER = "866971030000002"
 MINUTE = timedelta(minutes=1)
@@ -363,7 +364,7 @@ async def test_read_now_queues_reads_of_what_is_shown_once(
     await add_device(hass, account, "3303/0/5700", "3/0/9", "3200/0/5500", "3200/0/5501")
     context = Context()
     await press(hass, context)
-    # The unit comes with the first value, and what belongs together in one command.
+    # The unit comes with the value, and what belongs together in one command.
     assert asked(onenet) == ["3303/0", "3/0/9", "3200/0"]
     await press(hass)
     assert len(onenet.onenet.commands) == 3
@@ -372,7 +373,7 @@ async def test_read_now_queues_reads_of_what_is_shown_once(
     await account.runtime_data.ledger.async_look(IMEI)
     assert shown(hass).state == "21.5"
     await press(hass)
-    assert asked(onenet)[3:] == ["3303/0/5700", "3/0/9", "3200/0"]
+    assert asked(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
 
 
 async def test_read_now_fits_into_the_queue_of_a_device(
@@ -753,13 +754,16 @@ async def test_a_list_that_lacks_devices_once_costs_nothing(
         onenet.onenet.products[0].add(imei, "Meter", {TEMPERATURE: 20.0})
     for imei in imeis:
         await add_device(hass, account, imei=imei)
-    for _ in range(4):
+        await offline_read(hass, imei=imei)
+    for _ in range(20):
         await a_round(hass, account, onenet)
     nothing = '{"errno": 0, "data": {"devices": []}}'
-    onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing))
-    await a_round(hass, account, onenet)
-    await a_round(hass, account, onenet)
-    assert len(await a_round(hass, account, onenet)) == 2
+    for path in ("/status", "/datapoints"):
+        onenet.faults.append(Fault(kind=FaultKind.BODY, path=path, text=nothing))
+    for _ in range(3):
+        # At most one of the devices has its turn, and two are looked for.
+        assert (await a_round(hass, account, onenet)).count("/nbiot/offline/history") <= 3
+    assert not onenet.faults
     devices = account.runtime_data.devices.added.values()
     assert [known.online for known in devices] == [False] * 8
     assert not ir.async_get(hass).issues
@@ -790,7 +794,9 @@ async def test_a_device_that_is_removed_or_changed_during_the_set_up_hurts_no_ot
     ]
     assert await hass.config_entries.async_unload(account.entry_id)
     setting_up = hass.async_create_task(hass.config_entries.async_setup(account.entry_id))
-    await until(lambda: shown(hass, "sensor.meter_0_temperature").state != STATE_UNAVAILABLE)
+    while shown(hass, "sensor.meter_0_temperature").state == STATE_UNAVAILABLE:  # noqa: ASYNC110 - nothing rings a bell
+        await asyncio.sleep(0)
+    assert shown(hass, "sensor.meter_19_temperature").state == STATE_UNAVAILABLE
     hass.config_entries.async_remove_subentry(account, subentries[15].subentry_id)
     for number, resources in ((16, ["3303/0/5700"]), (17, ["3303/0/5700", "3/0/9", "3/0/7"])):
         data = {"imei": imeis[number], "resources": resources}
@@ -938,3 +944,114 @@ async def test_presence_is_forgotten_with_a_platform_that_tells_it(
     )
     assert await hass.config_entries.async_reload(account.entry_id)
     assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
+
+
+@CURRENT_ONLY
+async def test_a_busy_onenet_is_an_outage_also_where_one_device_was_asked_about(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """OneNET would be asked on and on while it has too much to do."""
+    await add_device(hass, account)
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10500, text="internal error", imei=IMEI))
+    await a_round(hass, account, onenet)
+    assert shown(hass, WAITING).state == STATE_UNAVAILABLE
+
+
+@LEGACY_ONLY
+async def test_only_a_device_that_is_unknown_is_gone(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A person would be asked to remove a device that OneNET could not tell of for once."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="invalid parameter", path="/getbyimei", times=99))
+    await add_device(hass, account)
+    await a_round(hass, account, onenet)
+    assert shown(hass, WAITING).state == "0"
+    assert not ir.async_get(hass).issues
+
+
+async def test_a_device_whose_commands_have_ended_meanwhile_is_not_asked_about(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that is gone would be there again, just since nobody asked."""
+    await add_device(hass, account)
+    onenet.requests.clear()
+    await account.runtime_data._async_look(account.runtime_data.devices.get(IMEI))
+    assert not onenet.requests
+
+
+@LEGACY_ONLY
+async def test_a_device_that_onenet_cannot_tell_of_leaves_the_others_up_to_date(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """One device with an odd reply would stop the values of a thousand."""
+    onenet.onenet.products[0].add(OTHER, "Lamp")
+    await add_device(hass, account, "3303/0/5700")
+    onenet.faults.append(Fault(kind=FaultKind.DATA, path="/getbyimei", imei=OTHER, data=None, times=99))
+    await add_device(hass, account, imei=OTHER, title="Lamp")
+    onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
+    await a_round(hass, account, onenet)
+    await a_round(hass, account, onenet)
+    assert shown(hass).state == "30.0"
+
+
+@CURRENT_ONLY
+async def test_an_odd_reply_about_one_device_is_no_outage(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A device that never registered would make all others unavailable."""
+    await add_device(hass, account)
+    onenet.faults.append(Fault(kind=FaultKind.DATA, path="/resources", imei=IMEI, data=None))
+    await a_round(hass, account, onenet)
+    assert not onenet.faults
+    assert shown(hass, WAITING).state == "0"
+
+
+@CURRENT_ONLY
+async def test_a_refused_key_is_noticed_with_devices_too(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """Nothing would be heard of any more, and nobody would be asked for a new key."""
+    await add_device(hass, account)
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.onenet.clock.offset += MINUTE
+    await account.runtime_data.client.prove_key()
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=1, text="not allowed", path="/resources", times=99))
+    await account.runtime_data.async_refresh()
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert shown(hass, WAITING).state == STATE_UNAVAILABLE
+    assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == ["reauth"]
+
+
+@LEGACY_ONLY
+async def test_a_unit_that_changes_is_read_with_the_value(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """After a device was set to Fahrenheit, a person would see 70 °C."""
+    await add_device(hass, account, "3303/0/5700")
+    for unit, value in (("Cel", 20.0), ("[degF]", 68.0)):
+        device.resources |= {TEMPERATURE: value, UNIT: unit}
+        await press(hass)
+        # What was read in one second is not newer than what was read before in it.
+        onenet.onenet.clock.offset += MINUTE
+        onenet.onenet.wake(IMEI, Trigger.UPDATE)
+        await account.runtime_data.ledger.async_look(IMEI)
+        assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
+
+
+@LEGACY_ONLY
+async def test_two_devices_with_one_identity_are_told_apart(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """After a module was exchanged, the old device would show the values of the new one for ever."""
+    onenet.onenet.products[0].add(OTHER, "Lamp", {TEMPERATURE: 15.0})
+    onenet.onenet.report_all()
+    await add_device(hass, account, "3303/0/5700")
+    await add_device(hass, account, "3303/0/5700", imei=OTHER, title="Lamp")
+    await a_round(hass, account, onenet)
+    devices = account.runtime_data.devices.added
+    devices[OTHER].id = devices[IMEI].id
+    for _ in range(3):
+        await a_round(hass, account, onenet)
+    assert devices[OTHER].id != devices[IMEI].id
+    assert (shown(hass).state, shown(hass, "sensor.lamp_temperature").state) == ("21.5", "15.0")

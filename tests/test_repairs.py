@@ -25,10 +25,10 @@ from custom_components.onenet_nbiot import repairs
 from custom_components.onenet_nbiot.const import CONF_PLATFORM, DOMAIN
 from custom_components.onenet_nbiot.repairs import async_create_fix_flow
 
-from .conftest import IMEI, add_device, offline_read
+from .conftest import EVERY_PLATFORM, IMEI, add_device, offline_read
 from .emulator import Device, Server
 
-EVERY_ACCOUNT = True
+WITH_ACCOUNTS = EVERY_PLATFORM
 
 TEMPERATURE = "sensor.water_meter_temperature"
 # More than the interval between two regular rounds: what the platform's time is, is known to some seconds.
@@ -232,6 +232,21 @@ async def test_a_device_that_was_removed_meanwhile_can_be_confirmed(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
     assert issue(hass, subentry) is None
+
+
+async def test_a_device_that_came_back_meanwhile_stays(
+    hass: HomeAssistant,
+    subentry: ConfigSubentry,
+    account: MockConfigEntry,
+    gone: ir.IssueEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    """A healthy device would be removed by somebody whose dialog was open for long."""
+    client, form = await open_repair(hass, hass_client, gone)
+    devices = account.runtime_data.devices
+    devices.async_set_gone(devices.added[subentry.data["imei"]], gone=False)
+    assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
+    assert subentry.subentry_id in account.subentries
 
 
 async def test_a_device_whose_account_was_removed_meanwhile_can_be_confirmed(

@@ -16,8 +16,8 @@ from .entity import OneNetDeviceEntity, async_add_device_entities
 from .ledger import IfWaiting
 from .onenet.operations import CachedCommand
 
-# A device's commands are queued one after the other as it is.
-PARALLEL_UPDATES = 0
+# Somebody may press those of a thousand devices at once.
+PARALLEL_UPDATES = 3
 
 _READ_NOW = "read_now"
 # Who wakes less often than once in this time is no longer waited for by whoever pressed.

@@ -269,12 +269,12 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             return
         self._regular = _Schedule(now, now + self._interval)
         requests = 0
-        moved: list[str] = []
+        moved: set[str] = set()
         if self.client.lists_devices and self._batches.is_due(now):
             others = self._schedules.keys() - self.devices.added.keys() - set(due[:_REQUESTS])
             together = [*self.devices.added, *sorted(others)]
             requests = await self._async_ask_together([self.devices.get(imei) for imei in together])
-            moved = [imei for imei in together if imei in self._schedules and self.devices.get(imei).moved]
+            moved = {imei for imei in self._schedules if self.devices.get(imei).moved}
         looks = [imei for imei in due if imei not in moved][: max(1, _REQUESTS - requests)]
         if not (requests or looks):
             await self._async_prove()
@@ -291,10 +291,11 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             await self.client.get_resources(device.imei)
         except UnknownDeviceError:
             self.devices.async_set_gone(device, gone=True)
-        except PlatformError as err:
-            # Whatever is wrong with the device, OneNET is there.
+        except OneNetError as err:
             if err.concerns_all:
                 raise
+            # It may be about this device only.
+            await self.client.prove_key()
         else:
             self.devices.async_set_gone(device, gone=False)
 
@@ -302,7 +303,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         """Take over what OneNET tells of many devices at once, and return how many requests it took."""
         try:
             requests = await self._async_identify([device for device in devices if device.id is None])
-            by_id = {device.id: device for device in devices if device.id is not None}
+            by_id = self._by_id(devices)
             online: dict[str, bool] = {}
             for ids in batched(by_id, STATUS_IDS_MAX, strict=False):
                 online |= await self.client.get_device_statuses(ids)
@@ -329,6 +330,18 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             return _REQUESTS
         self._refusals = 0
         return requests
+
+    def _by_id(self, devices: Sequence[Device]) -> dict[str, Device]:
+        """Return the devices whose ids are known; of two with one id, both are to be looked for anew."""
+        by_id: dict[str, Device] = {}
+        for device in devices:
+            if device.id is None:
+                continue
+            if (other := by_id.setdefault(device.id, device)) is not device:
+                del by_id[device.id]
+                for one in (device, other):
+                    one.id, one.looked_for = None, LONG_AGO
+        return by_id
 
     async def _async_take_over_datapoints(
         self, by_id: dict[str, Device], online: dict[str, bool], told: Iterator[tuple[str, list[Datapoint]]]
@@ -391,7 +404,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         for device in looks:
             try:
                 told = await self.client.get_device_by_imei(device.imei)
-            except PlatformError as err:
+            except OneNetError as err:
                 if err.concerns_all:
                     raise
                 if isinstance(err, UnknownDeviceError):

@@ -115,15 +115,13 @@ class Device:
                 imei=self.imei,
                 obj_id=obj_id,
                 obj_inst_id=obj_inst_id,
-                res_id=resources[0].res_id if len(resources) == 1 and self._knows_unit(resources[0].path) else None,
+                # A value is read together with its unit, which may change.
+                res_id=resources[0].res_id
+                if len(resources) == 1 and not describe(resources[0].path).unit_path
+                else None,
             )
             for (obj_id, obj_inst_id), resources in instances.items()
         ]
-
-    def _knows_unit(self, path: str) -> bool:
-        """Return whether the unit of a resource need not be read with it."""
-        unit_path = describe(path).unit_path
-        return not unit_path or unit_path in self.readings
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -219,8 +217,8 @@ class Devices:
         for part in batched(subentries.items(), AT_ONCE, strict=False):
             for imei, subentry in part:
                 # It may have been removed meanwhile.
-                if subentry.subentry_id in self._entry.subentries:
-                    changes += self._async_take(imei, subentry)
+                if (current := self._entry.subentries.get(subentry.subentry_id)) is not None:
+                    changes += self._async_take(imei, current)
             await asyncio.sleep(0)
         if changes:
             self._async_remove_entities()
@@ -305,17 +303,23 @@ class Devices:
         now: datetime,
     ) -> None:
         """Take over what OneNET tells of a device whose commands were last looked at at `since`."""
-        before = device.online, device.newest
         latest = now + _AHEAD_MAX
         datapoints = [datapoint for datapoint in datapoints if datapoint.measured_at <= latest]
         newest = max((datapoint.measured_at for datapoint in datapoints), default=None)
-        changed = self._measure(device, datapoints) | self._see(device, newest)
-        if (online, newest) != before:
+        sent = newest not in (None, device.newest)
+        if device.online is None and device.newest is None:
             # With nothing to compare with, only what came after that look counts.
-            device.moved |= before != (None, None) or (newest is not None and newest > since)
-            device.online, device.newest = online, newest
+            moved = newest is not None and newest > since
+        else:
+            # What is not told does not tell that something has changed.
+            moved = sent or (None not in (online, device.online) and online is not device.online)
+        changed = self._measure(device, datapoints) | self._see(device, newest)
+        if online is not device.online:
             changed.add(PRESENCE)
-        self._async_changed(device, changed)
+        device.online, device.newest, device.moved = online, newest or device.newest, device.moved or moved
+        if changed or sent or moved:
+            self.async_save(device)
+        self.async_tell(device, changed)
 
     @callback
     def async_answered(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:
@@ -387,8 +391,9 @@ class Devices:
 
     @callback
     def async_tell(self, device: Device, changed: set[str]) -> None:
-        """Tell a device's entities what has changed of it."""
-        async_dispatcher_send(self._hass, self.signal(device.imei), changed)
+        """Tell a device's entities what has changed of it, if anything."""
+        if changed:
+            async_dispatcher_send(self._hass, self.signal(device.imei), changed)
 
 
 def _path(value: Mapping[str, Any]) -> str:
