@@ -51,6 +51,11 @@ LEGACY_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["legacy, API key
 EVERY_PLATFORM = ("legacy, API key", "current, access key")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run that is about Home Assistant, not about OneNET, take less time."""
+    parser.addoption("--one-account", action="store_true", help="run with one kind of account where there are several")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of a module with every kind of account, or with those that it names, where it says so."""
     kinds = getattr(metafunc.module, "WITH_ACCOUNTS", ACCOUNTS if hasattr(metafunc.module, "EVERY_ACCOUNT") else ())
@@ -59,6 +64,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         and kinds
         and not any("account_data" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
     ):
+        kinds = list(kinds)[-1:] if metafunc.config.getoption("one_account") else kinds
         metafunc.parametrize("account_data", [ACCOUNTS[kind] for kind in kinds], ids=kinds)
 
 
