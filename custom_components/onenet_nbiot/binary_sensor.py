@@ -1,6 +1,5 @@
 """The binary sensors that show whether devices are there, and which states they have told."""
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, override
 
@@ -13,15 +12,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import ATTR_LAST_SEEN
-from .coordinator import OneNetConfigEntry, OneNetCoordinator
-from .device import PRESENCE, Device
+from .coordinator import OneNetConfigEntry
+from .device import AVAILABILITY, PRESENCE
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
-from .resources import ResourceBinarySensorDescription, describe
+from .resources import ResourceBinarySensorDescription
 
 # They only show.
 PARALLEL_UPDATES = 0
 
-_CONNECTIVITY = "connectivity"
 # How devices, and OneNET's datapoints, tell a truth value.
 _TRUTH = {"true": True, "1": True, "1.0": True, "on": True, "false": False, "0": False, "0.0": False, "off": False}
 
@@ -30,16 +28,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the binary sensors of an account's devices."""
-    coordinator = entry.runtime_data
-
-    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[BinarySensorEntity]:  # noqa: FBT001
-        if new:
-            yield ConnectivitySensor(coordinator, device)
-        for path in paths:
-            if isinstance(description := describe(path), ResourceBinarySensorDescription):
-                yield ResourceBinarySensor(coordinator, device, description)
-
-    await async_add_device_entities(entry, async_add_entities, entities_of)
+    await async_add_device_entities(entry, async_add_entities, ConnectivitySensor, ResourceBinarySensor)
 
 
 class ConnectivitySensor(OneNetDeviceEntity, BinarySensorEntity):
@@ -48,11 +37,8 @@ class ConnectivitySensor(OneNetDeviceEntity, BinarySensorEntity):
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     # Of its attribute; its name is that of its class.
-    _attr_translation_key = _CONNECTIVITY
-
-    def __init__(self, coordinator: OneNetCoordinator, device: Device) -> None:
-        """Watch the device's presence."""
-        super().__init__(coordinator, device, _CONNECTIVITY, PRESENCE)
+    _attr_translation_key = "connectivity"
+    _watched = frozenset({AVAILABILITY, PRESENCE})
 
     @property
     @override
@@ -70,6 +56,7 @@ class ConnectivitySensor(OneNetDeviceEntity, BinarySensorEntity):
 class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):
     """Show a state that a device has told."""
 
+    describes = ResourceBinarySensorDescription
     entity_description: ResourceBinarySensorDescription
 
     @override

@@ -1,6 +1,5 @@
 """The buttons that have devices read when they wake."""
 
-from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import override
 
@@ -10,8 +9,7 @@ from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import DOMAIN
-from .coordinator import OneNetConfigEntry, OneNetCoordinator
-from .device import Device
+from .coordinator import OneNetConfigEntry
 from .entity import OneNetDeviceEntity, async_add_device_entities
 from .ledger import IfWaiting
 from .onenet.operations import CachedCommand
@@ -19,7 +17,6 @@ from .onenet.operations import CachedCommand
 # Somebody may press those of a thousand devices at once.
 PARALLEL_UPDATES = 3
 
-_READ_NOW = "read_now"
 # Who wakes less often than once in this time is no longer waited for by whoever pressed.
 _EXPIRES_IN = timedelta(days=7)
 
@@ -28,23 +25,13 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    coordinator = entry.runtime_data
-
-    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[ReadNowButton]:  # noqa: FBT001
-        if new:
-            yield ReadNowButton(coordinator, device)
-
-    await async_add_device_entities(entry, async_add_entities, entities_of)
+    await async_add_device_entities(entry, async_add_entities, ReadNowButton)
 
 
 class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
     """Queue reads of all that is shown of a device, unless they wait already."""
 
-    _attr_translation_key = _READ_NOW
-
-    def __init__(self, coordinator: OneNetCoordinator, device: Device) -> None:
-        """Name the button."""
-        super().__init__(coordinator, device, _READ_NOW)
+    _attr_translation_key = "read_now"
 
     @override
     async def async_press(self) -> None:

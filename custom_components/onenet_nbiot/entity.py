@@ -1,7 +1,7 @@
 """What the entities of accounts and of devices have in common."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Set as AbstractSet
 from typing import Any, override
 
 from homeassistant.core import Context, callback
@@ -16,20 +16,19 @@ from homeassistant.util.signal_type import SignalType
 from .const import ATTR_MEASURED_AT, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator
 from .device import AVAILABILITY, Device
-from .resources import Description
+from .resources import Description, describe
 
 
 class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
-    """Belong to an account's service device, and be there while OneNET is."""
+    """Belong to an account's service device, and be there while OneNET is; the translation key is also its key."""
 
     _attr_has_entity_name = True
 
-    def __init__(self, coordinator: OneNetCoordinator, key: str) -> None:
-        """Name the entity."""
+    def __init__(self, coordinator: OneNetCoordinator) -> None:
+        """Identify the entity."""
         super().__init__(coordinator)
         entry_id = coordinator.config_entry.entry_id
-        self._attr_translation_key = key
-        self._attr_unique_id = f"{entry_id}_{key}"
+        self._attr_unique_id = f"{entry_id}_{self._attr_translation_key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
         self._news = coordinator.ledger.signal
 
@@ -43,20 +42,20 @@ class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
 class OneNetDeviceEntity(Entity):
     """Belong to a device, and be there while OneNET and the device are.
 
-    `watched` is what of the device, if it changes, changes the entity.
+    Without another key, the translation key is also its key. `_watched` is what of the device changes the entity.
     """
 
     _attr_has_entity_name = True
     _attr_should_poll = False
+    _watched: AbstractSet[str] = frozenset({AVAILABILITY})
 
-    def __init__(self, coordinator: OneNetCoordinator, device: Device, key: str, *watched: str) -> None:
-        """Name the entity."""
+    def __init__(self, coordinator: OneNetCoordinator, device: Device, key: str | None = None) -> None:
+        """Identify the entity."""
         self.coordinator = coordinator
         self.device = device
         entry_id = coordinator.config_entry.entry_id
-        self._watched = {AVAILABILITY, *watched}
         self._news = coordinator.ledger.signal_for(device.imei)
-        self._attr_unique_id = f"{entry_id}_{device.imei}_{key}"
+        self._attr_unique_id = f"{entry_id}_{device.imei}_{key or self._attr_translation_key}"
         # Which is there already: to describe it again with every entity would cost a fifth of the set-up.
         self.device_entry = dr.async_get(coordinator.hass).async_get(device.device_id)
 
@@ -85,13 +84,15 @@ class OneNetDeviceEntity(Entity):
 
 
 class OneNetResourceEntity(OneNetDeviceEntity):
-    """Show what a device has told of a resource, and when that was measured."""
+    """Show what a device has told of a resource, and when that was measured; `describes` is of which kind it is."""
 
+    describes: type[Description]
     entity_description: Description
 
     def __init__(self, coordinator: OneNetCoordinator, device: Device, description: Description) -> None:
         """Describe the entity, whose key is the path of the resource."""
-        super().__init__(coordinator, device, description.key, description.key, description.unit_path)
+        super().__init__(coordinator, device, description.key)
+        self._watched = {AVAILABILITY, description.key, description.unit_path}
         self.entity_description = description
         self._attr_translation_placeholders = {"number": description.number}
         self._take_over()
@@ -124,22 +125,30 @@ class NewsEntity(Entity):
 async def async_add_device_entities(
     entry: OneNetConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    entities_of: Callable[[Device, Iterable[str], bool], Iterable[Entity]],
+    of_device: type[OneNetDeviceEntity],
+    of_resource: type[OneNetResourceEntity] | None = None,
 ) -> None:
     """Add the entities of an account's devices, now and whenever one is added or more of one is shown.
 
-    `entities_of` returns those of a device, of the resources with these paths, and, if it is a new device, the others.
+    A device gets one `of_device`, and one `of_resource` for each resource of the kind that this describes.
     """
     coordinator = entry.runtime_data
-
     added = coordinator.devices.added
 
     @callback
     def add(device: Device, paths: Iterable[str], new: bool) -> None:  # noqa: FBT001 - a signal has no names
         # It may have been removed meanwhile, or less be shown of it.
-        if added.get(device.imei) is device:
-            paths = [path for path in paths if path in device.shown]
-            async_add_entities(list(entities_of(device, paths, new)), config_subentry_id=device.subentry_id)
+        if added.get(device.imei) is not device:
+            return
+        entities: list[Entity] = [of_device(coordinator, device)] if new else []
+        if of_resource is not None:
+            descriptions = [describe(path) for path in paths if path in device.shown]
+            entities += [
+                of_resource(coordinator, device, description)
+                for description in descriptions
+                if isinstance(description, of_resource.describes)
+            ]
+        async_add_entities(entities, config_subentry_id=device.subentry_id)
 
     # Of what is shown later, the signal tells.
     present = [(device, device.shown) for device in added.values()]

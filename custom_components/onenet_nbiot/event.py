@@ -1,6 +1,5 @@
 """The event entities that tell what becomes of the commands of an account, and of a device."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any, override
 
 from homeassistant.components.event import EventEntity
@@ -8,13 +7,11 @@ from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
-from .device import Device
 from .entity import NewsEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
 
 # They only hear.
 PARALLEL_UPDATES = 0
 
-_COMMAND = "command"
 # The words after `command_`.
 EVENT_TYPES = ["queued", "sent", "succeeded", "failed", "expired", "cancelled", "rejected"]
 
@@ -23,20 +20,14 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the event entities of an account and of its devices."""
-    coordinator = entry.runtime_data
-
-    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[DeviceCommandEvent]:  # noqa: FBT001
-        if new:
-            yield DeviceCommandEvent(coordinator, device, _COMMAND)
-
-    async_add_entities([AccountCommandEvent(coordinator, _COMMAND)])
-    await async_add_device_entities(entry, async_add_entities, entities_of)
+    async_add_entities([AccountCommandEvent(entry.runtime_data)])
+    await async_add_device_entities(entry, async_add_entities, DeviceCommandEvent)
 
 
 class CommandEvent(NewsEntity, EventEntity):
     """Tell what becomes of commands, as the bus event does."""
 
-    _attr_translation_key = _COMMAND
+    _attr_translation_key = "command"
     _attr_event_types = EVENT_TYPES
 
     @callback

@@ -1,6 +1,5 @@
 """The sensors that count waiting commands, and that show what devices have measured."""
 
-from collections.abc import Iterable, Iterator
 import json
 import math
 from typing import Any, override
@@ -12,7 +11,6 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
-from .device import Device
 from .entity import (
     NewsEntity,
     OneNetAccountEntity,
@@ -20,12 +18,11 @@ from .entity import (
     OneNetResourceEntity,
     async_add_device_entities,
 )
-from .resources import ResourceSensorDescription, describe, known_unit
+from .resources import ResourceSensorDescription, known_unit
 
 # They only show.
 PARALLEL_UPDATES = 0
 
-_WAITING_COMMANDS = "waiting_commands"
 _STATE_MAX = 255
 
 
@@ -33,24 +30,15 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account and of its devices."""
-    coordinator = entry.runtime_data
-
-    def entities_of(device: Device, paths: Iterable[str], new: bool) -> Iterator[SensorEntity]:  # noqa: FBT001
-        if new:
-            yield DeviceWaitingCommandsSensor(coordinator, device, _WAITING_COMMANDS)
-        for path in paths:
-            if isinstance(description := describe(path), ResourceSensorDescription):
-                yield ResourceSensor(coordinator, device, description)
-
-    async_add_entities([AccountWaitingCommandsSensor(coordinator, _WAITING_COMMANDS)])
-    await async_add_device_entities(entry, async_add_entities, entities_of)
+    async_add_entities([AccountWaitingCommandsSensor(entry.runtime_data)])
+    await async_add_device_entities(entry, async_add_entities, DeviceWaitingCommandsSensor, ResourceSensor)
 
 
 class WaitingCommandsSensor(NewsEntity, SensorEntity):
     """Count the commands of which something may still become."""
 
     _attr_state_class = SensorStateClass.MEASUREMENT
-    _attr_translation_key = _WAITING_COMMANDS
+    _attr_translation_key = "waiting_commands"
 
 
 class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
@@ -76,6 +64,7 @@ class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
 class ResourceSensor(OneNetResourceEntity, SensorEntity):
     """Show what a device has measured, in the unit that it says it measures in."""
 
+    describes = ResourceSensorDescription
     entity_description: ResourceSensorDescription
 
     @callback
