@@ -1,13 +1,16 @@
 """A OneNET to test, demonstrate and measure against: `python -m tests.emulator`.
 
-It knows nothing of the integration: what it accepts is written down here a second time, from OneNET's documents.
+It follows OneNET's documents and is independent of the integration.
 """
 
 from .device import Command, Device, SendStatus, Trigger
+from .faults import Fault, FaultKind
 from .generation import Generation
-from .parameters import BEIJING, RefusalError
-from .platform import Clock, OneNet, Product
-from .server import Fault, FaultKind, Server
+from .platform import OneNet, Product
+from .refusals import RefusalError
+from .server import Server
+from .switches import Switches
+from .times import BEIJING, Clock
 
 __all__ = [
     "BEIJING",
@@ -22,5 +25,6 @@ __all__ = [
     "RefusalError",
     "SendStatus",
     "Server",
+    "Switches",
     "Trigger",
 ]

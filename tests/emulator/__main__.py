@@ -7,10 +7,11 @@ from typing import Any
 
 from .platform import OneNet, Product
 from .server import Server
+from .switches import Switches
 
 
 def resources(number: int) -> dict[tuple[int, int, int], Any]:
-    """Return what a water meter has; what a benchmark reads is the same for all, the rest differs a little."""
+    """Return the resources of a water meter; 3303/0/5700 is the same for all, the rest varies with the number."""
     place = number - 1
     return {
         (3303, 0, 5700): 21.5,
@@ -33,6 +34,9 @@ async def main() -> None:
     parser.add_argument("--product-id", default=Product.id, help="the product's id")
     parser.add_argument("--devices", type=int, default=3, help="how many devices the product has")
     parser.add_argument("--latency", type=float, default=0, help="how many milliseconds every reply takes")
+    parser.add_argument(
+        "--other", action="store_true", help="the other answers to the questions the documents leave open"
+    )
     arguments = parser.parse_args()
     product = Product(
         key=arguments.key,
@@ -43,7 +47,8 @@ async def main() -> None:
     for number in range(1, arguments.devices + 1):
         device = product.add(str(866_971_030_000_000 + number), f"Water meter {number}", resources(number))
         device.executables.add((3, 0, 4))
-    server = await Server(OneNet(product)).start(arguments.port)
+    switches = Switches.other() if arguments.other else Switches()
+    server = await Server(OneNet(product, switches=switches)).start(arguments.port)
     server.latency = arguments.latency / 1000
     print(server.url, flush=True)
     try:

@@ -1,6 +1,7 @@
-"""A device and the commands that wait for it."""
+"""A device and its cached commands."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,6 +9,11 @@ from enum import IntEnum, IntFlag
 import re
 from typing import Any
 
+from .times import BEIJING
+
+POINTS_MAX = 10_000
+STATES_MAX = 1000
+CREATED = datetime(2020, 12, 2, 9, 2, 24, tzinfo=BEIJING)
 _HEX = re.compile(r"([0-9a-f]{2})*", re.ASCII | re.IGNORECASE)
 
 
@@ -20,7 +26,7 @@ class Trigger(IntFlag):
 
 
 class SendStatus(IntEnum):
-    """How far a command has come."""
+    """State of a cached command."""
 
     WAITING = 1
     CANCELLED = 2
@@ -31,7 +37,7 @@ class SendStatus(IntEnum):
 
 
 class AnswerError(Exception):
-    """A device's answer that it did not do what it was told, by the name of the confirm status."""
+    """An answer of a device other than SUCCESS, by the name of the confirm status."""
 
 
 @dataclass(kw_only=True)
@@ -52,41 +58,70 @@ class Command:
     confirm_status: str | None = None
     send_time: datetime | None = None
     confirm_time: datetime | None = None
+    feedback_time: datetime | None = None
     result: list[dict[str, Any]] | None = None
     log: list[tuple[datetime, str]] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
 class Device:
-    """A device: its resources by object, instance and resource, and whether it answers, at once or when it is told to.
+    """A device: its resources by object, instance and resource, and how it answers.
 
-    `datapoints` are the newest value of every datastream that the platform was sent, and when it was measured; what was
-    written to the device since is not among them. `waiting` is who waits until it is told to answer.
+    `datapoints` has the newest reported value of every datastream and its time, `points` has all of them; a written
+    value is in neither. `hesitates` delays every answer until `OneNet.answer`; `waiting` has the immediate commands
+    that this delays, `due` the cached commands that the last uplink set off and that were not sent yet.
     """
 
     id: int
     imei: str
     title: str
+    name: str = ""
     resources: dict[tuple[int, int, int], Any] = field(default_factory=dict)
     executables: set[tuple[int, int, int]] = field(default_factory=set)
     executed: list[tuple[tuple[int, int, int], str | None]] = field(default_factory=list)
     observations: dict[tuple[int, ...], dict[str, str]] = field(default_factory=dict)
     online: bool = False
+    activated: bool = True
+    last_online: datetime = CREATED
+    states: deque[tuple[bool, datetime]] = field(default_factory=lambda: deque(maxlen=STATES_MAX))
     answers: bool = True
     hesitates: bool = False
     datapoints: dict[tuple[int, int, int], tuple[Any, datetime]] = field(default_factory=dict)
+    points: dict[tuple[int, int, int], deque[tuple[Any, datetime]]] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
+    due: deque[Command] = field(default_factory=deque)
     waiting: list[asyncio.Event] = field(default_factory=list)
+    # When the last command came in over HTTP, in seconds of the event loop.
+    commanded_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        """Name a device by its IMEI if it has no other name."""
+        self.name = self.name or self.imei
+
+    @property
+    def imsi(self) -> str:
+        """Return the 15 digits of the SIM card."""
+        return f"46{self.imei.zfill(15)[2:]}"
+
+    def set_online(self, at: datetime, *, online: bool) -> None:
+        """Set whether the device is online, and keep the change."""
+        if online != self.online:
+            self.states.append((online, at))
+        if online or self.online:
+            self.last_online = at
+        self.activated |= online
+        self.online = online
 
     def report(self, values: Mapping[tuple[int, int, int], Any] | None, at: datetime) -> None:
-        """Send these values, or all present ones; what is older than a stream's newest comes too late to count."""
+        """Send these values, or all present ones; a value older than its stream's newest only joins the history."""
         for path, value in dict(self.resources if values is None else values).items():
+            self.points.setdefault(path, deque(maxlen=POINTS_MAX)).append((value, at))
             if path not in self.datapoints or self.datapoints[path][1] <= at:
                 self.resources[path] = value
                 self.datapoints[path] = (value, at)
 
     def act(self, kind: str, args: Mapping[str, str], content: dict[str, Any] | None) -> list[dict[str, Any]] | None:
-        """Do what a command says, and return the data it asks for."""
+        """Carry out a command and return the data of its reply."""
         match kind:
             case "READ":
                 return self.read(args)
@@ -113,7 +148,7 @@ class Device:
         return [{"obj_inst_id": instance, "res": values} for instance, values in instances.items()]
 
     def write(self, args: Mapping[str, str], content: dict[str, Any]) -> None:
-        """Take all values that fit, or none."""
+        """Write all values, or none if one does not fit."""
         instance = (int(args["obj_id"]), int(args["obj_inst_id"]))
         if not self._within(instance):
             raise AnswerError("NOT_FOUND")
@@ -132,14 +167,14 @@ class Device:
         self.resources |= written
 
     def execute(self, args: Mapping[str, str], content: dict[str, Any]) -> None:
-        """Note what was executed, and with which arguments."""
+        """Record an execution and its arguments."""
         path = (int(args["obj_id"]), int(args["obj_inst_id"]), int(args["res_id"]))
         if path not in self.executables:
             raise AnswerError("METHOD_NOT_ALLOWED" if path in self.resources else "NOT_FOUND")
         self.executed.append((path, content.get("args")))
 
     def observe(self, args: Mapping[str, str]) -> None:
-        """Note that an object, an instance or a resource is observed, and under which conditions, or is no more."""
+        """Start or cancel the observation of an object, an instance or a resource."""
         path = _path(args)
         if args["cancel"] == "true":
             self.observations.pop(path, None)
@@ -159,19 +194,19 @@ class Device:
         return [{"obj_inst_id": instance, "res_id": resources} for instance, resources in instances.items()]
 
     def known(self, args: Mapping[str, str]) -> dict[int, dict[int, list[int]]]:
-        """Return the numbers of all resources by object and instance, which the platform knows since it registered."""
+        """Return the numbers of the registered resources by object and instance."""
         objects: dict[int, dict[int, list[int]]] = {}
         for obj, instance, resource in self._within(_path(args)):
             objects.setdefault(obj, {}).setdefault(instance, []).append(resource)
         return objects
 
     def _within(self, path: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        """Return all resources of an object, of an instance, or with this very path."""
+        """Return all resources of an object or an instance, or the one with this path."""
         return [found for found in sorted({*self.resources, *self.executables}) if found[: len(path)] == path]
 
 
 def as_json(value: Any, *, in_hex: bool = False) -> Any:
-    """Return a value as the platform shows it."""
+    """Return a value in the form of the platform's replies."""
     match value:
         case bytes():
             return value.hex() if in_hex else list(value)
@@ -181,12 +216,12 @@ def as_json(value: Any, *, in_hex: bool = False) -> Any:
 
 
 def _path(args: Mapping[str, str]) -> tuple[int, ...]:
-    """Return the numbers of an object and, where they are given, an instance and a resource."""
+    """Return the path that a query names: an object, an instance or a resource."""
     return tuple(int(args[name]) for name in ("obj_id", "obj_inst_id", "res_id") if name in args)
 
 
 def _fitting(item: dict[str, Any], present: Any) -> Any:
-    """Return a written value as the device keeps it; it has to be of the type of the present one, if there is one."""
+    """Return a written value in the device's form; it needs the type of the present value, if there is one."""
     value = item["val"]
     try:
         match item.get("type"):
@@ -206,6 +241,6 @@ def _fitting(item: dict[str, Any], present: Any) -> Any:
 
 
 def _type(value: Any) -> type | None:
-    """Return the type of a value, as a device tells them apart."""
-    # True is an int to Python, so bool comes first.
+    """Return the LwM2M type of a value."""
+    # bool comes first because True is an int in Python.
     return next((kind for kind in (bool, int, float, str, bytes, datetime) if isinstance(value, kind)), None)

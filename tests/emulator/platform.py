@@ -1,38 +1,21 @@
-"""The platform behind the emulated API: products, devices that sleep, and commands that wait for them."""
+"""The platform behind the emulated API: products, devices that sleep, and their cached commands."""
 
 import asyncio
-import base64
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-import hmac
-import re
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import unquote
 import uuid
 
 from .device import AnswerError, Command, Device, SendStatus, Trigger
-from .generation import Generation
-from .parameters import BEIJING, COMMANDS, RefusalError, check_content, check_imei, check_query, invalid, moment, number
+from .parameters import COMMANDS, check_content, check_imei, check_query, direction, moment, number
+from .refusals import RefusalError, device_answer, invalid, not_authorized
+from .switches import Switches
+from .times import BEIJING, Clock
 
 WAITING_MAX = 10
-DATAPOINT_IDS_MAX = 500
-STATUS_IDS_MAX = 1000
-# What is not to stand in a token as it is, but encoded.
-_RESERVED = re.compile(r"[+ /?#&=]")
-_TOKEN_LIFETIME_MAX = 86_400
-
-
-class Clock:
-    """The platform's time, which a test can move."""
-
-    def __init__(self) -> None:
-        """Start at the real time."""
-        self.offset = timedelta()
-
-    def now(self) -> datetime:
-        """Return the time in UTC."""
-        return datetime.now(UTC) + self.offset
+HISTORY_KEPT = timedelta(days=180)
 
 
 @dataclass(kw_only=True)
@@ -41,28 +24,39 @@ class Product:
 
     key: str
     id: str = "P1demo"
+    name: str = "Demo product"
     access_key: str = "ZGVtby1hY2Nlc3Mta2V5LW9mLXRoZS1wcm9kdWN0IQ=="
     device_keys: frozenset[str] = frozenset()
+    push_enabled: bool = True
     devices: dict[str, Device] = field(default_factory=dict)
-    # That of a device that was removed is not given again.
+    # The id of a removed device is not used again.
     next_id: int = 500_000_000
 
-    def add(self, imei: str, title: str, resources: dict[tuple[int, int, int], Any] | None = None) -> Device:
+    def add(
+        self, imei: str, title: str, resources: dict[tuple[int, int, int], Any] | None = None, name: str = ""
+    ) -> Device:
         """Add a device that sleeps."""
-        device = Device(id=self.next_id, imei=imei, title=title, resources=dict(resources or {}))
+        device = Device(id=self.next_id, imei=imei, title=title, name=name, resources=dict(resources or {}))
         self.next_id += 1
         self.devices[imei] = device
         return device
 
 
 class OneNet:
-    """The platform: what the API does, without HTTP."""
+    """The platform: what the API does, without HTTP.
 
-    def __init__(self, *products: Product) -> None:
+    `command_interval` is the least number of seconds between two commands for one device over HTTP; `second` is the
+    length of a second of an immediate command's timeout.
+    """
+
+    def __init__(self, *products: Product, switches: Switches | None = None) -> None:
         """Start with products."""
         self.products = list(products)
+        self.switches = switches or Switches()
+        self.user_id = "100001"
+        self.user_key = "ZGVtby1hY2NvdW50LWtleS1vZi10aGUtdXNlci0xMDA="
         self.clock = Clock()
-        # How long a second of an immediate command's timeout is: a test can make it shorter.
+        self.command_interval = 1.0
         self.second = 1.0
 
     @property
@@ -76,60 +70,32 @@ class OneNet:
         commands = [command for device in self.every_device for command in device.commands]
         return sorted(commands, key=lambda command: command.create_time)
 
-    def caller(self, headers: Mapping[str, str], generation: Generation) -> Product:
-        """Return the product that a request's headers open."""
-        key, token = headers.get("api-key"), headers.get("Authorization")
-        if generation is Generation.LEGACY and (key is not None or token is None):
-            return self.product(key)
-        if key is not None or token is None:
-            raise RefusalError(3, "auth failed")
-        return self._signer(token, generation)
-
-    def _signer(self, token: str, generation: Generation) -> Product:
-        """Return the product whose token this is."""
-        pairs = [pair.partition("=") for pair in token.split("&")]
-        values = {name: unquote(value) for name, _, value in pairs}
-        now = int(self.clock.now().timestamp())
-        if (
-            sorted(name for name, _, _ in pairs) == ["et", "method", "res", "sign", "version"]
-            and not any(_RESERVED.search(value) for _, _, value in pairs)
-            and values["version"] == generation.token_version
-            and values["method"] in ("md5", "sha1", "sha256")
-            and re.fullmatch(r"\d{1,12}", values["et"], re.ASCII)
-            # A client whose clock is fast asks for a token that lives too long.
-            and now < int(values["et"]) <= now + _TOKEN_LIFETIME_MAX
-        ):
-            text = "\n".join(values[name] for name in ("et", "method", "res", "version"))
-            for product in self.products:
-                if values["res"] == f"products/{product.id}":
-                    signature = hmac.digest(base64.b64decode(product.access_key), text.encode(), values["method"])
-                    if base64.b64encode(signature).decode() == values["sign"]:
-                        return product
-        raise RefusalError(3, "auth failed")
-
     def product(self, key: str | None) -> Product:
-        """Return the product whose master key this is."""
+        """Return the product of a master key."""
         for product in self.products:
             if key == product.key:
                 return product
             if key in product.device_keys:
-                raise RefusalError(1, "invalid api-key: not a master key")
-        raise RefusalError(3, "auth failed")
+                raise RefusalError(1, "authentication failed")
+        raise not_authorized()
 
     def device(self, product: Product, query: Mapping[str, str]) -> Device:
-        """Return the device that a request names."""
+        """Return the device that a call names by its IMEI."""
         imei = check_imei(query)
-        if imei not in product.devices:
-            raise RefusalError(1, "imei does not belong to the product of this api-key")
-        return product.devices[imei]
+        if imei in product.devices:
+            return product.devices[imei]
+        mismatch = "authentication failed for this imei"
+        if any(device.imei == imei for device in self.every_device):
+            raise RefusalError(1, mismatch, 10403, "this authorization is not valid")
+        raise RefusalError(1, mismatch, 10410, "no such device")
 
-    def devices(self, product: Product, query: Mapping[str, str], maximum: int) -> list[Device]:
-        """Return the devices that a request names by their ids, without those that the product does not have."""
-        ids = query.get("devIds", "").split(",")
-        if ids == [""] or len(ids) > maximum:
-            raise invalid("devIds")
-        wanted = set(ids)
-        return [device for device in product.devices.values() if str(device.id) in wanted]
+    def pace(self, product: Product, query: Mapping[str, str]) -> None:
+        """Refuse a command that follows the last one for the same device too soon."""
+        device = self.device(product, query)
+        now = asyncio.get_running_loop().time()
+        if now - device.commanded_at < self.command_interval:
+            raise RefusalError(1, "internal server error", 10500, "internal error")
+        device.commanded_at = now
 
     def queue_read(self, product: Product, query: Mapping[str, str]) -> Command:
         """Store a cached read."""
@@ -153,12 +119,10 @@ class OneNet:
         check_query(query, required | {"expired_time"}, optional | {"bin2hex"} if kind == "READ" else optional)
         check_content(kind, content)
         now = self.clock.now()
-        valid_time = moment(query, "valid_time") if "valid_time" in query else now
-        expired_time = moment(query, "expired_time")
-        if "valid_time" in query and valid_time <= now:
-            raise invalid("valid_time is over")
-        if expired_time <= valid_time:
-            raise invalid("expired_time is before valid_time")
+        valid_time, expired_time = _times(query, now)
+        self._expire(device)
+        if sum(c.send_status is SendStatus.WAITING for c in device.commands) >= WAITING_MAX:
+            raise RefusalError(self.switches.queue_full, "too many cached commands of this device")
         command = Command(
             uuid=str(uuid.uuid4()),
             kind=kind,
@@ -171,9 +135,6 @@ class OneNet:
             remain=number(query, "retry", 3),
             trigger_msg=Trigger(number(query, "trigger_msg", 7)),
         )
-        self._expire(device)
-        if sum(c.send_status is SendStatus.WAITING for c in device.commands) >= WAITING_MAX:
-            raise RefusalError(5006, "too many cached commands of this device")
         device.commands.append(command)
         command.log.append((now, "received command"))
         return command
@@ -181,31 +142,37 @@ class OneNet:
     async def ask(
         self, product: Product, kind: str, query: Mapping[str, str], content: dict[str, Any] | None = None
     ) -> list[dict[str, Any]] | None:
-        """Let a device that is awake act at once, and return the data it answers."""
+        """Carry out an immediate command and return the data of its reply."""
         device = self.device(product, query)
         required, optional = COMMANDS[kind]
         check_query(query, required, optional | {"timeout"})
         check_content(kind, content)
         if not device.online:
-            raise RefusalError(2001, "device not online")
+            reason = "device not online"
+            code = self.switches.not_online
+            raise RefusalError(2001, reason, code, f"operation failed: {reason}" if code == 10411 else reason)
         if device.hesitates:
-            device.waiting.append(told := asyncio.Event())
-            try:
-                async with asyncio.timeout(number(query, "timeout", 25) * self.second):
-                    await told.wait()
-            except TimeoutError:
-                raise RefusalError(5106, "TIME_OUT") from None
-            finally:
-                device.waiting.remove(told)
+            await self._hesitate(device, number(query, "timeout", 25) * self.second)
         if not device.answers:
-            raise RefusalError(5106, "TIME_OUT")
+            raise device_answer("TIME_OUT")
         try:
             return device.act(kind, query, content)
         except AnswerError as err:
-            raise RefusalError(5106, str(err)) from None
+            raise device_answer(str(err)) from None
+
+    async def _hesitate(self, device: Device, seconds: float) -> None:
+        """Wait until `answer` lets the device answer."""
+        device.waiting.append(answered := asyncio.Event())
+        try:
+            async with asyncio.timeout(seconds):
+                await answered.wait()
+        except TimeoutError:
+            raise device_answer("TIME_OUT") from None
+        finally:
+            device.waiting.remove(answered)
 
     def resources(self, product: Product, query: Mapping[str, str]) -> dict[int, dict[int, list[int]]]:
-        """Return the numbers of a device's resources by object and instance, for which it need not be awake."""
+        """Return the numbers of a device's registered resources by object and instance."""
         device = self.device(product, query)
         check_query(query, frozenset(), {"obj_id"})
         return device.known(query)
@@ -218,15 +185,17 @@ class OneNet:
         return [self.queue_read(product, {"imei": imei} | query) for imei in product.devices for _ in range(each)]
 
     def history(self, product: Product, query: Mapping[str, str]) -> list[Command]:
-        """Return a device's commands between two times, the newest first unless the other order is asked for."""
+        """Return a device's commands between two times, the newest first by default."""
         device = self.device(product, query)
         self._expire(device)
         start = moment(query, "start")
         end = moment(query, "end") if "end" in query else self.clock.now()
-        if query.get("sort", "DESC") not in ("DESC", "ASC"):
-            raise invalid("sort")
-        found = [command for command in device.commands if start <= command.create_time <= end]
-        return found if query.get("sort") == "ASC" else found[::-1]
+        found = [
+            command
+            for command in device.commands
+            if start <= command.create_time <= end and query.get("uuid", command.uuid) == command.uuid
+        ]
+        return found[::-1] if direction(query, "DESC") else found
 
     def command(self, product: Product, query: Mapping[str, str], uuid: str) -> Command:
         """Return the command of a device with this UUID."""
@@ -235,91 +204,106 @@ class OneNet:
         for command in device.commands:
             if command.uuid == uuid:
                 return command
-        raise invalid("no such command")
+        raise RefusalError(8, "no such command")
 
     def cancel(self, product: Product, query: Mapping[str, str], uuid: str) -> None:
-        """Cancel a command that waits."""
+        """Cancel a waiting command."""
         command = self.command(product, query, uuid)
-        if command.send_status is not SendStatus.WAITING:
-            raise RefusalError(5104, "the command is not waiting")
+        if command.send_status is not SendStatus.WAITING or not self._can_cancel(command):
+            raise RefusalError(5104, "the command cannot be cancelled")
         command.send_status = SendStatus.CANCELLED
 
     def cancel_all(self, product: Product, query: Mapping[str, str]) -> list[str]:
-        """Cancel all commands of a device that wait, and return their UUIDs."""
+        """Cancel the waiting commands of a device, and return their UUIDs."""
         device = self.device(product, query)
         self._expire(device)
-        waiting = [command for command in device.commands if command.send_status is SendStatus.WAITING]
-        for command in waiting:
+        cancelled = [c for c in device.commands if c.send_status is SendStatus.WAITING and self._can_cancel(c)]
+        for command in cancelled:
             command.send_status = SendStatus.CANCELLED
-        return [command.uuid for command in waiting]
+        return [command.uuid for command in cancelled]
+
+    def _can_cancel(self, command: Command) -> bool:
+        """Return whether it is early enough to cancel a command."""
+        return not self.switches.cancel_before_valid_time or self.clock.now() < command.valid_time
 
     def wake(self, imei: str, trigger: Trigger) -> list[Command]:
-        """Let a device show up, and send it what waits for this kind of uplink; return what was sent."""
+        """Let a device send an uplink, and send it the commands that this sets off; return those that were sent.
+
+        A command follows the answer to the one before: a device that hesitates is sent the first one only.
+        """
         device = self._named(imei)
-        device.online = True
+        now = self.clock.now()
+        device.set_online(now, online=True)
         if trigger & Trigger.NOTIFY:
-            device.report(None, self.clock.now())
+            device.report(None, now)
         self._expire(device)
-        sent = [
+        device.due = deque(
             command
             for command in device.commands
-            if command.send_status is SendStatus.WAITING
-            and command.trigger_msg & trigger
-            and command.valid_time <= self.clock.now()
-        ]
-        for command in sent:
-            self._deliver(device, command)
-        return sent
+            if command.send_status is SendStatus.WAITING and command.trigger_msg & trigger and command.valid_time <= now
+        )
+        return self._send_due(device)
 
     def report(
         self, imei: str, values: Mapping[tuple[int, int, int], Any] | None = None, at: datetime | None = None
     ) -> None:
-        """Let a device send datapoints, measured now or then: these values, which it has from now on, or all it has.
-
-        This alone neither makes it online nor sets off commands: `wake` does.
-        """
+        """Let a device report values, or all it has; it neither comes online nor is sent commands."""
         self._named(imei).report(values, at or self.clock.now())
 
     def report_all(self, values: Mapping[tuple[int, int, int], Any] | None = None) -> None:
-        """Let every device send datapoints, measured at one time."""
+        """Let every device report values at the same time."""
         now = self.clock.now()
         for device in self.every_device:
             device.report(values, now)
 
     def remove(self, imei: str) -> None:
-        """Delete a device, with all that the platform knows of it."""
+        """Delete a device with its commands and values."""
         product = next(product for product in self.products if imei in product.devices)
         del product.devices[imei]
 
     def answer(self, imei: str) -> list[Command]:
-        """Let a device that hesitated answer all that it was sent; return that."""
+        """Let a device answer the commands that it was sent, and send it the next one; return the answered ones."""
         device = self._named(imei)
-        for told in device.waiting:
-            told.set()
+        for answered in device.waiting:
+            answered.set()
         sent = [command for command in device.commands if command.send_status is SendStatus.SENT]
         for command in sent:
             self._finish(device, command)
+        self._send_due(device)
         return sent
 
     def sleep(self, imei: str) -> None:
-        """Let a device go away again."""
+        """Let a device go offline."""
         self.set_online(imei, online=False)
 
     def set_online(self, imei: str, *, online: bool) -> None:
-        """Set whether a device is there; it is sent nothing."""
-        self._named(imei).online = online
+        """Set whether a device is online, without sending it commands."""
+        self._named(imei).set_online(self.clock.now(), online=online)
 
     def _named(self, imei: str) -> Device:
-        """Return the device with this IMEI, whoever's it is."""
+        """Return the device with this IMEI, of any product."""
         return next(product.devices[imei] for product in self.products if imei in product.devices)
 
     def _expire(self, device: Device) -> None:
-        """Give up what waited too long."""
+        """Expire overdue commands, and delete those older than the history."""
+        now = self.clock.now()
+        device.commands[:] = [c for c in device.commands if now - c.create_time < HISTORY_KEPT]
         for command in device.commands:
-            if command.send_status is SendStatus.WAITING and command.expired_time <= self.clock.now():
+            if command.send_status is SendStatus.WAITING and command.expired_time <= now:
                 command.send_status = SendStatus.EXPIRED
 
-    def _deliver(self, device: Device, command: Command) -> None:
+    def _send_due(self, device: Device) -> list[Command]:
+        """Send due commands one after the other, up to one that the device does not answer yet."""
+        sent: list[Command] = []
+        while device.due and not any(command.send_status is SendStatus.SENT for command in device.commands):
+            command = device.due.popleft()
+            # It may have been cancelled, or have expired, since the uplink.
+            if command.send_status is SendStatus.WAITING:
+                self._send(device, command)
+                sent.append(command)
+        return sent
+
+    def _send(self, device: Device, command: Command) -> None:
         """Send a command to a device."""
         command.send_time = self.clock.now()
         command.send_status = SendStatus.SENT
@@ -328,17 +312,36 @@ class OneNet:
             self._finish(device, command)
 
     def _finish(self, device: Device, command: Command) -> None:
-        """Keep a device's answer; without one, let the command wait for the next uplink while retries remain."""
+        """Store a device's answer; without one, keep the command for the next uplink while retries remain."""
+        now = self.clock.now()
         if not device.answers:
             command.confirm_status = "TIME_OUT"
-            command.send_status = SendStatus.WAITING if command.remain else SendStatus.FAILED
-            command.remain = max(0, command.remain - 1)
-            return
-        command.send_status = SendStatus.DELIVERED
-        command.confirm_time = self.clock.now()
-        command.log.append((command.confirm_time, "received confirm message"))
-        try:
-            command.result = device.act(command.kind, command.args, command.content)
-            command.confirm_status = "SUCCESS"
-        except AnswerError as err:
-            command.confirm_status = str(err)
+            if command.remain:
+                command.send_status = SendStatus.WAITING
+                command.remain -= 1
+                return
+            command.send_status = SendStatus.FAILED
+        else:
+            command.send_status = SendStatus.DELIVERED
+            command.log.append((now, "received confirm message"))
+            try:
+                command.result = device.act(command.kind, command.args, command.content)
+                command.confirm_status = "SUCCESS"
+            except AnswerError as err:
+                command.confirm_status = str(err)
+        command.confirm_time = command.feedback_time = now
+
+
+def _times(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
+    """Return valid_time and expired_time of a command, with the milliseconds of its creation."""
+    fraction = timedelta(milliseconds=now.microsecond // 1000)
+    expired_time = moment(query, "expired_time")
+    valid_time = now
+    if "valid_time" in query:
+        valid_time = moment(query, "valid_time")
+        if valid_time <= now:
+            raise invalid("valid_time is in the past")
+        valid_time += fraction
+    if expired_time <= valid_time:
+        raise invalid("expired_time is before valid_time")
+    return valid_time, expired_time + fraction

@@ -1,0 +1,40 @@
+"""Faults of replies."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class FaultKind(StrEnum):
+    """Kinds of faults: a delay, then those before the call is carried out, then those after it."""
+
+    DELAY = "delay"
+
+    RESET_BEFORE = "reset_before"
+    PAGE = "page"
+    ERRNO = "errno"
+
+    RESET_AFTER = "reset_after"
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    HUGE = "huge"
+    GARBAGE = "garbage"
+    BODY = "body"
+    DATA = "data"
+
+
+@dataclass(kw_only=True)
+class Fault:
+    """A fault: for how many requests, of which path and device, after how many seconds, and its parameters."""
+
+    kind: FaultKind
+    times: int = 1
+    path: str = ""
+    imei: str = ""
+    seconds: float = 0
+    status: int = 502
+    reason: str = ""
+    errno: int = 0
+    text: str = "<html><body>Welcome</body></html>"
+    location: str = ""
+    data: Any = None
