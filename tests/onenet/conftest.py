@@ -26,4 +26,4 @@ async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def client(session: aiohttp.ClientSession, onenet: Server) -> OneNetClient:
     """Return a client with a valid key."""
-    return OneNetClient(session, ApiKey(KEY), base_url=onenet.url)
+    return OneNetClient(session, ApiKey(KEY), base_url=onenet.url, pause=0)

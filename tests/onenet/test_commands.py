@@ -13,10 +13,9 @@ from custom_components.onenet_nbiot.onenet.models import (
     CommandPage,
     CommandRecord,
     CommandState,
-    ResourceValue,
-    SendStatus,
+    ReadResult,
 )
-from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
+from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read, Write, WrittenValue
 from tests.conftest import IMEI
 from tests.emulator import Device, Fault, FaultKind, Server, Trigger
 
@@ -40,6 +39,10 @@ def read() -> CachedCommand:
         ("2020-12-02T09:02:24:981", datetime(2020, 12, 2, 1, 2, 24, 981000, tzinfo=UTC)),
         (" 2020-12-02 00:02:24 ", datetime(2020, 12, 1, 16, 2, 24, tzinfo=UTC)),
         ("Wed Dec 02 09:02:24 CST 2020", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("2020-12-02T09:02:24+08:00", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("2020-12-02t01:02:24z", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("1606870944000", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
+        ("1606870944", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
     ],
 )
 def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
@@ -54,7 +57,8 @@ def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
         "yesterday",
         "2020-13-02 09:02:24",
         "2020-12-02",
-        "1606870944000",
+        "0",
+        "123",
         "0001-01-01 00:00:00",
         "9999-12-31 23:59:59",
     ],
@@ -80,12 +84,16 @@ def test_what_is_no_time_is_told(text: str) -> None:
         (5, 9, CommandState.FAILED, "bad_request"),
         (5, "NOT_FOUND", CommandState.FAILED, "not_found"),
         (5, 99, CommandState.FAILED, "99"),
-        (5, "9" * 5000, CommandState.FAILED, "9" * 5000),
+        (5, "9" * 5000, CommandState.FAILED, "9" * 64),
+        (5, "Teapot (short and stout)", CommandState.FAILED, "teapot_short_and_stout"),
+        (5, "unsuccess:TIME_OUT", CommandState.FAILED, "time_out"),
+        (5, "5(TIME_OUT)", CommandState.FAILED, "time_out"),
+        (5, "time out", CommandState.FAILED, "time_out"),
         (6, None, CommandState.FAILED, "failed"),
         (6, "SUCCESS", CommandState.FAILED, "failed"),
         (6, 5, CommandState.FAILED, "time_out"),
-        (7, None, CommandState.FAILED, "time_out"),
-        (8, None, CommandState.QUEUED, None),
+        (7, None, CommandState.FAILED, "undefined"),
+        (8, "SUCCESS", CommandState.FAILED, "undefined"),
         (42, None, CommandState.QUEUED, None),
     ],
 )
@@ -146,8 +154,57 @@ def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
 )
 def test_values_are_read_in_every_shape(data: Any, values: list[tuple[Any, ...]]) -> None:
     """A reading that arrived would not be shown."""
-    got = ResourceValue.all_from_wire(data, 3303)
-    assert [(v.obj_id, v.obj_inst_id, v.res_id, v.res_inst_id, v.value) for v in got] == values
+    got = ReadResult.from_wire(data, 3303)
+    assert [(v.obj_id, v.obj_inst_id, v.res_id, v.res_inst_id, v.value) for v in got.values] == values
+
+
+@pytest.mark.parametrize(
+    ("data", "unreadable"),
+    [
+        (None, False),
+        ("  ", False),
+        ([], False),
+        ({"errno": 0, "error": "succ"}, False),
+        ([{"errno": 0, "error": "succ"}], False),
+        ({"code": 0, "data": None}, False),
+        ([{"obj_inst_id": 0, "res": []}], False),
+        ([{}], False),
+        ("21.5", True),
+        ("not JSON", True),
+        (21.5, True),
+        ({"payload": "ff"}, True),
+        ({"errno": 0, "data": {"payload": "ff"}}, True),
+        ([{"obj_inst_id": 0, "res": [{"res_id": 5700}]}], True),
+        ([{"obj_inst_id": 70000, "res": [{"res_id": 5700, "val": 1}]}], True),
+    ],
+    ids=str,
+)
+def test_a_result_that_cannot_be_read_is_told_from_an_empty_one(data: Any, *, unreadable: bool) -> None:
+    """A device that answered would pass for one without values."""
+    assert ReadResult.from_wire(data, 3303) == ((), unreadable)
+
+
+@pytest.mark.parametrize(
+    ("content", "contradicts"),
+    [
+        ({"data": [{"res_id": 1, "val": True}, {"res_id": 2, "val": 80}]}, False),
+        ({"data": [{"res_id": 1, "val": "true"}, {"res_id": 2, "val": "80"}]}, False),
+        (None, False),
+        ("not JSON", False),
+        ({"data": [{"res_id": 1, "val": True}, {"res_id": 2, "val": {}}]}, False),
+        ({"data": [{"res_id": 1, "val": True}]}, True),
+        ({"data": [{"res_id": 1, "val": False}, {"res_id": 2, "val": 80}]}, True),
+        ({"data": [{"res_id": 1, "val": 1}, {"res_id": 2, "val": 80}]}, True),
+    ],
+    ids=str,
+)
+def test_only_what_can_be_read_of_a_write_contradicts_it(content: Any, *, contradicts: bool) -> None:
+    """A command whose reply was lost would not be recognised."""
+    write = Write(
+        imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, value=True), WrittenValue(2, value=80))
+    )
+    detail = CommandDetail.from_wire({"type": "WRITE", "send_status": 1, "content": content}, "u")
+    assert detail.contradicts(write) is contradicts
 
 
 @pytest.mark.parametrize(
@@ -160,7 +217,7 @@ def test_values_are_read_in_every_shape(data: Any, values: list[tuple[Any, ...]]
 )
 def test_what_was_asked_for_is_read_in_every_form(args: Any) -> None:
     """A person could not tell which reading it was."""
-    detail = CommandDetail.from_wire({"cmd_uuid": "u", "send_status": 1, "args": args})
+    detail = CommandDetail.from_wire({"send_status": 1, "args": args}, "u")
     assert (detail.obj_id, detail.obj_inst_id, detail.res_id, detail.values) == (3303, 0, 5700, ())
 
 
@@ -232,7 +289,7 @@ async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetC
     """A person could not take a command back."""
     first, second, third = [await client.queue(read()) for _ in range(3)]
     await client.cancel_command(IMEI, first)
-    assert (await client.get_command(IMEI, first)).record.send_status is SendStatus.CANCELLED
+    assert (await client.get_command(IMEI, first)).record.state is CommandState.CANCELLED
     cancelled = await client.cancel_commands(IMEI)
     assert (cancelled.succeeded, cancelled.failed) == ((second, third), ())
     with pytest.raises(errors.PlatformError):
@@ -242,10 +299,9 @@ async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetC
 @pytest.mark.parametrize(
     ("call", "arguments", "data"),
     [
-        *(("get_commands", (), data) for data in ("null", "[]", "{}", '{"items": 7}')),
-        *(("get_command", ("u",), data) for data in ("[]", "7", '{"cmd_uuid": "u"}', '{"send_status": 1}')),
-        *(("get_command_log", ("u",), data) for data in ("null", "{}", '"text"')),
-        *(("cancel_commands", (), data) for data in ("null", "[]", "{}", '{"succ": 7}')),
+        *(("get_commands", (), data) for data in ("7", '"text"', '{"items": 7}', '{"other": 1}')),
+        *(("get_command", ("u",), data) for data in ("7", '"text"', '{"cmd_uuid": "u"}', '[{"a": 1}, {"b": 2}]')),
+        *(("get_command_log", ("u",), data) for data in ("7", '{"log": "a"}', '"text"')),
     ],
 )
 async def test_a_reply_of_another_shape_is_an_error_of_the_family(
@@ -262,7 +318,7 @@ async def test_a_list_of_cancelled_commands_with_a_strange_uuid_is_read(
     client: OneNetClient, onenet: Server, device: Device
 ) -> None:
     """One strange UUID would hide all others, or be asked for in another call's place."""
-    text = '{"errno": 0, "data": {"succ": ["a ", "../cancel/all", 7, ""], "failed": null}}'
+    text = '{"errno": 0, "data": {"succ": ["a ", "../cancel/all", [7], ""], "failed": null}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
     cancelled = await client.cancel_commands(IMEI)
     assert (cancelled.succeeded, cancelled.failed) == (("a",), ())

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
@@ -19,20 +18,21 @@ from .auth import Credentials, redact
 from .errors import (
     AuthenticationError,
     CannotConnectError,
+    ClockError,
     ConfirmationLostError,
-    DeviceOfflineError,
-    InvalidRequestError,
+    DeviceNotPermittedError,
     NoReplyError,
-    NotPermittedError,
     NotSupportedError,
     OneNetError,
     OutcomeUnknownError,
     PlatformBusyError,
     PlatformError,
+    RequestRejectedError,
     SlowReplyError,
     TlsError,
     UnexpectedReplyError,
     UnknownDeviceError,
+    platform_error,
 )
 from .models import (
     CancelledCommands,
@@ -40,21 +40,27 @@ from .models import (
     CommandPage,
     CommandRecord,
     Datapoint,
+    DatapointPage,
     Device,
     DevicePage,
     LogEntry,
+    Presence,
+    Product,
+    ReadResult,
     Resource,
     ResourceValue,
     statuses_from_wire,
     uuid_from_wire,
 )
 from .operations import TIMEOUT_DEFAULT, CachedCommand, Discover, Execute, Observe, Operation, Read, Write
+from .pacing import Pacer
+from .parsing import truth
 
 # The newest values of as many devices as one call takes need more than one mebibyte.
 REPLY_MAX = 4 * 2**20
-DATAPOINT_IDS_MAX = 500
-STATUS_IDS_MAX = 1000
 TEXT_MAX = 300
+# Seconds between two calls that queue or send something for one device: OneNET takes one a second, counted at its end.
+COMMAND_PAUSE: Final = 1.1
 _PER_PAGE = 100
 _SECOND = timedelta(seconds=1)
 _JSON = {hdrs.CONTENT_TYPE: "application/json"}
@@ -69,8 +75,15 @@ _CALLS: dict[str, tuple[str, str]] = {
 # Requests that wait for a device leave connections for others: a session may have no more than a hundred to a host.
 _WAITING_MAX = 50
 _WAITING: WeakKeyDictionary[aiohttp.ClientSession, asyncio.Semaphore] = WeakKeyDictionary()
-# With no call that needs no device, a key is proved by asking for one that need not be there.
-_ANY_IMEI = "0000"
+# Without a reply of OneNET's, these say that a server did not pass the request on.
+_REJECTIONS = {
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
 
 
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -85,155 +98,260 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Call:
-    """Describe a request; `wait` is for how many seconds the platform may wait for the device."""
+    """Describe a request.
+
+    `names_device` is whether it is about certain devices, `about_command` whether about a cached command; `wait` is for
+    how many seconds the platform may wait for the device.
+    """
 
     method: str = "GET"
     path: str
     query: Mapping[str, str | float]
     body: bytes | None = None
     idempotent: bool = True
+    names_device: bool = True
+    about_command: bool = False
     wait: float = 0
 
 
 class OneNetClient:
     """Call OneNET with one account's credentials.
 
-    `session` stays the caller's to close. `base_url` replaces the platform's own. Every request takes `timeout`
-    seconds at most, and one that waits for a device as many more as it waits. None is sent twice, but for one that
-    was refused because the clock here is wrong. Every call raises OneNetError when it fails.
+    `session` stays the caller's to close. `base_url` replaces the platform's own. `product_id` is needed for the calls
+    about devices on the current platform. Every request takes `timeout` seconds at most, and one that waits for a
+    device as many more as it waits. `pause` is how many seconds lie between two calls that queue or send something for
+    one device; further ones wait for their turn. No request is sent twice, except one that was refused because the
+    clock here is wrong. Every call raises OneNetError when it fails.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but two are optional
         self,
         session: aiohttp.ClientSession,
         credentials: Credentials,
         *,
         base_url: str | None = None,
         platform: platforms.Platform = platforms.LEGACY,
+        product_id: str | None = None,
         timeout: float = 20,
+        pause: float = COMMAND_PAUSE,
     ) -> None:
         """Prepare the calls; nothing is sent yet."""
         self._session = session
         self._platform = platform
         self._base_url = (base_url or platform.base_url).rstrip("/")
         self._credentials = credentials
+        self._product = {"product_id": product_id} if platform.names_product and product_id else {}
         self._seconds = timeout
+        self._pacer = Pacer(pause)
         self._waiting = _WAITING.setdefault(session, asyncio.Semaphore(_WAITING_MAX))
         self.skew = timedelta()
-        """How far the platform's time is ahead of the clock here, as far as its replies have told."""
-        # The same, but learned only from a refusal: a clock that signs well need not be set by whoever writes a date.
+        """How far the platform's time is ahead of the clock here, as far as its replies have shown."""
+        # The same, but kept only once it made a refused request succeed: a gateway's date may be wrong.
         self._signing_skew = timedelta()
         self._date: str | None = None
 
     def now(self) -> datetime:
-        """Return the time at the platform, as far as its replies have told it.
+        """Return the time at the platform, as far as its replies have shown it.
 
-        Whoever compares the platform's times with now must use this, because the clock here may be wrong.
+        Whatever is compared with the platform's times must use this, because the clock here may be wrong.
         """
         return datetime.now(UTC) + self.skew
 
     @property
-    def lists_devices(self) -> bool:
-        """Return whether the platform has the calls whose names begin with `get_device` or `get_newest`."""
-        return self._platform.lists_devices
+    def has_statuses(self) -> bool:
+        """Return whether the platform has the call `get_device_statuses`; otherwise `get_devices` shows presence."""
+        return self._platform.statuses_path is not None
 
-    async def prove_key(self) -> None:
-        """Make the cheapest call that only valid credentials allow.
+    def batches(self, keys: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the keys of devices in as few batches as the calls about several devices take."""
+        return self._platform.batches(keys)
 
-        Raise AuthenticationError for others, such as a key that is not a product's master key. Sources: "Query
-        devices", "Get the resource list".
+    async def check_credentials(self) -> None:
+        """Make a call that names no device.
+
+        Raise AuthenticationError where OneNET refuses the credentials, such as a key that is not a product's master
+        key. Sources: "Query devices", "Product detail", "Device list".
         """
-        try:
-            if self.lists_devices:
-                await self.get_devices(per_page=1)
-                return
-            # Whoever hears that of a device was let in.
-            with suppress(UnknownDeviceError, DeviceOfflineError, InvalidRequestError):
-                await self.get_resources(_ANY_IMEI)
-        except NotPermittedError as err:
-            raise AuthenticationError(err.text, err.errno) from err
+        *preferred, last = self._platform.credentials_paths
+        for path in preferred:
+            try:
+                await self._ask_account(path)
+            except NotSupportedError:
+                continue
+            return
+        await self._ask_account(last, self._platform.page_query(1, 1))
+
+    async def get_product(self) -> Product:
+        """Return the product of the account; only the current platform has this call. Source: "Product detail"."""
+        return Product.from_wire(await self._ask_account("/product/detail"))
 
     async def get_devices(self, *, page: int = 1, per_page: int = 30) -> DevicePage:
         """Return one page of the account's devices; `page` counts from 1, `per_page` is at most 100.
 
-        Source: "Query devices".
+        Sources: "Query devices", "Device list".
         """
-        return DevicePage.from_wire(await self._ask_devices("", {"page": page, "per_page": per_page}))
+        data = await self._ask_account(self._platform.devices_path, self._platform.page_query(page, per_page))
+        return DevicePage.from_wire(data, page, per_page)
 
-    async def get_device_by_imei(self, imei: str) -> Device:
+    async def get_device(self, imei: str) -> Device:
         """Return the device with this IMEI.
 
-        Raise UnknownDeviceError where the account has none. Source: "Query device information by IMEI".
+        Raise UnknownDeviceError where the account has none. Sources: "Query device information by IMEI", "Device
+        detail".
         """
-        return Device.from_wire(await self._ask_devices("/getbyimei", {"imei": imei}), imei)
+        return Device.from_wire(await self._ask_devices(self._platform.device_path, {"imei": imei}), imei)
+
+    async def get_device_by_id(self, id_: str) -> Device:
+        """Return the device with this id, with the paths of its datastreams; only the legacy platform has this call.
+
+        Source: "Query devices".
+        """
+        return Device.from_wire(await self._ask_devices(f"/devices/{quote(id_, safe='')}", {}))
 
     async def get_device_statuses(self, ids: Iterable[str]) -> dict[str, bool]:
-        """Return by id which devices are online; `ids` are 1 to STATUS_IDS_MAX.
+        """Return by id which devices are online; `ids` are one of `batches`.
 
-        Source: "Query device status in batch".
+        Raise NotSupportedError, before anything is sent, on the current platform. Source: "Query device status in
+        batch".
         """
-        return statuses_from_wire(await self._ask_devices("/status", {"devIds": ",".join(ids)}))
+        if (path := self._platform.statuses_path) is None:
+            raise NotSupportedError("This platform shows presence in the list of devices only")
+        return statuses_from_wire(await self._ask_devices(path, {"devIds": ",".join(ids)}))
 
-    async def get_newest_datapoints(self, ids: Iterable[str]) -> Iterator[tuple[str, list[Datapoint]]]:
-        """Return by id the newest datapoint of every datastream of devices; `ids` are 1 to DATAPOINT_IDS_MAX.
+    async def get_presence_history(
+        self, name: str, *, start: datetime, end: datetime, page: int = 1, per_page: int = 100
+    ) -> tuple[Presence, ...]:
+        """Return when a device came online and went offline, the newest first; only the current platform has this call.
 
-        Source: "Query newest data in batch".
+        `name` is the device's, `start` and `end` are aware, `per_page` is at most 100. Source: "Device detail".
         """
-        return Datapoint.newest_from_wire(await self._ask_devices("/datapoints", {"devIds": ",".join(ids)}))
+        query: dict[str, str | float] = {
+            "device_name": name,
+            "start_time": int(start.timestamp() * 1000),
+            "end_time": int(end.timestamp() * 1000),
+        }
+        data = await self._ask_devices("/device/status-history", query | self._platform.page_query(page, per_page))
+        return Presence.all_from_wire(data)
+
+    async def get_newest_datapoints(self, keys: Iterable[str]) -> Iterator[tuple[str, list[Datapoint]]]:
+        """Return by key the newest datapoint of every datastream of devices.
+
+        `keys` are one of `batches`: the names of devices, which on the legacy platform are their ids. A device may be
+        left out. Sources: "Query newest data in batch", "Newest data points in batch".
+        """
+        query = {self._platform.keys_parameter: ",".join(keys)}
+        return Datapoint.newest_from_wire(
+            await self._ask_devices(self._platform.newest_path, query), self._platform.key
+        )
+
+    async def get_newest_datapoints_of(self, imei: str) -> list[Datapoint]:
+        """Return the newest datapoint of every datastream of the device with this IMEI.
+
+        Sources: "Query newest data in batch", "Newest data points in batch".
+        """
+        query = {"imei": imei}
+        if self.has_statuses:
+            query = {self._platform.keys_parameter: (await self.get_device(imei)).id}
+        data = await self._ask_devices(self._platform.newest_path, query)
+        return [point for _, points in Datapoint.newest_from_wire(data, self._platform.key) for point in points]
+
+    async def get_history_page(  # noqa: PLR0913 - all but one are optional
+        self,
+        key: str,
+        *,
+        paths: Iterable[str] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> DatapointPage:
+        """Return one page of a device's history of values, all resources together.
+
+        `key` is the device's name, on the legacy platform its id. `paths` are resources, all by default. `start` and
+        `end` are aware; without `start` it is the newest value of each resource. `limit` is 1 to 6000. Sources: "View
+        data points", "History of data points".
+        """
+        query: dict[str, str | float] = {"limit": limit}
+        if "{key}" not in self._platform.history_path:
+            query["device_name"] = key
+        if streams := ",".join(path.replace("/", "_") for path in paths):
+            query["datastream_id"] = streams
+        times = {"start": start, "end": end}
+        query |= {name: clock.to_wire(moment) for name, moment in times.items() if moment is not None}
+        if cursor is not None:
+            query["cursor"] = cursor
+        path = self._platform.history_path.format(key=quote(key, safe=""))
+        return DatapointPage.from_wire(await self._ask_devices(path, query), cursor)
+
+    async def is_push_active(self, product_id: str) -> bool:
+        """Return whether the HTTP push of a product is on; only the legacy platform has this call.
+
+        Source: "HTTP push: development guide".
+        """
+        data = await self._ask_account("/third/platform/status", {"pid": product_id})
+        if (active := truth(data.get("status")) if isinstance(data, dict) else None) is None:
+            raise UnexpectedReplyError("The reply does not say whether the push is on")
+        return active
 
     async def queue(self, command: CachedCommand) -> str:
         """Queue a read, a write or an execute, and return the command's UUID.
 
-        Raise OutcomeUnknownError when the connection was lost after the command may have been queued,
-        UnknownDeviceError, LimitReachedError for a device with 10 waiting commands, another PlatformError when it was
-        refused, or BodyTooLargeError. Sources: "Cached command: read device resources", "... write device resources",
-        "... execute".
+        Wait for the device's turn before that. Raise OutcomeUnknownError when the command may have been queued all the
+        same, UnknownDeviceError, LimitReachedError for a device with 10 waiting commands, another PlatformError when it
+        was refused, or BodyTooLargeError. Sources: "Cached command: read device resources", "... write device
+        resources", "... execute".
         """
         operation = command.operation
+        body = operation.body()
         method, path = _CALLS[operation.command]
+        async with self._pacer.turn(operation.imei):
+            pass
+        if command.valid_time is not None and command.valid_time <= self.now():
+            # It has begun meanwhile; OneNET takes only times to come.
+            command = replace(command, valid_time=None)
+        call = _Call(
+            method=method,
+            path=self._nbiot(f"{path}/offline"),
+            query=command.query(),
+            body=body,
+            idempotent=False,
+        )
         try:
-            return uuid_from_wire(
-                await self._request(
-                    _Call(
-                        method=method,
-                        path=self._nbiot(f"{path}/offline"),
-                        query=command.query(),
-                        body=operation.body(),
-                        idempotent=False,
-                    )
-                )
-            )
+            return uuid_from_wire(await self._request(call))
+        except RequestRejectedError:
+            raise
         except NoReplyError as err:
             raise OutcomeUnknownError(err.text, over=not isinstance(err, SlowReplyError)) from err
 
     async def read(self, operation: Read, *, device_timeout: int | None = None) -> tuple[ResourceValue, ...]:
-        """Read a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+        """Read a device that is online; `device_timeout` is 5 to 40 seconds, 25 where it is None.
 
         Raise DeviceOfflineError for one that is not, DeviceTimeoutError, DeviceError, or UnknownDeviceError. Source:
         "Immediate command: read".
         """
         data = await self._perform(operation, device_timeout)
-        if not isinstance(data, (list, dict)):
-            raise UnexpectedReplyError("The reply has no values")
-        return ResourceValue.all_from_wire(data, operation.obj_id)
+        values, unreadable = ReadResult.from_wire(data, operation.obj_id, operation.obj_inst_id)
+        if unreadable:
+            raise UnexpectedReplyError("The reply has no values that can be read")
+        return values
 
     async def write(self, operation: Write, *, device_timeout: int | None = None) -> None:
-        """Write to a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+        """Write to a device that is online; `device_timeout` is 5 to 40 seconds, 25 where it is None.
 
         Raise as `read` does, ConfirmationLostError when the device may have been written to all the same, or
         BodyTooLargeError. Source: "Immediate command: write".
         """
-        await self._instruct(operation, device_timeout)
+        await self._call_not_idempotent(operation, device_timeout)
 
     async def execute(self, operation: Execute, *, device_timeout: int | None = None) -> None:
-        """Execute a resource of a device that is awake; `device_timeout` is 5 to 40 seconds, 25 where it is None.
+        """Execute a resource of a device that is online; `device_timeout` is 5 to 40 seconds, 25 where it is None.
 
         Raise as `write` does. Source: "Immediate command: execute".
         """
-        await self._instruct(operation, device_timeout)
+        await self._call_not_idempotent(operation, device_timeout)
 
     async def observe(self, operation: Observe, *, device_timeout: int | None = None) -> None:
-        """Let a device that is awake tell of values by itself, or no more.
+        """Start or cancel the observation of values of a device that is online.
 
         `device_timeout` is 5 to 40 seconds, 25 where it is None. Raise as `read` does. Source: "Immediate command:
         subscribe".
@@ -241,7 +359,7 @@ class OneNetClient:
         await self._perform(operation, device_timeout)
 
     async def discover(self, operation: Discover, *, device_timeout: int | None = None) -> tuple[Resource, ...]:
-        """Return what a device that is awake has of an object.
+        """Return the resources that a device that is online has of an object.
 
         `device_timeout` is 5 to 40 seconds, 25 where it is None. Raise as `read` does. Source: "Immediate command:
         discover".
@@ -249,9 +367,9 @@ class OneNetClient:
         return Resource.all_from_discovery(await self._perform(operation, device_timeout), operation.obj_id)
 
     async def get_resources(self, imei: str, *, obj_id: int | None = None) -> tuple[Resource, ...]:
-        """Return what the platform knows that a device has, awake or not, of all objects or of one.
+        """Return the resources that the platform knows of a device, online or not, of all objects or of one.
 
-        Source: "Get the resource list".
+        Raise NotSupportedError where the platform does not have this call. Source: "Get the resource list".
         """
         query: dict[str, str | float] = {"imei": imei}
         if obj_id is not None:
@@ -280,7 +398,7 @@ class OneNetClient:
             got = await self.get_commands(imei, start=start, page=page, per_page=_PER_PAGE)
             seen += got.size
             known = len(commands)
-            # What is queued meanwhile moves the last of this page to the next.
+            # A command that is queued meanwhile moves the last one of this page to the next.
             commands |= {command.uuid: command for command in got.commands}
             # The platform may give fewer on a page than it was asked for, and its count may be missing or wrong.
             if (got.total_count is not None and seen >= got.total_count) or len(commands) == known:
@@ -292,37 +410,51 @@ class OneNetClient:
         Raise UnknownCommandError or another PlatformError where the device has no such command; which, is not
         documented. Source: "View the details of a cached command".
         """
-        return CommandDetail.from_wire(await self._ask(f"/offline/history/{quote(uuid, safe='')}", {"imei": imei}))
+        path = f"/offline/history/{quote(uuid, safe='')}"
+        return CommandDetail.from_wire(await self._ask(path, {"imei": imei}, about_command=True), uuid)
 
     async def get_command_log(self, imei: str, uuid: str) -> tuple[LogEntry, ...]:
         """Return the platform's log of a cached command. Source: "Full-link log of a cached command"."""
         path = f"/offline/history/{quote(uuid, safe='')}/piecewise"
-        return LogEntry.all_from_wire(await self._ask(path, {"imei": imei}))
+        return LogEntry.all_from_wire(await self._ask(path, {"imei": imei}, about_command=True))
 
     async def cancel_command(self, imei: str, uuid: str) -> None:
         """Cancel a command that waits. Raise PlatformError for one that does not. Source: "Cancel a cached command"."""
-        await self._ask(f"/offline/cancel/{quote(uuid, safe='')}", {"imei": imei}, method="PUT")
+        path = f"/offline/cancel/{quote(uuid, safe='')}"
+        await self._ask(path, {"imei": imei}, method="PUT", about_command=True)
 
     async def cancel_commands(self, imei: str) -> CancelledCommands:
         """Cancel all of a device's commands that wait. Source: "Cancel all waiting commands of a device"."""
-        return CancelledCommands.from_wire(await self._ask("/offline/cancel/all", {"imei": imei}, method="PUT"))
+        query = {"imei": imei}
+        try:
+            data = await self._ask("/offline/cancel/all", query, method="PUT")
+        except NotSupportedError, RequestRejectedError:
+            # Some clients of the current platform know this form.
+            data = await self._ask("/offline/cancel/all/", query, method="PUT")
+        return CancelledCommands.from_wire(data)
 
     def _nbiot(self, path: str) -> str:
         """Return the path of an NB-IoT call on this platform."""
         return f"{self._platform.nbiot_prefix}{path}"
 
-    async def _ask(self, path: str, query: Mapping[str, str | float], *, method: str = "GET") -> Any:
+    async def _ask(
+        self, path: str, query: Mapping[str, str | float], *, method: str = "GET", about_command: bool = False
+    ) -> Any:
         """Make one of the calls under the prefix that wait for no device."""
-        return await self._request(_Call(method=method, path=self._nbiot(path), query=query))
+        return await self._request(
+            _Call(method=method, path=self._nbiot(path), query=query, about_command=about_command)
+        )
+
+    async def _ask_account(self, path: str, query: Mapping[str, str | float] | None = None) -> Any:
+        """Make one of the calls that name no device."""
+        return await self._request(_Call(path=path, query={**self._product, **(query or {})}, names_device=False))
 
     async def _ask_devices(self, path: str, query: Mapping[str, str | float]) -> Any:
-        """Make one of the calls that not every generation of the platform has."""
-        if not self.lists_devices:
-            raise NotSupportedError("This platform has no calls to list devices, their presence or their datapoints")
-        return await self._request(_Call(path=f"/devices{path}", query=query))
+        """Make one of the calls about certain devices outside of the prefix."""
+        return await self._request(_Call(path=path, query={**self._product, **query}))
 
     async def _perform(self, operation: Operation, device_timeout: int | None, *, idempotent: bool = True) -> Any:
-        """Have something done at once, and return the data of the reply."""
+        """Have a device carry out an operation at once when it is its turn, and return the data of the reply."""
         method, path = _CALLS[operation.command]
         call = _Call(
             method=method,
@@ -332,36 +464,52 @@ class OneNetClient:
             idempotent=idempotent,
             wait=device_timeout or TIMEOUT_DEFAULT,
         )
-        async with self._waiting:
+        async with self._pacer.turn(operation.imei):
+            await self._waiting.acquire()
+        try:
             return await self._request(call)
+        finally:
+            self._waiting.release()
 
-    async def _instruct(self, operation: Operation, device_timeout: int | None) -> None:
-        """Have something done at once that must not be done twice."""
+    async def _call_not_idempotent(self, operation: Operation, device_timeout: int | None) -> None:
+        """Have a device carry out an operation that must not be repeated."""
         try:
             await self._perform(operation, device_timeout, idempotent=False)
+        except RequestRejectedError:
+            raise
         except (NoReplyError, OutcomeUnknownError) as err:
             raise ConfirmationLostError(err.text, err.errno) from err
 
     async def _request(self, call: _Call) -> Any:
         """Make a request and return the data of its reply."""
         try:
-            return await self._exchange_in_time(call)
-        except NotPermittedError as err:
+            return await self._request_with_clock_retry(call)
+        except DeviceNotPermittedError as err:
             error = err
-        raise await self._explain(error) if "imei" in call.query and self.lists_devices else error
+        raise await self._explain(error)
 
-    async def _exchange_in_time(self, call: _Call) -> Any:
+    async def _explain(self, error: DeviceNotPermittedError) -> PlatformError:
+        """Tell wrong credentials from a device of another product: OneNET answers both in the same way."""
+        try:
+            await self.check_credentials()
+        except AuthenticationError as err:
+            return err
+        except OneNetError:
+            return error
+        return UnknownDeviceError(error.text, error.errno)
+
+    async def _request_with_clock_retry(self, call: _Call) -> Any:
         """Send a request, and once more where it was refused for a wrong clock; return the data of its reply."""
         headers = self._authorization(self._signing_skew)
         try:
-            return await self._exchange_discreetly(call, headers)
-        except AuthenticationError:
-            # The refusal has told the time: had it been known before, the headers might have been others.
+            return await self._request_redacted(call, headers)
+        except AuthenticationError, DeviceNotPermittedError, ClockError:
+            # The refusal has shown the platform's time, with which the headers may be others.
             skew = self.skew
             if (again := self._authorization(skew)) == headers:
                 raise
-        data = await self._exchange_discreetly(call, again)
-        # Kept only now that it has let a request in: a gateway's date may be wrong.
+        data = await self._request_redacted(call, again)
+        # Kept only now: a gateway's date may be wrong.
         self._signing_skew = skew
         return data
 
@@ -369,25 +517,14 @@ class OneNetClient:
         """Return the headers that prove the credentials now, if the platform's time is so far ahead."""
         return self._credentials.headers(self._platform.authorization_version, datetime.now(UTC) + skew)
 
-    async def _explain(self, error: NotPermittedError) -> PlatformError:
-        """Tell a wrong key from a device that is not the account's: OneNET says the same of both."""
-        try:
-            await self.prove_key()
-        except AuthenticationError as err:
-            return err
-        except OneNetError:
-            return error
-        return UnknownDeviceError(error.text, error.errno)
-
-    async def _exchange_discreetly(self, call: _Call, headers: dict[str, str]) -> Any:
+    async def _request_redacted(self, call: _Call, headers: dict[str, str]) -> Any:
         """Send one request and return the data of its reply, without a secret in any error."""
         try:
             return await self._exchange(call, headers)
         except OneNetError as err:
-            # A server may repeat a secret in whatever it says, and say anything at any length.
-            text = redact(err.text, headers).encode(errors="replace").decode()[:TEXT_MAX]
-            error = type(err)(text, err.errno)
-        # Out here nothing hangs on the error that holds a secret, such as the headers of the request.
+            # A server may repeat a secret in its text, which may have any length.
+            error = err.with_text(redact(err.text, headers).encode(errors="replace").decode()[:TEXT_MAX])
+        # Raised here, it does not refer to the error that holds a secret, such as the headers of the request.
         raise error
 
     async def _exchange(self, call: _Call, headers: dict[str, str]) -> Any:
@@ -410,7 +547,7 @@ class OneNetClient:
                 # Most replies come in the same second as one before, and reading a date costs.
                 if (date := response.headers.get(hdrs.DATE)) != self._date and date is not None:
                     self._learn_time(date, sent)
-                reply = await _read(response)
+                body = await _read(response)
         except aiohttp.ClientSSLError as err:
             raise TlsError(str(err)) from err
         # An address that cannot be one is found out only when it is looked up.
@@ -422,16 +559,20 @@ class OneNetClient:
             raise SlowReplyError(f"No reply within {seconds} seconds") from err
         except aiohttp.ClientError as err:
             raise NoReplyError(f"The reply broke off: {err}") from err
-        status_error = _status_error(response)
         try:
-            data = self._platform.unwrap(reply, idempotent=call.idempotent)
+            reply = platforms.read_reply(body)
         except UnexpectedReplyError as err:
-            if status_error:
-                raise status_error from err
-            raise
-        if status_error:
-            raise status_error
-        return data
+            raise _status_error(response, call) or err from err
+        # An envelope is OneNET's word, whatever the HTTP status.
+        if reply.errno == 0:
+            return reply.data
+        raise platform_error(
+            reply.errno,
+            reply.text or "no text",
+            idempotent=call.idempotent,
+            names_device=call.names_device,
+            about_command=call.about_command,
+        )
 
     def _learn_time(self, date: str, sent: datetime) -> None:
         """Learn from the date of a reply, and from when its request was sent, how wrong the clock here is."""
@@ -440,8 +581,8 @@ class OneNetClient:
             moment = clock.from_header(date)
         except ValueError:
             return
-        # The date is a whole second and was written between sending and now: what agrees with it stays as it is,
-        # or a clock that is right would be moved to and fro.
+        # The date is a whole second and was written between sending and now: a skew that agrees with it is kept, or
+        # that of a clock that is right would change with every reply.
         self.skew = min(max(self.skew, moment - datetime.now(UTC)), moment + _SECOND - sent)
 
 
@@ -455,18 +596,14 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def _status_error(response: aiohttp.ClientResponse) -> NoReplyError | PlatformError | None:
-    """Return what a status means that did not come with a reply of OneNET's."""
-    if response.status == HTTPStatus.OK:
-        return None
+def _status_error(response: aiohttp.ClientResponse, call: _Call) -> OneNetError | None:
+    """Return what an HTTP status means without a reply of OneNET's; None where it says nothing more."""
     text = f"HTTP {response.status} {response.reason}, {response.content_type}"
-    match response.status:
-        case HTTPStatus.UNAUTHORIZED:
-            return AuthenticationError(text)
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return PlatformBusyError(text)
-        # Behind the gateway that says so, the request may still be worked on.
-        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return SlowReplyError(text)
-        case _:
-            return UnexpectedReplyError(text)
+    if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return PlatformBusyError(text) if call.idempotent else OutcomeUnknownError(text, over=True)
+    if response.status in _REJECTIONS:
+        return RequestRejectedError(text)
+    # Behind the gateway that says so, the request may still be carried out.
+    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SlowReplyError(text)
+    return None if response.status == HTTPStatus.OK else UnexpectedReplyError(text)

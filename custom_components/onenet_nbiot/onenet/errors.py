@@ -1,35 +1,38 @@
 """One family of exceptions for all that can go wrong between an application and OneNET."""
 
 from enum import StrEnum
-from typing import ClassVar
+import re
+from typing import ClassVar, Self, override
 
 
 class ErrorKind(StrEnum):
-    """Whose turn it is after an error."""
+    """Name who can act on an error."""
 
     AUTHENTICATION = "authentication"
     """The credentials have to be replaced."""
     CALLER = "caller"
     """The request has to be corrected."""
     DEVICE = "device"
-    """The device refused, or is not there."""
+    """The device refused, or is not reachable."""
     LIMIT = "limit"
     """Something has to finish or to be cancelled first."""
     TRANSIENT = "transient"
     """The same may work later; a call that is not idempotent must be looked up before it is repeated."""
     PLATFORM = "platform"
-    """What answered did something that its documents do not describe."""
+    """The server did something that OneNET's documents do not describe."""
 
 
 class OneNetError(Exception):
-    """Stand for every failure of a call to OneNET.
+    """Represent every failure of a call to OneNET.
 
-    `errno` is OneNET's number of the error, None where OneNET gave none. `text` is what OneNET, or the layer
-    below it, said. `reason` is a stable lowercase word for programs.
+    `errno` is OneNET's number of the error, None where OneNET gave none. `text` is OneNET's text, or that of the layer
+    below it. `reason` is a stable lowercase word for programs.
     """
 
     reason: ClassVar[str]
     kind: ClassVar[ErrorKind]
+    is_account_wide: ClassVar[bool] = False
+    """Whether every other call of the account would fail in the same way."""
 
     def __init__(self, text: str, errno: int | None = None) -> None:
         """Keep OneNET's text and number."""
@@ -37,198 +40,297 @@ class OneNetError(Exception):
         self.text = text
         self.errno = errno
 
-    @property
-    def concerns_all(self) -> bool:
-        """Return whether other calls would meet the same error now: it lies with the credentials or the connection."""
-        return self.kind in (ErrorKind.AUTHENTICATION, ErrorKind.TRANSIENT)
-
-
-class BodyTooLargeError(OneNetError):
-    """Say that a command holds more than OneNET takes: nothing was sent."""
-
-    reason = "body_too_large"
-    kind = ErrorKind.CALLER
-
-
-class NotSupportedError(OneNetError):
-    """Say that this generation of the platform has no such call: nothing was sent."""
-
-    reason = "not_supported"
-    kind = ErrorKind.CALLER
+    def with_text(self, text: str) -> Self:
+        """Return the same error with another text, and without what led to it."""
+        return type(self)(text, self.errno)
 
 
 class CannotConnectError(OneNetError):
-    """Say that no connection came about: nothing was sent."""
+    """Report that no connection could be established: nothing was sent."""
 
     reason = "cannot_connect"
     kind = ErrorKind.TRANSIENT
+    is_account_wide = True
 
 
 class TlsError(CannotConnectError):
-    """Say that the host has no certificate that can be trusted, or does not speak TLS: nothing was sent."""
+    """Report that the host has no trusted certificate, or does not speak TLS: nothing was sent."""
 
     reason = "tls_failed"
     kind = ErrorKind.PLATFORM
 
 
+class BodyTooLargeError(OneNetError):
+    """Report that a command is larger than OneNET accepts: nothing was sent."""
+
+    reason = "body_too_large"
+    kind = ErrorKind.CALLER
+
+
 class NoReplyError(OneNetError):
-    """Say that a request may have arrived, but that no whole reply came back."""
+    """Report that a request may have arrived, but that no complete reply came back."""
 
     reason = "no_reply"
     kind = ErrorKind.TRANSIENT
 
 
 class SlowReplyError(NoReplyError):
-    """Say that nobody waited for the reply any longer: the request may still arrive."""
+    """Report that the reply did not come in time: the request may still be carried out."""
 
 
 class UnexpectedReplyError(NoReplyError):
-    """Say that the reply is not one of OneNET's."""
+    """Report that the reply is not one of OneNET's."""
 
     reason = "unexpected_reply"
     kind = ErrorKind.PLATFORM
 
 
-class OutcomeUnknownError(OneNetError):
-    """Say that a command may or may not have been queued; sending it again may queue it twice.
+class RequestRejectedError(UnexpectedReplyError):
+    """Report that a server rejected the request itself, without a reply of OneNET's: nothing was done."""
 
-    `over` is whether the request is over, so that nothing of it can still arrive.
+
+class OutcomeUnknownError(OneNetError):
+    """Report that a command may or may not have been queued; sending it again may queue it twice.
+
+    `over` is whether the request has ended, so that it can no longer be carried out.
     """
 
     reason = "outcome_unknown"
     kind = ErrorKind.TRANSIENT
 
     def __init__(self, text: str, errno: int | None = None, *, over: bool = False) -> None:
-        """Keep also whether it is over."""
+        """Keep also whether the request has ended."""
         super().__init__(text, errno)
         self.over = over
 
+    @override
+    def with_text(self, text: str) -> Self:
+        return type(self)(text, self.errno, over=self.over)
+
 
 class ConfirmationLostError(OneNetError):
-    """Say that a device may or may not have done what it was told to do at once."""
+    """Report that a device may or may not have carried out an immediate command."""
 
     reason = "confirmation_lost"
     kind = ErrorKind.TRANSIENT
 
 
 class PlatformError(OneNetError):
-    """Say that OneNET refused: what was asked for was not done."""
+    """Report that OneNET refused a call: it was not carried out."""
 
     reason = "platform_error"
     kind = ErrorKind.PLATFORM
 
 
 class AuthenticationError(PlatformError):
-    """Say that OneNET does not accept the credentials."""
+    """Report that OneNET does not accept the credentials."""
 
     reason = "invalid_auth"
     kind = ErrorKind.AUTHENTICATION
+    is_account_wide = True
 
 
 class NotPermittedError(PlatformError):
-    """Say that the credentials, though perhaps valid, do not allow this call."""
+    """Report that OneNET does not permit this call, which proves nothing about the credentials."""
 
     reason = "not_permitted"
     kind = ErrorKind.CALLER
 
 
+class DeviceNotPermittedError(NotPermittedError):
+    """Report that the credentials were refused in a call that names a device, which may be another product's."""
+
+
+class ClockError(NotPermittedError):
+    """Report that the token was expired on arrival: the clock here, or there, is wrong."""
+
+    kind = ErrorKind.PLATFORM
+    is_account_wide = True
+
+
+class AddressNotPermittedError(NotPermittedError):
+    """Report that OneNET accepts no calls from this IP address."""
+
+    kind = ErrorKind.PLATFORM
+    is_account_wide = True
+
+
+class NotSupportedError(PlatformError):
+    """Report that this platform does not have the call."""
+
+    reason = "not_supported"
+    kind = ErrorKind.CALLER
+
+
 class InvalidRequestError(PlatformError):
-    """Say that OneNET found a parameter or the body wrong."""
+    """Report that OneNET rejected a parameter or the body."""
 
     reason = "invalid_request"
     kind = ErrorKind.CALLER
 
 
 class UnknownDeviceError(PlatformError):
-    """Say that the account has no such device."""
+    """Report that the account does not have the device."""
 
     reason = "unknown_device"
     kind = ErrorKind.CALLER
 
 
 class UnknownCommandError(PlatformError):
-    """Say that the device has no such command."""
+    """Report that the device does not have the command."""
 
     reason = "unknown_command"
     kind = ErrorKind.CALLER
 
 
 class DeviceOfflineError(PlatformError):
-    """Say that the device sleeps: a cached command would wait for it."""
+    """Report that the device is not online; a cached command waits for it."""
 
     reason = "device_offline"
     kind = ErrorKind.DEVICE
 
 
 class DeviceError(PlatformError):
-    """Say that the device answered with an error, whose name is in the text."""
+    """Report that the device answered with an error, whose name is in the text."""
 
     reason = "device_error"
     kind = ErrorKind.DEVICE
 
 
 class DeviceTimeoutError(PlatformError):
-    """Say that the device did not answer in time: it may sleep, and may have done what it was told before that."""
+    """Report that the device did not answer in time; it may have carried out the command."""
 
     reason = "device_timeout"
     kind = ErrorKind.DEVICE
 
 
 class LimitReachedError(PlatformError):
-    """Say that a limit of the platform is reached: for a cached command, the queue of its device is full."""
+    """Report that a limit of the platform is reached, such as that of waiting commands, or a parameter out of range."""
 
     reason = "limit_reached"
     kind = ErrorKind.LIMIT
 
 
 class PlatformBusyError(PlatformError):
-    """Say that OneNET is overloaded, is called too often, or fails for the moment."""
+    """Report that OneNET is overloaded, is called too often, or fails temporarily."""
 
     reason = "platform_busy"
     kind = ErrorKind.TRANSIENT
 
 
+# By number: what is not listed depends on the text, or is a PlatformError. The N, G and O tables of "API return status
+# codes" give some numbers several meanings.
 _BY_ERRNO: dict[int, type[PlatformError]] = {
-    1: NotPermittedError,
+    2: AuthenticationError,
     3: InvalidRequestError,
+    4: InvalidRequestError,
+    5: InvalidRequestError,
+    6: InvalidRequestError,
     7: PlatformBusyError,
+    8: UnknownDeviceError,
+    9: InvalidRequestError,
     10: DeviceOfflineError,
+    13: LimitReachedError,
     14: PlatformBusyError,
     15: PlatformBusyError,
+    16: DeviceError,
     17: PlatformBusyError,
+    18: PlatformBusyError,
+    19: LimitReachedError,
+    20: LimitReachedError,
+    21: InvalidRequestError,
+    22: InvalidRequestError,
+    23: InvalidRequestError,
+    404: NotSupportedError,
+    405: NotSupportedError,
+    429: PlatformBusyError,
+    500: PlatformBusyError,
     2001: DeviceOfflineError,
     5006: LimitReachedError,
     5106: DeviceError,
+    5108: PlatformBusyError,
+    5117: PlatformBusyError,
     10001: InvalidRequestError,
     10403: AuthenticationError,
+    10404: NotSupportedError,
+    10406: InvalidRequestError,
+    10407: InvalidRequestError,
+    # The product id is part of the credentials.
+    10408: AuthenticationError,
+    10409: UnknownDeviceError,
     10410: UnknownDeviceError,
+    10411: DeviceError,
     10421: DeviceOfflineError,
+    10429: PlatformBusyError,
     10500: PlatformBusyError,
 }
-# The documents contradict each other about these numbers, or give one for many errors; the text decides.
-_BY_TEXT: dict[int, dict[str, type[PlatformError]]] = {
-    3: {"auth": AuthenticationError},
-    7: {"param": InvalidRequestError},
-    # Unlike 2001, this may come after the device was told what to do.
-    5106: {"time_out": DeviceTimeoutError, "offline": DeviceTimeoutError},
+# The text is the device's answer.
+_DEVICE_ANSWERS = {16, 5106}
+# A time-out in the text is the device's.
+_DEVICE_TIMEOUTS = {14, 10411, 10421, *_DEVICE_ANSWERS}
+_CREDENTIALS = {10403}
+# Of the device's answers by number, those that are not its own error: 2 and 12 say that it is not registered.
+_ANSWER_NUMBERS: dict[int, type[PlatformError]] = {
+    2: DeviceOfflineError,
+    5: DeviceTimeoutError,
+    12: DeviceOfflineError,
 }
-# RPC errors that the documents ask to try again.
-_RPC = {5108, 5117}
-# After these nobody knows whether the call was carried out.
-_UNCERTAIN = {7, 14, 17, 10500} | _RPC
+_ANSWER_NUMBER = re.compile(r"(?:^|[:\uff1a])\s*(\d{1,2})\s*$", re.ASCII)
+_OFFLINE = ("notonline", "offline", "不在线", "离线")
+_TIMEOUT = ("timeout", "timedout", "超时")
+_TRANSIENT = ("internal", "servererror", "busy", "frequen")
+_CALLER = ("invalidparam", "parameterrequired", "invalidjson", "illegal")
+_AUTHENTICATION = ("authfailed", "authentication", "authorization", "unauthorized", "apikey", "鉴权")
+_ADDRESS = ("iplimit", "whitelist")
 
 
-def platform_error(errno: int, text: str, *, idempotent: bool) -> PlatformError | OutcomeUnknownError:
-    """Return the exception for one of OneNET's error numbers.
+def platform_error(
+    errno: int | None, text: str, *, idempotent: bool, names_device: bool, about_command: bool = False
+) -> PlatformError | OutcomeUnknownError:
+    """Return the exception for a refusal by its text, else by its number, which is None where OneNET gave a word.
 
-    `idempotent` says whether the failed call may be repeated without harm; where it may not, an error after which it
-    may have been carried out all the same is an OutcomeUnknownError. Source: "API return status codes".
+    `idempotent` is whether the call may be repeated without harm; where it may not, a temporary error leaves open
+    whether it was carried out: an OutcomeUnknownError. `names_device` is whether the call names a device: only the
+    refusal of one that does not proves that the credentials are wrong. `about_command` is whether it asks about a
+    cached command. Source: "API return status codes".
     """
-    for word, error in _BY_TEXT.get(errno, {}).items():
-        if word in text.lower():
-            return error(text, errno)
-    if errno in _UNCERTAIN and not idempotent:
+    error = _classify(errno, text, names_device=names_device)
+    if error is UnknownDeviceError and errno == 8 and about_command:  # noqa: PLR2004 - the table's number
+        error = UnknownCommandError
+    if error is AuthenticationError and names_device:
+        error = DeviceNotPermittedError
+    if error is PlatformBusyError and not idempotent:
         return OutcomeUnknownError(text, errno)
-    if errno in _RPC:
-        return PlatformBusyError(text, errno)
-    return _BY_ERRNO.get(errno, PlatformError)(text, errno)
+    return error(text, errno)
+
+
+def _classify(errno: int | None, text: str, *, names_device: bool) -> type[PlatformError]:
+    """Return the class of a refusal, as if the credentials were proved by any call."""
+    if errno in _DEVICE_ANSWERS and (match := _ANSWER_NUMBER.search(text)):
+        return _ANSWER_NUMBERS.get(int(match[1]), DeviceError)
+    # Without case and separators: TIME_OUT, time out and timeout are one word.
+    folded = re.sub(r"[\s_-]+", "", text.lower())
+
+    def has(words: tuple[str, ...]) -> bool:
+        return any(word in folded for word in words)
+
+    from_device = errno in _DEVICE_ANSWERS
+    # The order counts: a text may have words of several classes.
+    rules: tuple[tuple[bool, type[PlatformError]], ...] = (
+        (has(_OFFLINE) or (from_device and "forbidden" in folded), DeviceOfflineError),
+        (errno in _DEVICE_TIMEOUTS and has(_TIMEOUT), DeviceTimeoutError),
+        (not from_device and has(_TRANSIENT), PlatformBusyError),
+        (has(_CALLER), InvalidRequestError),
+        # Before the credentials: neither a new key nor another one would help.
+        (errno in _CREDENTIALS and "expired" in folded, ClockError),
+        (has(_ADDRESS), AddressNotPermittedError),
+        (not from_device and has(_AUTHENTICATION), AuthenticationError),
+        ("notsubscribed" in folded, InvalidRequestError),
+    )
+    for applies, error in rules:
+        if applies:
+            return error
+    if errno == 1:
+        # Of a call that names a device, key and IMEI do not match; of any other, the server failed.
+        return DeviceNotPermittedError if names_device else PlatformBusyError
+    return PlatformError if errno is None else _BY_ERRNO.get(errno, PlatformError)

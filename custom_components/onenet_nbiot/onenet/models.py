@@ -3,45 +3,30 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 import json
 import re
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qsl
 
-from . import clock
-from .errors import UnexpectedReplyError, UnknownCommandError
+from .errors import UnexpectedReplyError, UnknownCommandError, UnknownDeviceError
 from .operations import LWM2M_ID_MAX, Execute, Operation, ValueType, Write, WriteMode, WrittenValue
+from .parsing import from_json, identifier, integer, is_empty, moment, objects, text, truth
 
 # Not only what RFC 9562 calls one: another form is no reason to lose a command.
 UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
 _PATH = re.compile(r"(\d{1,5})([/_])(\d{1,5})\2(\d{1,5})", re.ASCII)
+_IMEI = re.compile(r"\d{15}", re.ASCII)
+# Also of a test device.
+_ANY_IMEI = re.compile(r"\d{15}|\d{4}", re.ASCII)
 # OneNET keeps the history of commands for so long.
 HISTORY = timedelta(days=180)
 
 
-class SendStatus(IntEnum):
-    """Name how far a cached command has come; numbers that no document has are UNDEFINED."""
-
-    WAITING = 1
-    CANCELLED = 2
-    SENT = 3
-    EXPIRED = 4
-    DELIVERED = 5
-    FAILED = 6
-    TIMED_OUT = 7
-    UNDEFINED = 8
-
-    @classmethod
-    def _missing_(cls, value: object) -> SendStatus:
-        """Take a number that came later than this code."""
-        return cls.UNDEFINED
-
-
 class CommandState(StrEnum):
-    """Name the states in the life of a command that OneNET was not heard to refuse."""
+    """Name the states of a command that OneNET did not refuse."""
 
-    # No reply says this: nobody knows yet whether OneNET has the command.
+    # No reply says this: whether OneNET has the command is not known yet.
     UNKNOWN = "unknown"
     QUEUED = "queued"
     SENT = "sent"
@@ -51,8 +36,21 @@ class CommandState(StrEnum):
     CANCELLED = "cancelled"
 
 
+_DELIVERED = 5
+# Numbers that are not documented mean that the command is not finished.
+_STATES = {
+    1: CommandState.QUEUED,
+    2: CommandState.CANCELLED,
+    3: CommandState.SENT,
+    4: CommandState.EXPIRED,
+    6: CommandState.FAILED,
+    7: CommandState.FAILED,
+    8: CommandState.FAILED,
+}
+_OTHER_ERRORS = {7, 8}
+_COMMANDS = {0: "read", 1: "write", 2: "execute"}
 # By number; replies have the number, its digits, or the name.
-_CONFIRM_STATUS_NAMES = (
+_CONFIRM_STATUS = (
     "success",
     "method_not_allowed",
     "forbidden",
@@ -68,64 +66,61 @@ _CONFIRM_STATUS_NAMES = (
     "offline",
     "addr_occupied",
 )
-_CONFIRM_STATUS = {str(number): name for number, name in enumerate(_CONFIRM_STATUS_NAMES)}
-
-_STATES = {
-    SendStatus.WAITING: CommandState.QUEUED,
-    SendStatus.CANCELLED: CommandState.CANCELLED,
-    SendStatus.SENT: CommandState.SENT,
-    SendStatus.EXPIRED: CommandState.EXPIRED,
-    SendStatus.FAILED: CommandState.FAILED,
-    SendStatus.TIMED_OUT: CommandState.FAILED,
-}
+_CONFIRM_STATUS_SPELLINGS = {**{name: name for name in _CONFIRM_STATUS}, "succ": "success", "timeout": "time_out"}
+_LEADING_NUMBER = re.compile(r"(\d{1,3}(?:\.0+)?)(?![\w.])", re.ASCII)
+_WORD_MAX = 64
 
 
 def _confirm_status(value: Any) -> str | None:
-    """Return the name of the device's answer, lowercase; None while there is none."""
-    if value is None or value == "":
+    """Return the name of the device's answer as a lowercase word; None while there is none.
+
+    Replies have its number, its digits or its name, with or without a remark behind it.
+    """
+    word = text(value).strip().lower().removeprefix("unsuccess:").strip()
+    if not word:
         return None
-    text = _text(str(value)).strip().lower()
-    return _CONFIRM_STATUS.get(text, text)
+    if match := _LEADING_NUMBER.match(word):
+        number = integer(match[1])
+        return _CONFIRM_STATUS[number] if number is not None and number < len(_CONFIRM_STATUS) else word[:_WORD_MAX]
+    word = re.sub(r"\W+", "_", word, flags=re.ASCII).strip("_")[:_WORD_MAX] or "undefined"
+    for spelling, name in _CONFIRM_STATUS_SPELLINGS.items():
+        if word.startswith(spelling):
+            return name
+    return word
 
 
-def _moment(data: dict[str, Any], name: str) -> datetime | None:
-    """Return a time of a reply, None where it has none or none that can be read."""
-    try:
-        return clock.from_wire(data[name])
-    except AttributeError, LookupError, TypeError, ValueError:
-        return None
+def _command(value: Any) -> str:
+    """Return which command it is; empty where OneNET does not say."""
+    number = integer(value)
+    return text(value).strip().lower() if number is None else _COMMANDS.get(number, "")
 
 
 def _uuid(value: Any) -> str | None:
-    """Return a UUID of a reply, some of which have blanks around it, None for what is none."""
-    text = value.strip() if isinstance(value, str) else ""
-    return text if UUID.fullmatch(text) else None
+    """Return a UUID of a reply, some of which have blanks around it; None for anything else."""
+    uuid = identifier(value)
+    return uuid if UUID.fullmatch(uuid) else None
 
 
-def _json(text: str) -> Any:
-    """Return what a text says in JSON, None where it is none."""
-    try:
-        return json.loads(text)
-    except RecursionError, ValueError:
-        return None
+def _lwm2m_id(value: Any) -> int | None:
+    """Return an LwM2M id; None for anything else, such as the -1 that stands for none."""
+    number = integer(value)
+    return number if number is not None and _is_id(number) else None
 
 
-def _number(data: dict[str, Any], name: str) -> int | None:
-    """Return a whole number of a reply, also from its digits, None where it has none, or one out of all proportion."""
-    return _integer(data.get(name))
+def _is_id(number: int) -> bool:
+    """Return whether LwM2M has such an id."""
+    return 0 <= number <= LWM2M_ID_MAX
 
 
-def _integer(value: Any) -> int | None:
-    """Return a whole number, also from its digits, None for what is none, or one out of all proportion."""
-    try:
-        return number if abs(number := int(value)) < 2**63 else None
-    except OverflowError, TypeError, ValueError:
-        return None
+class Opaque(str):
+    """Hold bytes as a hex string."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResourceValue:
-    """Hold the value of one resource, or of one instance of it; opaque bytes are a hex string.
+    """Hold the value of one resource, or of one instance of it; opaque bytes are an Opaque.
 
     `obj_id` is None where neither the reply nor the question tells it.
     """
@@ -136,59 +131,82 @@ class ResourceValue:
     res_inst_id: int | None = None
     value: Any
 
-    @classmethod
-    def all_from_wire(cls, data: Any, obj_id: int | None) -> tuple[Self, ...]:
-        """Read the values of a finished read, in either of the shapes in which they come.
 
-        One is a list of object instances, of the object `obj_id`; the other names the object and holds that list. What
-        cannot be read is left out. Sources: "Immediate command: read", "HTTP push: development guide".
+class ReadResult(NamedTuple):
+    """Hold what a read brought; `unreadable` is whether it brought something of which nothing can be read."""
+
+    values: tuple[ResourceValue, ...]
+    unreadable: bool
+
+    @classmethod
+    def from_wire(cls, data: Any, obj_id: int | None, obj_inst_id: int | None = None) -> Self:
+        """Read the result of a read in any of the shapes in which it comes, each also as JSON text.
+
+        These are the whole reply of the call, its data alone, which is a list of object instances of the object
+        `obj_id`, and an object with its number and that list. Without an object instance, resources belong to
+        `obj_inst_id`. What cannot be read is left out. Sources: "Immediate command: read", "View the details of a
+        cached command", "HTTP push: development guide".
         """
-        if isinstance(data, str):
-            data = _json(data)
-        if isinstance(data, dict):
-            named = _number(data, "obj_id")
-            obj_id, data = obj_id if named is None else named, data.get("obj_inst")
-        return tuple(cls._each_from_wire(data, obj_id))
-
-    @classmethod
-    def _each_from_wire(cls, instances: Any, obj_id: int | None) -> Iterator[Self]:
-        """Yield the values of object instances."""
-        for instance in _dicts(instances):
-            obj_inst_id = _number(instance, "obj_inst_id")
-            for resource in _dicts(instance.get("res")):
-                res_id = _number(resource, "res_id")
-                if obj_inst_id is None or res_id is None:
-                    continue
-                several = resource.get("res_inst") is not None
-                for part in _dicts(resource["res_inst"]) if several else [resource]:
-                    if "val" in part:
-                        yield cls(
-                            obj_id=obj_id,
-                            obj_inst_id=obj_inst_id,
-                            res_id=res_id,
-                            res_inst_id=_number(part, "res_inst_id"),
-                            value=_value(part["val"]),
-                        )
+        data = _without_envelope(data)
+        # Such as of the reply to a write or an execute.
+        if is_empty(data):
+            return cls((), unreadable=False)
+        payload = from_json(data)
+        if isinstance(payload, dict) and "obj_inst" in payload:
+            named = _lwm2m_id(payload.get("obj_id"))
+            obj_id, payload = obj_id if named is None else named, payload["obj_inst"]
+        values = tuple(_values(payload, obj_id, obj_inst_id))
+        return cls(values, unreadable=not values and not _has_no_resource(payload))
 
 
-def _dicts(data: Any) -> list[dict[str, Any]]:
-    """Return the objects of a JSON list, nothing for anything else."""
-    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+def _without_envelope(data: Any) -> Any:
+    """Return the data of a reply within a reply, which may be in a list of one; anything else as it is."""
+    reply = from_json(data)
+    if isinstance(reply, list) and len(reply) == 1:
+        reply = from_json(reply[0])
+    return reply.get("data") if isinstance(reply, dict) and reply.keys() & {"errno", "code"} else data
+
+
+def _has_no_resource(instances: Any) -> bool:
+    """Return whether these are object instances without a resource."""
+    return isinstance(instances, list) and all(
+        isinstance(item, dict) and (not item or is_empty(item.get("res", "?"))) for item in instances
+    )
+
+
+def _values(instances: Any, obj_id: int | None, asked_inst_id: int | None) -> Iterator[ResourceValue]:
+    """Yield the values of object instances."""
+    for instance in objects(instances):
+        obj_inst_id = _lwm2m_id(instance.get("obj_inst_id"))
+        resources = objects(instance.get("res"))
+        if obj_inst_id is None and "res_id" in instance:
+            obj_inst_id, resources = asked_inst_id, [instance]
+        for resource in resources:
+            res_id = _lwm2m_id(resource.get("res_id"))
+            if obj_inst_id is None or res_id is None:
+                continue
+            for part in objects(resource["res_inst"]) if resource.get("res_inst") is not None else [resource]:
+                if "val" in part:
+                    yield ResourceValue(
+                        obj_id=obj_id,
+                        obj_inst_id=obj_inst_id,
+                        res_id=res_id,
+                        res_inst_id=integer(part.get("res_inst_id")),
+                        value=_value(part["val"]),
+                    )
 
 
 def _value(value: Any) -> Any:
-    """Return a value, with bytes that come as a list of numbers as a hex string."""
-    # A list of numbers that are no bytes, whatever it may be, stays as it is.
-    try:
-        return bytes(value).hex() if isinstance(value, list) else _plain(value)
-    except TypeError, ValueError:
-        return _plain(value)
+    """Return a value, with a list of bytes, which may be signed, as an Opaque."""
+    if isinstance(value, list) and all(type(byte) is int and -128 <= byte <= 255 for byte in value):  # noqa: PLR2004 - a byte
+        return Opaque(bytes(byte & 0xFF for byte in value).hex())
+    return _plain(value)
 
 
 def _plain(value: Any, depth: int = 8) -> Any:
-    """Return a value that everybody's JSON can hold, which is not all that a reply's can."""
+    """Return a value that any JSON can hold, which not all values of a reply are."""
     if isinstance(value, str):
-        return _text(value)
+        return text(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     if isinstance(value, list | dict) and not depth:
@@ -196,26 +214,22 @@ def _plain(value: Any, depth: int = 8) -> Any:
     if isinstance(value, list):
         return [_plain(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {_text(name): _plain(item, depth - 1) for name, item in value.items()}
+        return {text(name): _plain(item, depth - 1) for name, item in value.items()}
     return value
-
-
-def _text(text: str) -> str:
-    """Return a text without halves of characters."""
-    return text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandRecord:
     """Hold what OneNET knows of a cached command.
 
-    `command` is `read`, `write` or `execute`; `remain` how many deliveries are left. Times are aware and in UTC, None
-    where OneNET does not tell. Source: "View the list of a device's cached commands".
+    `command` is `read`, `write` or `execute`; `send_status` OneNET's number; `confirm_status` the device's answer as a
+    lowercase word; `remain` how many deliveries are left. Times are aware and in UTC, None where OneNET has none.
+    Source: "View the list of a device's cached commands".
     """
 
     uuid: str
     command: str
-    send_status: SendStatus
+    send_status: int
     confirm_status: str | None
     create_time: datetime | None
     valid_time: datetime | None
@@ -225,52 +239,57 @@ class CommandRecord:
     remain: int | None
 
     @classmethod
-    def from_wire(cls, data: dict[str, Any]) -> Self:
-        """Read a command from a list or from its details. Raise UnexpectedReplyError where it has no UUID or status."""
-        uuid = _uuid(data.get("cmd_uuid"))
-        status = _number(data, "send_status")
-        if uuid is None or status is None:
-            raise UnexpectedReplyError("The reply does not describe a command")
+    def from_wire(cls, data: dict[str, Any], asked: str | None = None) -> Self:
+        """Read a command from a list, or from the details of the one that was asked for.
+
+        Raise UnexpectedReplyError where it has no UUID, another one than was asked for, or no status.
+        """
+        uuid = _uuid(data.get("cmd_uuid")) or asked
+        status = integer(data.get("send_status"))
+        if uuid is None or status is None or asked not in (None, uuid):
+            raise UnexpectedReplyError("The reply does not describe the command")
         return cls(
             uuid=uuid,
-            command=str(data.get("type") or "").lower(),
-            send_status=SendStatus(status),
+            command=_command(data.get("type")),
+            send_status=status,
             confirm_status=_confirm_status(data.get("confirm_status")),
-            create_time=_moment(data, "create_time"),
-            valid_time=_moment(data, "valid_time"),
-            expired_time=_moment(data, "expired_time"),
-            send_time=_moment(data, "send_time"),
-            confirm_time=_moment(data, "confirm_time"),
-            remain=_number(data, "remain"),
+            create_time=moment(data.get("create_time")),
+            valid_time=moment(data.get("valid_time")),
+            expired_time=moment(data.get("expired_time")),
+            send_time=moment(data.get("send_time")),
+            confirm_time=moment(data.get("confirm_time")),
+            remain=integer(data.get("remain")),
         )
 
     @property
     def state(self) -> CommandState:
         """Return the state, which needs both what OneNET did and what the device answered."""
-        if self.send_status is SendStatus.DELIVERED and self.confirm_status is not None:
-            return CommandState.SUCCEEDED if self.confirm_status == "success" else CommandState.FAILED
-        # Without the device's answer nobody knows more than that it was sent, or, of a status of later times, queued.
-        if self.send_status is SendStatus.DELIVERED:
-            return CommandState.SENT
-        return _STATES.get(self.send_status, CommandState.QUEUED)
+        if self.send_status != _DELIVERED:
+            return _STATES.get(self.send_status, CommandState.QUEUED)
+        match self.confirm_status:
+            case None:
+                return CommandState.SENT
+            case "success":
+                return CommandState.SUCCEEDED
+            case _:
+                return CommandState.FAILED
 
     @property
     def reason(self) -> str | None:
-        """Return why the command failed, as a lowercase word, None for every other state."""
+        """Return why the command failed, as a lowercase word; None for every other state."""
         if self.state is not CommandState.FAILED:
             return None
         if self.confirm_status not in (None, "success"):
             return self.confirm_status
-        return "time_out" if self.send_status is SendStatus.TIMED_OUT else "failed"
+        return "undefined" if self.send_status in _OTHER_ERRORS else "failed"
 
     @property
     def message(self) -> str | None:
-        """Return in words why the command failed, None for every other state."""
-        if self.state is not CommandState.FAILED:
+        """Return in words why the command failed; None for every other state."""
+        if self.reason is None:
             return None
-        status = (self.confirm_status or self.send_status.name).upper()
-        delivered = self.send_status is SendStatus.DELIVERED
-        return f"The device answered {status}" if delivered else f"OneNET gave up: {status}"
+        speaker = "The device answered" if self.send_status == _DELIVERED else "OneNET gave up:"
+        return f"{speaker} {self.reason.upper()}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -278,7 +297,7 @@ class CommandPage:
     """Hold one page of a device's commands.
 
     `size` is how many are on the page, with those that cannot be read, `total_count` how many on all pages, None where
-    OneNET does not tell. Source: "View the list of a device's cached commands".
+    OneNET does not say. Source: "View the list of a device's cached commands".
     """
 
     size: int
@@ -287,28 +306,53 @@ class CommandPage:
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """Read a page from a reply; a command of an unknown shape is left out.
+        """Read a page from a reply; a command that cannot be read is left out.
 
         Raise UnexpectedReplyError where the reply is no list of commands.
         """
-        if not isinstance(data, dict) or not isinstance(items := data.get("items"), list):
-            raise UnexpectedReplyError("The reply is not a list of commands")
+        size, items = _listed(data, "items")
         commands = []
-        for item in _dicts(items):
+        for item in items:
             try:
                 commands.append(CommandRecord.from_wire(item))
             except UnexpectedReplyError:
                 continue
-        total_count = _number(data, "total_count" if "total_count" in data else "count")
-        return cls(size=len(items), total_count=total_count, commands=tuple(commands))
+        return cls(size=size, total_count=_total(data), commands=tuple(commands))
+
+
+def _listed(data: Any, *names: str) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many items a list in a reply has, and those that are objects; `names` are the list's, in turn.
+
+    Null, absent and empty stand for an empty list. Raise UnexpectedReplyError for anything else that is no list.
+    """
+    items = data
+    if isinstance(data, dict):
+        items = next((data[name] for name in names if name in data), None)
+        if items is None and data and not data.keys() & {*_TOTALS, *names, "page", "per_page", "offset", "limit"}:
+            raise UnexpectedReplyError("The reply is not a list")
+    items = from_json(items) if not is_empty(items) else []
+    if not isinstance(items, list | dict):
+        raise UnexpectedReplyError("The reply is not a list")
+    return len(items) if isinstance(items, list) else 1, objects(items)
+
+
+_TOTALS = ("total_count", "count", "total")
+
+
+def _total(data: Any) -> int | None:
+    """Return how many items there are on all pages; None where OneNET does not say."""
+    if not isinstance(data, dict):
+        return None
+    return next((total for name in _TOTALS if (total := integer(data.get(name))) is not None), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandDetail:
     """Hold a command, what was asked for, and the values that a finished read brought.
 
-    `mode` and `written` are of a write, `args` of an execute; all of it as far as OneNET tells. Source: "View the
-    details of a cached command".
+    `mode` and `written` are of a write, `args` of an execute; all of it as far as OneNET says, and
+    `written_incomplete` whether some of it could not be read. `unreadable` is a result of which nothing could be read,
+    as JSON. Source: "View the details of a cached command".
     """
 
     record: CommandRecord
@@ -317,27 +361,30 @@ class CommandDetail:
     res_id: int | None
     mode: WriteMode | None
     written: tuple[WrittenValue, ...]
+    written_incomplete: bool
     args: str | None
     values: tuple[ResourceValue, ...]
+    unreadable: str | None
 
     def may_ask_for(self, operation: Operation) -> bool:
-        """Return whether it is about the same resources; where OneNET does not tell, it may be."""
+        """Return whether it is about the same resources; where OneNET does not say, it may be."""
         address = self.obj_id, self.obj_inst_id, self.res_id
         if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
             return False
-        # There may be more than could be read.
         return not isinstance(operation, Write) or self._written_ids <= operation.res_ids
 
     def contradicts(self, operation: Operation) -> bool:
-        """Return whether OneNET tells another mode, other values or other arguments."""
+        """Return whether OneNET names another mode, other values or other arguments."""
         if isinstance(operation, Execute):
             return self.args not in (None, operation.args or "")
         if not isinstance(operation, Write):
             return False
-        if self.mode not in (None, operation.mode) or self._written_ids not in (set(), operation.res_ids):
+        if self.mode not in (None, operation.mode):
+            return True
+        if not self.written_incomplete and self._written_ids not in (set(), operation.res_ids):
             return True
         asked = {value.res_id: value.value for value in operation.values}
-        return not all(_alike(value.value, asked[value.res_id]) for value in self.written)
+        return not all(value.res_id in asked and _alike(value.value, asked[value.res_id]) for value in self.written)
 
     @property
     def _written_ids(self) -> set[int]:
@@ -345,56 +392,75 @@ class CommandDetail:
         return {value.res_id for value in self.written}
 
     @classmethod
-    def from_wire(cls, data: Any) -> Self:
-        """Read a command from a reply.
+    def from_wire(cls, data: Any, uuid: str) -> Self:
+        """Read the command that was asked for from a reply, which does not repeat its UUID.
 
-        Raise UnknownCommandError for an empty one, UnexpectedReplyError for one of another shape.
+        Raise UnknownCommandError for an empty one, UnexpectedReplyError for one of another shape or command.
         """
-        if data is None or data == {}:
+        if is_empty(data):
             raise UnknownCommandError("no such command")
-        if not isinstance(data, dict):
+        if len(found := objects(data)) != 1:
             raise UnexpectedReplyError("The reply does not describe a command")
-        record = CommandRecord.from_wire(data)
-        query, content = _object(data.get("args")), data.get("content")
-        obj_id, mode = _number(query, "obj_id"), _number(query, "mode")
+        data = found[0]
+        record = CommandRecord.from_wire(data, uuid)
+        query, content, result = _object(data.get("args")), data.get("content"), data.get("cmd_result")
+        obj_id, obj_inst_id = _lwm2m_id(query.get("obj_id")), _lwm2m_id(query.get("obj_inst_id"))
+        mode = integer(query.get("mode"))
+        items = None if record.command in ("read", "execute") else _object(content).get("data", content)
+        written = tuple(_written(items))
+        values, unreadable = ReadResult.from_wire(result, obj_id, obj_inst_id)
         return cls(
             record=record,
             obj_id=obj_id,
-            obj_inst_id=_number(query, "obj_inst_id"),
-            res_id=_number(query, "res_id"),
+            obj_inst_id=obj_inst_id,
+            res_id=_lwm2m_id(query.get("res_id")),
             mode=None if mode is None or mode not in WriteMode else WriteMode(mode),
-            written=tuple(_written(_object(content).get("data"))),
+            written=written,
+            written_incomplete=len(written) != len(_items(items)),
             args=_args(content) if record.command == "execute" else None,
-            values=ResourceValue.all_from_wire(data.get("cmd_result"), obj_id),
+            values=values,
+            unreadable=json.dumps(_plain(result), ensure_ascii=False) if unreadable else None,
         )
 
 
 def _alike(told: float | str, asked: float | str) -> bool:
-    """Return whether OneNET may have told a value in another way than it was told."""
+    """Return whether OneNET may have printed a value in another way than it was sent."""
+    # To Python, true is 1.
+    if isinstance(told, bool) and isinstance(asked, bool):
+        return told is asked
     if isinstance(told, str) or isinstance(asked, str):
         return str(told).lower() == str(asked).lower()
-    # To Python, true is 1.
-    return told == asked and isinstance(told, bool) is isinstance(asked, bool)
+    return told == asked and not isinstance(told, bool) and not isinstance(asked, bool)
 
 
 def _object(data: Any) -> dict[str, Any]:
-    """Return what a command was queued with, in whichever form it comes, nothing where that cannot be read."""
-    if isinstance(data, str):
-        # The document says no more than that this is the query, or the body.
-        data = _json(data) or dict(parse_qsl(data))
-    return data if isinstance(data, dict) else {}
+    """Return a member that is an object, also in a list of one, as JSON text or as a query; empty for anything else."""
+    if found := objects(data):
+        return found[0]
+    return dict(parse_qsl(data)) if isinstance(data, str) else {}
 
 
 def _args(content: Any) -> str | None:
-    """Return the arguments of an execute, empty where it has none, None where OneNET does not tell."""
-    args = _object(content).get("args", "")
-    return _text(args) if content not in (None, "") and isinstance(args, str) else None
+    """Return the arguments of an execute, empty where it has none; None where OneNET does not say."""
+    body = from_json(content)
+    if body in ({}, []):
+        return ""
+    args = _object(body).get("args")
+    return text(args) if isinstance(args, str) else None
+
+
+def _items(data: Any) -> list[Any]:
+    """Return the entries of a list, or of JSON text of one."""
+    items = from_json(data)
+    if isinstance(items, dict):
+        return [items] if items else []
+    return items if isinstance(items, list) else []
 
 
 def _written(data: Any) -> Iterator[WrittenValue]:
     """Yield the values of a write; what cannot be read is left out."""
-    for item in _dicts(data):
-        res_id, type_ = _number(item, "res_id"), _number(item, "type") or ValueType.PLAIN
+    for item in objects(data):
+        res_id, type_ = _lwm2m_id(item.get("res_id")), integer(item.get("type")) or ValueType.PLAIN
         value = _value(item.get("val"))
         if res_id is not None and type_ in ValueType and isinstance(value, float | int | str):
             yield WrittenValue(res_id, value, ValueType(type_))
@@ -402,7 +468,7 @@ def _written(data: Any) -> Iterator[WrittenValue]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CancelledCommands:
-    """Hold the UUIDs of the commands that were cancelled, and of those for which it was too late.
+    """Hold the UUIDs of the commands that were cancelled, and of those that could not be.
 
     Source: "Cancel all waiting commands of a device".
     """
@@ -412,13 +478,17 @@ class CancelledCommands:
 
     @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """Read them from a reply. Raise UnexpectedReplyError for another shape."""
-        if not isinstance(data, dict) or not isinstance(data.get("succ"), list):
-            raise UnexpectedReplyError("The reply does not list cancelled commands")
+        """Read them from a reply, in which anything but a list stands for none."""
+        lists = data if isinstance(data, dict) else {}
         succeeded, failed = (
-            tuple(uuid for value in data.get(name) or () if (uuid := _uuid(value))) for name in ("succ", "failed")
+            tuple(uuid for item in _uuids(lists.get(name)) if (uuid := _uuid(item))) for name in ("succ", "failed")
         )
         return cls(succeeded=succeeded, failed=failed)
+
+
+def _uuids(value: Any) -> list[Any]:
+    """Return a list; empty for anything else."""
+    return value if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -433,67 +503,154 @@ class LogEntry:
 
     @classmethod
     def all_from_wire(cls, data: Any) -> tuple[Self, ...]:
-        """Read a log from a reply. Raise UnexpectedReplyError for another shape."""
-        if not isinstance(data, list):
+        """Read a log from a reply, whose lines may be nested. Raise UnexpectedReplyError for another shape."""
+        lines = [] if is_empty(data) else from_json(data)
+        if not isinstance(lines, list):
             raise UnexpectedReplyError("The reply is not a log")
-        return tuple(cls(time=_moment(line, "time"), text=str(line.get("log") or "").strip()) for line in _dicts(data))
+        flat = [line for item in lines for line in objects(item)]
+        return tuple(cls(time=moment(line.get("time")), text=text(line.get("log")).strip()) for line in flat)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
     """Identify a device of the account.
 
-    `online` is whether it is registered at the platform; `imei` is None where the platform does not tell.
-    Sources: "Query devices", "Query device information by IMEI".
+    `id` is OneNET's, `name` what it is called in the calls of the current platform, where it is unique in the product,
+    `title` what people call it. `online` is whether it is registered, `last_time` when it last was, `paths` are the
+    resources that have had values; `imei`, `online` and `last_time` are None where OneNET does not say. Sources: "Query
+    devices", "Query device information by IMEI", "Device list", "Device detail".
     """
 
     id: str
+    name: str
     title: str
-    online: bool
+    online: bool | None
     imei: str | None = None
+    last_time: datetime | None = None
+    paths: tuple[str, ...] = ()
 
     @classmethod
     def from_wire(cls, data: Any, imei: str | None = None) -> Self:
         """Read a device from a reply, where it was asked for by IMEI with that.
 
-        Raise UnexpectedReplyError for another shape.
+        Its secrets (keys and codes that devices register with) are not taken over. Raise UnknownDeviceError where the
+        reply has no device.
         """
-        try:
-            # {"<imei>": "<imsi>"} for NB-IoT; devices of other protocols have a string here.
-            if imei is None and isinstance(auth_info := data.get("auth_info"), dict):
-                imei = next(iter(auth_info), None)
-            return cls(
-                id=str(data["id"]),
-                title=_text(str(data.get("title") or "")).strip(),
-                online=bool(data.get("online")),
-                imei=imei,
-            )
-        except (AttributeError, LookupError, TypeError) as err:
-            raise UnexpectedReplyError("The reply does not describe a device") from err
+        found = objects(data)
+        if not is_empty(data) and not found:
+            raise UnexpectedReplyError("The reply does not describe a device")
+        record = found[0] if found else {}
+        current = "did" in record
+        id_ = identifier(record.get("did") if current else record.get("id"))
+        if not id_:
+            raise UnknownDeviceError("no such device")
+        name = identifier(record.get("name")) if current else id_
+        status = integer(record.get("status"))
+        return cls(
+            id=id_,
+            name=name,
+            title=text(record.get("desc")).strip() or name if current else text(record.get("title")).strip(),
+            online=(None if status is None else status == 1) if current else truth(record.get("online")),
+            imei=imei or (_imei(record.get("imei")) if current else _imei_of(record)),
+            last_time=moment(record.get("last_time") if current else record.get("last_ct")),
+            paths=tuple(_paths(record.get("datastreams"))),
+        )
+
+
+def _imei(value: Any) -> str | None:
+    """Return an IMEI; None for anything else."""
+    imei = identifier(value)
+    return imei if _ANY_IMEI.fullmatch(imei) else None
+
+
+def _imei_of(record: dict[str, Any]) -> str | None:
+    """Return the IMEI of a device of the legacy platform; None for one of another protocol."""
+    auth_info = record.get("auth_info")
+    if isinstance(auth_info, str) and isinstance(parsed := from_json(auth_info), dict | list):
+        auth_info = parsed
+    if isinstance(auth_info, dict | list):
+        # An object has the IMEI as its key, and the IMSI as its value.
+        auth_info = next(iter(auth_info), None)
+        if (imei := _imei(auth_info)) is not None:
+            return imei
+    if match := _IMEI.search(identifier(auth_info)):
+        return match[0]
+    return _imei(record.get("rg_id"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DevicePage:
-    """Hold one page of the account's devices, and how many there are on all pages."""
+    """Hold one page of the account's devices.
 
-    total_count: int
+    `total_count` is how many there are on all pages, None where OneNET does not say; `more` whether there may be
+    another page. Sources: "Query devices", "Device list".
+    """
+
+    total_count: int | None
+    more: bool
     devices: tuple[Device, ...]
 
     @classmethod
+    def from_wire(cls, data: Any, page: int, per_page: int) -> Self:
+        """Read a page from a reply; a device that cannot be read, or is not an LwM2M device, is left out.
+
+        Raise UnexpectedReplyError where the reply is no list.
+        """
+        size, items = _listed(data, "devices", "list")
+        devices = []
+        for item in filter(_is_lwm2m, items):
+            try:
+                devices.append(Device.from_wire(item))
+            except UnknownDeviceError:
+                continue
+        total_count = _total(data)
+        more = size >= per_page if total_count is None else size > 0 and page * per_page < total_count
+        return cls(total_count=total_count, more=more, devices=tuple(devices))
+
+
+def _is_lwm2m(record: dict[str, Any]) -> bool:
+    """Return whether a device of the current platform takes NB-IoT commands."""
+    access_protocol = integer(record.get("access_pt"))
+    return access_protocol in (None, 4) or _imei(record.get("imei")) is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Product:
+    """Hold a product's name and how many devices it has, as far as OneNET says. Source: "Product detail"."""
+
+    name: str | None
+    device_count: int | None
+
+    @classmethod
     def from_wire(cls, data: Any) -> Self:
-        """Read a page from a reply. Raise UnexpectedReplyError for another shape."""
-        try:
-            return cls(
-                total_count=int(data["total_count"]),
-                devices=tuple(Device.from_wire(device) for device in data["devices"]),
-            )
-        except (LookupError, OverflowError, TypeError, ValueError) as err:
-            raise UnexpectedReplyError("The reply is not a list of devices") from err
+        """Read a product from a reply."""
+        product = _object(data)
+        return cls(
+            name=text(product.get("name")).strip() or None, device_count=integer(product.get("own_device_count"))
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presence:
+    """Hold that a device came online or went offline, and when."""
+
+    online: bool
+    time: datetime
+
+    @classmethod
+    def all_from_wire(cls, data: Any) -> tuple[Self, ...]:
+        """Read the history of a device's presence from a reply; what cannot be read is left out."""
+        _, items = _listed(data, "list")
+        return tuple(
+            cls(online=status == 1, time=time)
+            for item in items
+            if (status := integer(item.get("status"))) is not None and (time := moment(item.get("time"))) is not None
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resource:
-    """Name a resource; `res_id` is None for an object instance of which no resource is known."""
+    """Identify a resource; `res_id` is None for an object instance of which no resource is known."""
 
     obj_id: int
     obj_inst_id: int
@@ -520,90 +677,121 @@ class Resource:
 
     @classmethod
     def all_from_discovery(cls, data: Any, obj_id: int) -> tuple[Self, ...]:
-        """Read what a device has of an object; an instance of an unknown shape is left out.
+        """Read what a device has of an object; an instance that cannot be read is left out.
 
         Raise UnexpectedReplyError where the reply is no list. Source: "Immediate command: discover".
         """
-        if not isinstance(data, list):
+        instances = [] if is_empty(data) else from_json(data)
+        if not isinstance(instances, list | dict):
             raise UnexpectedReplyError("The reply is not a list of object instances")
         return tuple(
             resource
-            for instance in _dicts(data)
-            for resource in cls._of_instance(obj_id, _number(instance, "obj_inst_id"), instance.get("res_id"))
+            for instance in objects(instances)
+            for resource in cls._of_instance(obj_id, instance.get("obj_inst_id"), instance.get("res_id"))
         )
 
     @classmethod
     def all_from_list(cls, data: Any) -> tuple[Self, ...]:
-        """Read what the platform knows of a device; an object or instance of an unknown shape is left out.
+        """Read the resources that the platform knows of a device; what cannot be read is left out.
 
         Raise UnexpectedReplyError where the reply is no list. Source: "Get the resource list".
         """
-        if not isinstance(data, dict) or not isinstance(items := data.get("item"), list):
-            raise UnexpectedReplyError("The reply is not a list of objects")
+        _, items = _listed(data, "item", "items")
         return tuple(
             resource
-            for item in _dicts(items)
-            if (obj_id := _number(item, "obj_id")) is not None
-            for instance in _dicts(item.get("instances"))
-            for resource in cls._of_instance(obj_id, _number(instance, "inst_id"), instance.get("resources"))
+            for item in items
+            if (obj_id := _lwm2m_id(item.get("obj_id"))) is not None
+            for instance in objects(item.get("instances"))
+            for resource in cls._of_instance(obj_id, instance.get("inst_id"), instance.get("resources"))
         )
 
     @classmethod
-    def _of_instance(cls, obj_id: int, obj_inst_id: int | None, res_ids: Any) -> Iterator[Self]:
+    def _of_instance(cls, obj_id: int, instance: Any, res_ids: Any) -> Iterator[Self]:
         """Yield the resources of an object instance, or the instance alone."""
-        if obj_inst_id is None or not _is_id(obj_id) or not _is_id(obj_inst_id):
+        if (obj_inst_id := _lwm2m_id(instance)) is None:
             return
-        numbers = map(_integer, res_ids if isinstance(res_ids, list) else ())
-        known = [number for number in numbers if number is not None and _is_id(number)]
-        for res_id in known or (None,):
+        numbers = map(_lwm2m_id, res_ids if isinstance(res_ids, list) else [res_ids])
+        for res_id in [number for number in numbers if number is not None] or (None,):
             yield cls(obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
 
 
-def _is_id(number: int) -> bool:
-    """Return whether LwM2M has such an id."""
-    return 0 <= number <= LWM2M_ID_MAX
+def _paths(streams: Any) -> Iterator[str]:
+    """Yield the paths of the datastreams that are resources."""
+    for stream in objects(streams):
+        if (path := _path(stream.get("id"))) is not None:
+            yield path
+
+
+def _path(stream: Any) -> str | None:
+    """Return the path of a datastream; None for one that is no resource."""
+    try:
+        return Resource.from_path(stream).path if isinstance(stream, str) else None
+    except ValueError:
+        return None
 
 
 def statuses_from_wire(data: Any) -> dict[str, bool]:
-    """Read by id which devices are online; a device of an unknown shape is left out.
+    """Read by id which devices are online; a device whose state cannot be read is left out.
 
     Raise UnexpectedReplyError where the reply is no list of devices. Source: "Query device status in batch".
     """
-    # Anything else than a truth value would be a guess, "false" the first of all.
-    return {id_: bool(device["online"]) for id_, device in _by_id(data) if device.get("online") in (True, False)}
+    _, devices = _listed(data, "devices")
+    states = ((identifier(device.get("id")), truth(device.get("online"))) for device in devices)
+    return {id_: online for id_, online in states if id_ and online is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Datapoint:
-    """Hold a value of a datastream, which is a resource by its path, and when it was measured."""
+    """Hold a value of a datastream, which is a resource by its path, and when OneNET got it."""
 
     path: str
     value: Any
     measured_at: datetime
 
     @classmethod
-    def newest_from_wire(cls, data: Any) -> Iterator[tuple[str, list[Self]]]:
-        """Read by id the newest datapoint of every datastream of devices; what cannot be read is left out.
+    def newest_from_wire(cls, data: Any, key: str) -> Iterator[tuple[str, list[Self]]]:
+        """Read by key the newest datapoint of every datastream of devices; what cannot be read is left out.
 
-        Each device is read when its turn comes: hundreds at once would hold up everybody else. Raise
-        UnexpectedReplyError where the reply is no list of devices. Source: "Query newest data in batch".
+        Each device is read when its turn comes: hundreds at once would block the event loop. Raise
+        UnexpectedReplyError where the reply is no list of devices. Sources: "Query newest data in batch", "Newest data
+        points in batch".
         """
-        return ((id_, list(cls._of_streams(device.get("datastreams")))) for id_, device in _by_id(data))
+        _, devices = _listed(data, "devices")
+        return (
+            (found, list(cls.each_from_wire(device.get("datastreams"))))
+            for device in devices
+            if (found := identifier(device.get(key)))
+        )
 
     @classmethod
-    def _of_streams(cls, streams: Any) -> Iterator[Self]:
-        """Yield the datapoints of a device."""
-        for stream in _dicts(streams):
-            name, measured_at = stream.get("id"), _moment(stream, "at")
-            if isinstance(name, str) and measured_at is not None and "value" in stream:
-                yield cls(path=name.replace("_", "/"), value=_value(stream["value"]), measured_at=measured_at)
+    def each_from_wire(cls, streams: Any) -> Iterator[Self]:
+        """Yield the datapoints of datastreams, each of which has one, or a list of them."""
+        for stream in objects(streams):
+            path = _path(stream.get("id"))
+            for point in objects(stream["datapoints"]) if "datapoints" in stream else [stream]:
+                measured_at = moment(point.get("at_timestamp")) or moment(point.get("at"))
+                if path is not None and measured_at is not None and "value" in point:
+                    yield cls(path=path, value=_value(point["value"]), measured_at=measured_at)
 
 
-def _by_id(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the devices of a reply with their ids."""
-    if not isinstance(data, dict) or not isinstance(devices := data.get("devices"), list):
-        raise UnexpectedReplyError("The reply is not a list of devices")
-    return ((str(id_).strip(), device) for device in _dicts(devices) if isinstance(id_ := device.get("id"), (int, str)))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatapointPage:
+    """Hold one page of the history of values; `cursor` is what the next page is asked for with, if `more`.
+
+    Sources: "View data points", "History of data points".
+    """
+
+    points: tuple[Datapoint, ...]
+    cursor: str | None
+    more: bool
+
+    @classmethod
+    def from_wire(cls, data: Any, asked: str | None) -> Self:
+        """Read the page that was asked for with a cursor. Raise UnexpectedReplyError where the reply is no history."""
+        _, streams = _listed(data, "datastreams")
+        points = tuple(Datapoint.each_from_wire(streams))
+        cursor = identifier(data.get("cursor")) or None if isinstance(data, dict) else None
+        return cls(points=points, cursor=cursor, more=bool(points) and cursor not in (None, asked))
 
 
 def uuid_from_wire(data: Any) -> str:

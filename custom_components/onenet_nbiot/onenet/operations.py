@@ -16,7 +16,8 @@ RETRY_MAX = 10
 TIMEOUT_MIN = 5
 TIMEOUT_MAX = 40
 TIMEOUT_DEFAULT = 25
-BODY_MAX = 2048
+# Bytes of what a write or an execute is told, without the envelope of the body.
+CONTENT_MAX = 2048
 # As many cached commands may wait for a device.
 WAITING_MAX = 10
 
@@ -59,18 +60,26 @@ class Operation:
         """Return the body of the request before it is JSON, None for a request without one."""
         return None
 
+    def size(self) -> int:
+        """Return the size of what is written or of the arguments, in bytes as OneNET counts them."""
+        return 0
+
     def body(self) -> bytes | None:
         """Return the body of the request, None for a request without one.
 
-        Raise BodyTooLargeError for one that is larger than the 2 KB that the platform takes, ValueError for a value
-        that JSON cannot hold.
+        Raise BodyTooLargeError for more than the 2 KB that the platform takes, ValueError for a value that JSON cannot
+        hold.
         """
         if (content := self.content()) is None:
             return None
-        body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        if len(body) > BODY_MAX:
-            raise BodyTooLargeError(f"{len(body)} bytes, of at most {BODY_MAX}")
-        return body
+        if (size := self.size()) > CONTENT_MAX:
+            raise BodyTooLargeError(f"{size} bytes, of at most {CONTENT_MAX}")
+        return _json(content)
+
+
+def _json(content: Any) -> bytes:
+    """Return content as compact JSON."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +181,10 @@ class Write(Operation):
     def content(self) -> dict[str, Any]:
         return {"data": [value.content() for value in self.values]}
 
+    @override
+    def size(self) -> int:
+        return len(_json(self.content()["data"]))
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execute(Operation):
@@ -193,6 +206,10 @@ class Execute(Operation):
     @override
     def content(self) -> dict[str, Any]:
         return {} if self.args is None else {"args": self.args}
+
+    @override
+    def size(self) -> int:
+        return len((self.args or "").encode())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,67 +1,147 @@
-"""The generations of OneNET's API: where each is, who it lets in, and how it wraps a reply."""
+"""The generations of OneNET's API: where each is, which calls it has, and the envelope of their replies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
-from .errors import UnexpectedReplyError, platform_error
+from .errors import UnexpectedReplyError
+from .parsing import integer, text, truth
+
+# An ordinary server takes a request line of 8 KB.
+URL_MAX: Final = 6000
+# Under the names that editions and generations give to an error's text.
+_TEXTS = ("error", "msg", "message", "errmsg")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """Describe one generation of the API.
 
-    `regions` are its public base URLs by a stable lowercase word, the usual one first. `lists_devices` is whether
-    there are calls to list devices, their presence and their datapoints.
+    `regions` are its public base URLs by a stable lowercase word, the usual one first. `credentials_paths` are calls
+    that name no device, to try in turn until one exists. `names_product` is whether calls outside of the NB-IoT prefix
+    take the product's id. `statuses_path` is None where only the list of devices shows their presence. `key` is the
+    member of the newest datapoints' devices by which they were asked for, in `keys_parameter`. `history_path` has a
+    device's key in its place, where the call does not take it as a parameter.
     """
 
     name: str
     regions: Mapping[str, str] = field(hash=False)
     nbiot_prefix: str
-    error_number: str
-    error_text: str
     authorization_version: str
-    lists_devices: bool
+    credentials_paths: tuple[str, ...]
+    names_product: bool
+    devices_path: str
+    device_path: str
+    statuses_path: str | None
+    newest_path: str
+    key: str
+    keys_parameter: str
+    keys_max: int
+    history_path: str
 
     @property
     def base_url(self) -> str:
         """Return the usual base URL."""
         return next(iter(self.regions.values()))
 
-    def unwrap(self, body: bytes, *, idempotent: bool) -> Any:
-        """Return the `data` of a reply, None where it has none.
+    def page_query(self, page: int, per_page: int) -> dict[str, str | float]:
+        """Return the parameters of a page of the list of devices; `page` counts from 1."""
+        if self.names_product:
+            return {"offset": (page - 1) * per_page, "limit": per_page}
+        return {"page": page, "per_page": per_page}
 
-        Raise what platform_error returns when the reply says that the call failed, UnexpectedReplyError when the body
-        is not a reply of this platform. Source: "API return status codes".
-        """
-        try:
-            reply = json.loads(body.decode())
-            errno = int(str(reply[self.error_number]))
-        except (ValueError, TypeError, LookupError, RecursionError) as err:
-            raise UnexpectedReplyError("The reply is not in OneNET's format") from err
-        if errno:
-            raise platform_error(errno, str(reply.get(self.error_text) or "no text"), idempotent=idempotent)
-        return reply.get("data")
+    def batches(self, keys: Iterable[str]) -> Iterator[list[str]]:
+        """Yield the keys of devices in batches that one call takes: not too many, and not too long for its URL."""
+        batch: list[str] = []
+        length = 0
+        for key in keys:
+            size = len(quote(key, safe="")) + len(",")
+            if batch and (len(batch) == self.keys_max or length + size > URL_MAX - _OTHER_PARAMETERS):
+                yield batch
+                batch, length = [], 0
+            batch.append(key)
+            length += size
+        if batch:
+            yield batch
 
+
+# Room for the base URL, the path and the other parameters.
+_OTHER_PARAMETERS = 500
 
 LEGACY: Final = Platform(
     name="legacy",
     regions={"china": "https://api.heclouds.com", "hong_kong": "https://api.onenet.hk.chinamobile.com"},
     nbiot_prefix="/nbiot",
-    error_number="errno",
-    error_text="error",
     authorization_version="2018-10-31",
-    lists_devices=True,
+    credentials_paths=("/devices",),
+    names_product=False,
+    devices_path="/devices",
+    device_path="/devices/getbyimei",
+    statuses_path="/devices/status",
+    newest_path="/devices/datapoints",
+    key="id",
+    keys_parameter="devIds",
+    keys_max=500,
+    history_path="/devices/{key}/datapoints",
 )
 CURRENT: Final = Platform(
     name="current",
-    regions={"china": "https://iot-api.heclouds.com"},
+    regions={"china": "https://iot-api.heclouds.com", "hong_kong": "https://www.onenet.hk.chinamobile.com:2616"},
     nbiot_prefix="/nb-iot",
-    error_number="code",
-    error_text="msg",
     authorization_version="2022-05-01",
-    lists_devices=False,
+    credentials_paths=("/product/detail", "/device/list"),
+    names_product=True,
+    devices_path="/device/list",
+    device_path="/device/detail",
+    statuses_path=None,
+    newest_path="/datapoint/current-datapoints",
+    key="title",
+    keys_parameter="device_name",
+    # Not documented; what is refused is asked for in halves.
+    keys_max=100,
+    history_path="/datapoint/history-datapoints",
 )
 # The one first that takes whoever registers today.
 PLATFORMS: Final = {platform.name: platform for platform in (CURRENT, LEGACY)}
+
+
+class Reply(NamedTuple):
+    """Hold the envelope of a reply; `errno` is 0 for success, None for a refusal without a number."""
+
+    errno: int | None
+    text: str
+    data: Any
+
+
+def read_reply(body: bytes) -> Reply:
+    """Return the envelope of a reply, whose members are those of either generation on either platform.
+
+    Raise UnexpectedReplyError when the body is not a reply of OneNET. Source: "API return status codes".
+    """
+    reply = _decode(body)
+    if not isinstance(reply, dict):
+        raise UnexpectedReplyError("The reply is not in OneNET's format")
+    number = next((reply[name] for name in ("errno", "code") if reply.get(name) is not None), None)
+    errno = integer(number)
+    message = next((text(reply[name]).strip() for name in _TEXTS if reply.get(name) is not None), "")
+    if errno is None:
+        match truth(reply.get("success")):
+            case True:
+                errno = 0
+            case False:
+                message = message or text(number)
+            case None:
+                raise UnexpectedReplyError("The reply is not in OneNET's format")
+    return Reply(errno, message, reply.get("data"))
+
+
+def _decode(body: bytes) -> Any:
+    """Return the JSON of a body, also with a byte order mark, raw control characters, or text in GBK."""
+    for encoding, errors in (("utf-8-sig", "strict"), ("gb18030", "strict"), ("utf-8-sig", "replace")):
+        try:
+            return json.loads(body.decode(encoding, errors), strict=False)
+        except RecursionError, ValueError:
+            continue
+    raise UnexpectedReplyError("The reply is not in OneNET's format")
