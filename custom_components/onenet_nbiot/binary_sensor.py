@@ -1,4 +1,4 @@
-"""The binary sensors that show whether devices are there, and which states they have told."""
+"""Binary sensors: connectivity of devices, and values of Boolean resources."""
 
 from datetime import datetime
 from typing import Any, override
@@ -15,12 +15,13 @@ from .const import ATTR_LAST_SEEN
 from .coordinator import OneNetConfigEntry
 from .device import AVAILABILITY, PRESENCE
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
+from .onenet.models import Opaque
 from .resources import ResourceBinarySensorDescription
 
-# They only show.
+# The entities never poll.
 PARALLEL_UPDATES = 0
 
-# How devices, and OneNET's datapoints, tell a truth value.
+# The spellings of devices and of OneNET's datapoints.
 _TRUTH = {"true": True, "1": True, "1.0": True, "on": True, "false": False, "0": False, "0.0": False, "off": False}
 
 
@@ -32,29 +33,29 @@ async def async_setup_entry(
 
 
 class ConnectivitySensor(OneNetDeviceEntity, BinarySensorEntity):
-    """Show whether a device is registered at OneNET, and when it was last heard."""
+    """Show whether a device is online at OneNET, and when it was last seen."""
 
     _attr_device_class = BinarySensorDeviceClass.CONNECTIVITY
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-    # Of its attribute; its name is that of its class.
+    # The translations of this key name the attribute; the name is the device class's.
     _attr_translation_key = "connectivity"
     _watched = frozenset({AVAILABILITY, PRESENCE})
 
     @property
     @override
     def is_on(self) -> bool | None:
-        """Return whether it is registered, None where OneNET does not tell."""
+        """Return whether the device is online, None while that is unknown."""
         return self.device.online
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, datetime]:
-        """Return when the device was last heard, where that is known."""
+        """Return when the device was last seen, if known."""
         return {ATTR_LAST_SEEN: self.device.last_seen} if self.device.last_seen else {}
 
 
 class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):
-    """Show a state that a device has told."""
+    """Show the value of a Boolean resource."""
 
     describes = ResourceBinarySensorDescription
     entity_description: ResourceBinarySensorDescription
@@ -66,5 +67,5 @@ class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):
 
 
 def _truth(value: Any) -> bool | None:
-    """Return a truth value, also from its text or number, None for what is none."""
-    return _TRUTH.get(str(value).strip().lower())
+    """Return a Boolean from a Boolean, number or text; None for anything else, and for bytes."""
+    return None if isinstance(value, Opaque) else _TRUTH.get(str(value).strip().lower())

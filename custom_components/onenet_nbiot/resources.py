@@ -1,7 +1,7 @@
-"""What a LwM2M resource is called and measured in.
+"""Names, units and entity descriptions of LwM2M resources.
 
-Source: the OMA LwM2M registry, which has the objects of LwM2M itself, those of IPSO, and the resources that all objects
-share.
+Source: the OMA LwM2M registry, which lists the core objects, the IPSO objects and the reusable resources. Where OneNET
+deviates from the registry, OneNET's meaning is used.
 """
 
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from homeassistant.const import (
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
     EntityCategory,
     UnitOfConductivity,
+    UnitOfDataRate,
     UnitOfElectricCurrent,
     UnitOfElectricPotential,
     UnitOfEnergy,
@@ -38,8 +39,6 @@ from homeassistant.const import (
     UnitOfSpeed,
     UnitOfTemperature,
     UnitOfTime,
-    UnitOfVolume,
-    UnitOfVolumeFlowRate,
 )
 from homeassistant.helpers.entity import EntityDescription
 
@@ -48,10 +47,10 @@ from .onenet.models import Resource
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceDescription(EntityDescription):
-    """Describe the entity of a resource, whose path is the `key`.
+    """Describe the entity of a resource; the `key` is the path of the resource.
 
-    `unit_path` is the path of the resource that tells the unit, if one does, `number` what tells the instance from the
-    first one.
+    `unit_path` is the path of the resource that holds the unit, empty without one. `number` is the suffix of the
+    name: the object instance, empty for instance 0.
     """
 
     unit_path: str = ""
@@ -60,17 +59,20 @@ class ResourceDescription(EntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceSensorDescription(SensorEntityDescription, ResourceDescription):
-    """Describe a number, a text or whatever else is neither true nor false."""
+    """Describe the sensor of a number or a text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceBinarySensorDescription(BinarySensorEntityDescription, ResourceDescription):
-    """Describe what is true or false."""
+    """Describe the binary sensor of a Boolean."""
 
+
+# The translation key of the sensors that have the registry's name.
+KEY_RESOURCE = "resource"
 
 type Description = ResourceSensorDescription | ResourceBinarySensorDescription
 
-# The objects of LwM2M itself, each with its resources in the order of their numbers.
+# The core objects with the names of their resources, in the order of the resource ids.
 _CORE = {
     0: ("LwM2M Security", ()),
     1: (
@@ -240,7 +242,7 @@ _IPSO = {
     3349: "Bitmap",
     3350: "Stopwatch",
 }
-# What the objects of IPSO share.
+# The reusable resources of the IPSO objects.
 _RESOURCES = {
     5500: "Digital Input State",
     5501: "Digital Input Counter",
@@ -345,13 +347,20 @@ _RESOURCES = {
     6049: "Measurement Quality Level",
     6050: "Fractional Timestamp",
 }
+# OneNET's resources that the registry lacks, or has with another meaning.
+_ONENET_NAMES = {(3336, 5513): "Latitude", (3336, 5514): "Longitude", (3336, 5515): "Altitude"}
 _BOOLEAN = {5500, 5502, 5532, 5533, 5543, 5550, 5551, 5850}
-# These are executed, or only written; these numbers mean the same in every object.
+# Resources that are only executed or written: reusable ones, which every object has with the same id, and others.
 _SHARED_UNREADABLE = {4011, 4012, 5505, 5523, 5530, 5605, 5806, 5816, 5822, 5911, 6008, 6010, 6022, 6026, 6027}
-_CORE_UNREADABLE = {(1, 4), (1, 8), (1, 9), (3, 4), (3, 5), (3, 12), (5, 0), (5, 2), (5, 10), (7, 6), (7, 7)}
+_UNREADABLE = {
+    *((1, 4), (1, 8), (1, 9), (3, 4), (3, 5), (3, 12), (5, 0), (5, 2), (5, 10), (7, 6), (7, 7)),
+    # Only OneNET makes this one write-only.
+    (3312, 5851),
+}
 _SECURITY = 0
 _SENSOR_UNITS = 5701
 _IN_SENSOR_UNITS = {*range(5508, 5514), 5519, 5520, 5535, 5600, *range(5601, 5605), 5650, 5700, 5702, 5703, 5704, 5900}
+_ONENET_IN_SENSOR_UNITS = {(3331, 5805)}
 
 
 def _sensor(
@@ -362,7 +371,7 @@ def _sensor(
     precision: int | None = None,
     state_class: SensorStateClass | None = SensorStateClass.MEASUREMENT,
 ) -> ResourceSensorDescription:
-    """Return a row of the table about a number."""
+    """Return the description of a numeric sensor."""
     return ResourceSensorDescription(
         key=key,
         translation_key=key,
@@ -376,59 +385,59 @@ def _sensor(
 def _about_device(
     key: str, device_class: SensorDeviceClass | None = None, unit: str | None = None
 ) -> ResourceSensorDescription:
-    """Return a row of the table about the device itself."""
+    """Return the description of a diagnostic sensor."""
     return replace(_sensor(key, device_class, unit), entity_category=EntityCategory.DIAGNOSTIC)
 
 
 def _state(key: str, device_class: BinarySensorDeviceClass | None = None) -> ResourceBinarySensorDescription:
-    """Return a row of the table about a state."""
+    """Return the description of a binary sensor."""
     return ResourceBinarySensorDescription(key=key, translation_key=key, device_class=device_class)
 
 
 def _counter(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a count since a reset."""
+    """Return the description of a counter, which only a reset decreases."""
     return _sensor(key, state_class=SensorStateClass.TOTAL_INCREASING)
 
 
 def _energy(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a meter reading."""
+    """Return the description of an energy meter reading."""
     return _sensor(key, SensorDeviceClass.ENERGY, UnitOfEnergy.WATT_HOUR, state_class=SensorStateClass.TOTAL_INCREASING)
 
 
 def _power_factor(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a power factor."""
+    """Return the description of a power factor."""
     return _sensor(key, SensorDeviceClass.POWER_FACTOR, precision=2)
 
 
 def _percentage(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a percentage, for which Home Assistant has no device class."""
+    """Return the description of a percentage, for which Home Assistant has no device class."""
     return _sensor(key, unit=UnitOfRatio.PERCENTAGE, precision=0)
 
 
 def _distance(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a length."""
+    """Return the description of a distance."""
     return _sensor(key, SensorDeviceClass.DISTANCE, UnitOfLength.METERS)
 
 
 def _coordinate(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a coordinate, of which no mean tells where the device was."""
+    """Return the description of a coordinate, without statistics: the mean of coordinates is meaningless."""
     return _sensor(key, unit=DEGREE, precision=5, state_class=None)
 
 
 def _direction(key: str) -> ResourceSensorDescription:
-    """Return a row of the table about a direction, which need not be the wind's."""
+    """Return the description of a direction, for which Home Assistant has no device class but the wind's."""
     return _sensor(key, unit=DEGREE, precision=0, state_class=SensorStateClass.MEASUREMENT_ANGLE)
 
 
-# By object and resource: what a person wants to see, in the unit that IPSO gives or has as its example. Precisions are
-# where Home Assistant's own would hide what counts, or where it has none.
+# The measurements by object and resource, in the unit that IPSO specifies or gives as an example. A precision is set
+# where Home Assistant has no default, or one that would round away significant digits.
 _TABLE: dict[tuple[int, int], Description] = {
     (3, 7): _about_device("power_source_voltage", SensorDeviceClass.VOLTAGE, UnitOfElectricPotential.MILLIVOLT),
     (3, 8): _about_device("power_source_current", SensorDeviceClass.CURRENT, UnitOfElectricCurrent.MILLIAMPERE),
     (3, 9): _about_device("battery_level", SensorDeviceClass.BATTERY, UnitOfRatio.PERCENTAGE),
     (3, 10): _about_device("memory_free", SensorDeviceClass.DATA_SIZE, UnitOfInformation.KILOBYTES),
     (4, 2): _about_device("signal_strength", SensorDeviceClass.SIGNAL_STRENGTH, SIGNAL_STRENGTH_DECIBELS_MILLIWATT),
-    # Its unit and its range are the network's.
+    # The unit and the range depend on the network.
     (4, 3): _about_device("link_quality"),
     (4, 11): _about_device("signal_to_noise_ratio", SensorDeviceClass.SIGNAL_STRENGTH, SIGNAL_STRENGTH_DECIBELS),
     (6, 0): _coordinate("latitude"),
@@ -485,23 +494,25 @@ _TABLE: dict[tuple[int, int], Description] = {
     (3322, 5700): _sensor("load", SensorDeviceClass.WEIGHT, UnitOfMass.KILOGRAMS),
     (3323, 5700): _sensor("pressure", SensorDeviceClass.PRESSURE, UnitOfPressure.PA),
     (3324, 5700): _sensor("loudness", SensorDeviceClass.SOUND_PRESSURE, UnitOfSoundPressure.DECIBEL, precision=1),
-    # Home Assistant has device classes for concentrations of certain substances only.
+    # Home Assistant has device classes only for the concentrations of certain substances.
     (3325, 5700): _sensor("concentration", unit=UnitOfRatio.PARTS_PER_MILLION),
     (3326, 5700): _sensor("acidity", SensorDeviceClass.PH, precision=2),
     (3327, 5700): _sensor("conductivity", SensorDeviceClass.CONDUCTIVITY, UnitOfConductivity.MICROSIEMENS_PER_CM),
     (3328, 5700): _sensor("power", SensorDeviceClass.POWER, UnitOfPower.WATT, precision=1),
     (3329, 5700): _power_factor("power_factor"),
     (3330, 5700): _distance("distance"),
-    # The registry has 5700 of 3331 and 5705 of 3332, devices have either.
+    # The registry has 3331/5700, OneNET 3331/5805.
     (3331, 5700): _energy("energy"),
     (3331, 5805): _energy("energy"),
+    # The registry has only 5705, devices have either.
     (3332, 5700): _direction("direction"),
     (3332, 5705): _direction("direction"),
     (3334, 5702): _sensor("angular_rate_x"),
     (3334, 5703): _sensor("angular_rate_y"),
     (3334, 5704): _sensor("angular_rate_z"),
-    (3336, 5514): _coordinate("latitude"),
-    (3336, 5515): _coordinate("longitude"),
+    (3336, 5513): _coordinate("latitude"),
+    (3336, 5514): _coordinate("longitude"),
+    (3336, 5515): _distance("altitude"),
     (3337, 5536): _percentage("position"),
     (3338, 5850): _state("buzzer"),
     (3342, 5500): _state("switch"),
@@ -512,90 +523,76 @@ _TABLE: dict[tuple[int, int], Description] = {
     (3347, 5501): _counter("push_button_counter"),
 }
 
-# UCUM has [degF] and W.h, others have W*h and m^3.
-_ORNAMENTS = str.maketrans({"μ": "u", **dict.fromkeys("[]^*.·⋅")})
+# Look-alikes of a character that NFKC would turn into a letter, a digit or a blank, or leave as they are.
+_LOOK_ALIKES = str.maketrans(
+    {
+        "\N{MASCULINE ORDINAL INDICATOR}": DEGREE,
+        "\N{RING ABOVE}": DEGREE,
+        "\N{RING OPERATOR}": DEGREE,
+        "\N{WHITE BULLET}": DEGREE,
+        "\N{MODIFIER LETTER SMALL O}": DEGREE,
+        "\N{SUPERSCRIPT ZERO}": DEGREE,
+        "\N{KATAKANA-HIRAGANA SEMI-VOICED SOUND MARK}": DEGREE,
+        "\N{ARABIC PERCENT SIGN}": UnitOfRatio.PERCENTAGE,
+    }
+)
+# UCUM writes [degF] and W.h, others write W*h and m^3.
+_ORNAMENTS = str.maketrans(
+    {
+        "\N{GREEK SMALL LETTER MU}": "u",
+        "\N{DIVISION SLASH}": "/",
+        "\N{FRACTION SLASH}": "/",
+        **dict.fromkeys("[]^*.\N{MIDDLE DOT}\N{DOT OPERATOR}\N{BULLET}\N{BULLET OPERATOR}"),
+    }
+)
 
 
 def _spelling(text: str) -> str:
-    """Return a unit without what differs between spellings of it: blanks, ornaments, characters of the same look."""
-    return "".join(unicodedata.normalize("NFKC", text).translate(_ORNAMENTS).split())
+    """Return a unit with look-alike characters unified, and without blanks, ornaments and control characters."""
+    plain = unicodedata.normalize("NFKC", text.translate(_LOOK_ALIKES)).translate(_ORNAMENTS)
+    return "".join(character for character in plain if character.isprintable() and not character.isspace())
 
 
-# As Home Assistant writes them, and as others do.
-_UNITS: dict[str, str] = {
-    **{_spelling(unit): unit for units in DEVICE_CLASS_UNITS.values() for unit in units if isinstance(unit, str)},
+_DASHES = "-_/?\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}"
+_NO_UNITS = {"nan", "null", "nil", "none", "n/a", "NA", "undefined", "unknown", "\N{CJK UNIFIED IDEOGRAPH-65E0}"}
+_OHM = "\N{GREEK CAPITAL LETTER OMEGA}"
+# Names of Home Assistant's units.
+_ALIASES: dict[str, str] = {
     "/100": UnitOfRatio.PERCENTAGE,
-    "C": UnitOfTemperature.CELSIUS,
-    "F": UnitOfTemperature.FAHRENHEIT,
-    "ft_i": UnitOfLength.FEET,
-    "in_i": UnitOfLength.INCHES,
-    "l": UnitOfVolume.LITERS,
-    "l/h": UnitOfVolumeFlowRate.LITERS_PER_HOUR,
-    "l/min": UnitOfVolumeFlowRate.LITERS_PER_MINUTE,
-    "l/s": UnitOfVolumeFlowRate.LITERS_PER_SECOND,
-    "ml": UnitOfVolume.MILLILITERS,
-}
-# Units that Home Assistant does not have, in one that it has; water meters tell megapascals.
-_MULTIPLES: dict[str, tuple[str, float]] = {
-    "MPa": (UnitOfPressure.KPA, 1000),
-    "S/m": (UnitOfConductivity.MILLISIEMENS_PER_CM, 10),
-    "t": (UnitOfMass.KILOGRAMS, 1000),
-}
-# The case of these does not matter: there is no other unit that they could be.
-_UNITS_IN_ANY_CASE: dict[str, str] = {
-    "%el": UnitOfRatio.PERCENTAGE,
-    "%rh": UnitOfRatio.PERCENTAGE,
-    "rh%": UnitOfRatio.PERCENTAGE,
+    "%EL": UnitOfRatio.PERCENTAGE,
+    "%RH": UnitOfRatio.PERCENTAGE,
+    "RH%": UnitOfRatio.PERCENTAGE,
     "percent": UnitOfRatio.PERCENTAGE,
-    "ppm": UnitOfRatio.PARTS_PER_MILLION,
-    "ppb": UnitOfRatio.PARTS_PER_BILLION,
-    "cel": UnitOfTemperature.CELSIUS,
-    "celsius": UnitOfTemperature.CELSIUS,
-    "degc": UnitOfTemperature.CELSIUS,
-    "degreecelsius": UnitOfTemperature.CELSIUS,
-    "degreescelsius": UnitOfTemperature.CELSIUS,
-    "°c": UnitOfTemperature.CELSIUS,
-    "degf": UnitOfTemperature.FAHRENHEIT,
-    "fahrenheit": UnitOfTemperature.FAHRENHEIT,
-    "°f": UnitOfTemperature.FAHRENHEIT,
+    "C": UnitOfTemperature.CELSIUS,
+    "Cel": UnitOfTemperature.CELSIUS,
+    "Celsius": UnitOfTemperature.CELSIUS,
+    "degC": UnitOfTemperature.CELSIUS,
+    "degree Celsius": UnitOfTemperature.CELSIUS,
+    "degrees Celsius": UnitOfTemperature.CELSIUS,
+    "F": UnitOfTemperature.FAHRENHEIT,
+    "degF": UnitOfTemperature.FAHRENHEIT,
+    "Fahrenheit": UnitOfTemperature.FAHRENHEIT,
+    "ohm": _OHM,
+    "ohms": _OHM,
     "kelvin": UnitOfTemperature.KELVIN,
     "deg": DEGREE,
     "degree": DEGREE,
     "degrees": DEGREE,
-    "lx": LIGHT_LUX,
     "lux": LIGHT_LUX,
-    "pa": UnitOfPressure.PA,
-    "hpa": UnitOfPressure.HPA,
-    "kpa": UnitOfPressure.KPA,
-    "bar": UnitOfPressure.BAR,
-    "psi": UnitOfPressure.PSI,
     "volt": UnitOfElectricPotential.VOLT,
     "volts": UnitOfElectricPotential.VOLT,
-    "kv": UnitOfElectricPotential.KILOVOLT,
     "ampere": UnitOfElectricCurrent.AMPERE,
     "amperes": UnitOfElectricCurrent.AMPERE,
     "watt": UnitOfPower.WATT,
     "watts": UnitOfPower.WATT,
-    "kw": UnitOfPower.KILO_WATT,
-    "wh": UnitOfEnergy.WATT_HOUR,
-    "kwh": UnitOfEnergy.KILO_WATT_HOUR,
-    "var": UnitOfReactivePower.VOLT_AMPERE_REACTIVE,
-    "kvar": UnitOfReactivePower.KILO_VOLT_AMPERE_REACTIVE,
-    "varh": UnitOfReactiveEnergy.VOLT_AMPERE_REACTIVE_HOUR,
-    "kvarh": UnitOfReactiveEnergy.KILO_VOLT_AMPERE_REACTIVE_HOUR,
+    "Cal": UnitOfEnergy.KILO_CALORIE,
     "meter": UnitOfLength.METERS,
     "meters": UnitOfLength.METERS,
     "metre": UnitOfLength.METERS,
-    "km": UnitOfLength.KILOMETERS,
-    "kg": UnitOfMass.KILOGRAMS,
-    "hz": UnitOfFrequency.HERTZ,
+    "ft_i": UnitOfLength.FEET,
+    "in_i": UnitOfLength.INCHES,
     "hertz": UnitOfFrequency.HERTZ,
-    "khz": UnitOfFrequency.KILOHERTZ,
-    "ghz": UnitOfFrequency.GIGAHERTZ,
-    "db": UnitOfSoundPressure.DECIBEL,
-    "dba": UnitOfSoundPressure.WEIGHTED_DECIBEL_A,
-    "db(a)": UnitOfSoundPressure.WEIGHTED_DECIBEL_A,
-    "dbm": SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
+    "dB(A)": UnitOfSoundPressure.WEIGHTED_DECIBEL_A,
     "rpm": REVOLUTIONS_PER_MINUTE,
     "sec": UnitOfTime.SECONDS,
     "second": UnitOfTime.SECONDS,
@@ -604,26 +601,68 @@ _UNITS_IN_ANY_CASE: dict[str, str] = {
     "minutes": UnitOfTime.MINUTES,
     "hour": UnitOfTime.HOURS,
     "hours": UnitOfTime.HOURS,
+    # The case of the b decides between bits and bytes.
+    **{f"{prefix}b{per}": f"{prefix}bit{per}" for prefix in ("", "k", "M", "G") for per in ("", "/s")},
+    "KB": UnitOfInformation.KILOBYTES,
+    "KB/s": UnitOfDataRate.KILOBYTES_PER_SECOND,
+    # Common in capitals, and no megabar or megameter then.
+    "MBAR": UnitOfPressure.MBAR,
+    "MM": UnitOfLength.MILLIMETERS,
 }
+# Units that Home Assistant lacks, as a multiple of one that it has.
+_MULTIPLES: dict[str, tuple[str, float]] = {
+    "MPa": (UnitOfPressure.KPA, 1000),
+    "S/m": (UnitOfConductivity.MILLISIEMENS_PER_CM, 10),
+    "t": (UnitOfMass.KILOGRAMS, 1000),
+}
+# Further units that Home Assistant lacks. Most differ only in case from one that it has: S is siemens, s is second.
+_OTHERS = ("G", "Gal", "H", "S", "T", "kN", "mS", "pA", _OHM, f"k{_OHM}", f"M{_OHM}", f"m{_OHM}")
+_OWN = {unit for units in DEVICE_CLASS_UNITS.values() for unit in units if isinstance(unit, str)}
+_READINGS: dict[str, tuple[str | None, float]] = {
+    _spelling(name): reading
+    for name, reading in {
+        **{unit: (unit, 1.0) for unit in (*_OWN, *_OTHERS)},
+        **{name: (unit, 1.0) for name, unit in _ALIASES.items()},
+        **_MULTIPLES,
+        # Home Assistant has a device class for pH, without a unit.
+        "pH": (None, 1.0),
+    }.items()
+}
+_SPELLINGS: dict[str, list[str]] = {}
+for _name in _READINGS:
+    _SPELLINGS.setdefault(_name.casefold(), []).append(_name)
+# Units with the prefix milli or mega, of which Home Assistant may have only one. "min" is no milli-inch.
+_PREFIXED = {name for name in map(_spelling, _OWN) if name[0] in "mM" and name[1:] in _READINGS} - {"min"}
 
 
-# A thousand devices of a kind have the same few resources.
+# Devices of one kind share their resources, so few paths make up most calls.
 @lru_cache(maxsize=4096)
 def describe(path: str) -> Description:
-    """Return what the entity of a resource is like; one of the table has a translated name, any other LwM2M's."""
+    """Return the entity description of any resource, whatever its operations; raise ValueError for an invalid path.
+
+    A measurement has a translated name, any other resource the name of the registry.
+    """
     resource = Resource.from_path(path)
     unit = unit_resource(resource)
     unit_path = unit.path if unit else ""
     number = f" {resource.obj_inst_id}" if resource.obj_inst_id else ""
     if (row := _row(resource)) is not None:
         return replace(row, key=path, unit_path=unit_path, number=number)
-    boolean = resource.obj_id in _IPSO and resource.res_id in _BOOLEAN
-    kind = ResourceBinarySensorDescription if boolean else ResourceSensorDescription
-    return kind(key=path, name=lwm2m_name(resource), unit_path=unit_path, number=number)
+    name = lwm2m_name(resource)
+    if resource.obj_id in _IPSO and resource.res_id in _BOOLEAN:
+        return ResourceBinarySensorDescription(key=path, name=name, unit_path=unit_path, number=number)
+    return ResourceSensorDescription(
+        key=path,
+        name=name,
+        # The translations of this key name the attributes.
+        translation_key=KEY_RESOURCE,
+        unit_path=unit_path,
+        number=number,
+    )
 
 
 def lwm2m_name(resource: Resource) -> str:
-    """Return the name that LwM2M's registry has, with the numbers of what it does not know."""
+    """Return the name of the registry, or OneNET's, with the ids of what has no name."""
     if resource.obj_id in _CORE:
         obj, names = _CORE[resource.obj_id]
         resources = dict(enumerate(names))
@@ -633,37 +672,64 @@ def lwm2m_name(resource: Resource) -> str:
         return resource.path
     if resource.obj_inst_id:
         obj = f"{obj} {resource.obj_inst_id}"
-    return obj if resource.res_id is None else f"{obj} {resources.get(resource.res_id, resource.res_id)}"
+    if (res_id := resource.res_id) is None:
+        return obj
+    return f"{obj} {_ONENET_NAMES.get((resource.obj_id, res_id)) or resources.get(res_id, res_id)}"
 
 
 def is_readable(resource: Resource) -> bool:
-    """Return whether a read may bring a value."""
-    # A device tells its keys to nobody.
+    """Return whether a resource of which only the id is known is worth offering.
+
+    A filter for OneNET's resource list only: a resource that has had a value, or that a person types, can be shown
+    whatever this returns, since devices use ids their own way.
+    """
+    # The security object, which holds the keys, is never readable.
     if resource.res_id is None or resource.obj_id == _SECURITY:
         return False
-    return resource.res_id not in _SHARED_UNREADABLE and (resource.obj_id, resource.res_id) not in _CORE_UNREADABLE
+    return resource.res_id not in _SHARED_UNREADABLE and (resource.obj_id, resource.res_id) not in _UNREADABLE
 
 
 def is_measurement(resource: Resource) -> bool:
-    """Return whether it is what a person most probably wants to see."""
+    """Return whether a resource is a measurement, which the dialog preselects."""
     return _row(resource) is not None
 
 
 def _row(resource: Resource) -> Description | None:
-    """Return what the table has of a resource."""
+    """Return the row of the table for a resource, None without one."""
     return None if resource.res_id is None else _TABLE.get((resource.obj_id, resource.res_id))
 
 
 def unit_resource(resource: Resource) -> Resource | None:
-    """Return which resource tells the unit of this one, None where none does."""
-    if resource.obj_id not in _IPSO or resource.res_id not in _IN_SENSOR_UNITS:
-        return None
-    return replace(resource, res_id=_SENSOR_UNITS)
+    """Return the resource that holds the unit of this one, None without one."""
+    ids = resource.obj_id, resource.res_id
+    shared = resource.obj_id in _IPSO and resource.res_id in _IN_SENSOR_UNITS and ids not in _ONENET_NAMES
+    return replace(resource, res_id=_SENSOR_UNITS) if shared or ids in _ONENET_IN_SENSOR_UNITS else None
 
 
-def known_unit(text: str, device_class: SensorDeviceClass | None) -> tuple[str, float] | None:
-    """Return Home Assistant's unit for a device's, and how many of it make up one, None where a class has none."""
+def is_unit(text: str) -> bool:
+    """Return whether a device's text for a unit is one, rather than a placeholder such as "N/A"."""
     spelling = _spelling(text)
-    unit = _UNITS.get(spelling) or _UNITS_IN_ANY_CASE.get(spelling.lower())
-    known = _MULTIPLES.get(spelling) or (unit and (unit, 1.0))
-    return known if known and (device_class is None or known[0] in DEVICE_CLASS_UNITS.get(device_class, ())) else None
+    # Only dashes and the like are a placeholder, too.
+    return spelling.strip(_DASHES) != "" and _NO_UNITS.isdisjoint((spelling, spelling.casefold()))
+
+
+def known_unit(text: str, device_class: SensorDeviceClass | None) -> tuple[str | None, float] | None:
+    """Return the unit that fits a device class for a device's text, and the factor to convert a value to it.
+
+    An exact spelling wins. Otherwise the case is ignored if that leaves one unit, but never that of milli and mega.
+    Without a device class every unit fits. Return None for an unknown or ambiguous unit; the unit of pH is None.
+    """
+    spelling = _spelling(text)
+    units = None if device_class is None else DEVICE_CLASS_UNITS.get(device_class, ())
+    readings = {
+        name: (unit, factor)
+        for name in _SPELLINGS.get(spelling.casefold(), ())
+        for unit, factor in [_READINGS[name]]
+        if (unit is not None if units is None else unit in units)
+    }
+    if spelling in readings:
+        return readings[spelling]
+    if any(name[0] != spelling[0] for name in _PREFIXED.intersection(readings)):
+        return None
+    found = set(readings.values())
+    return found.pop() if len(found) == 1 else None

@@ -1,11 +1,13 @@
-"""The sensors that count waiting commands, and that show what devices have measured."""
+"""Sensors: numbers of waiting commands, and values of resources."""
 
 import json
 import math
-from typing import Any, override
+import re
+from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import STATE_CLASS_UNITS
+from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -18,12 +20,16 @@ from .entity import (
     OneNetResourceEntity,
     async_add_device_entities,
 )
-from .resources import ResourceSensorDescription, known_unit
+from .onenet.models import Opaque
+from .resources import ResourceSensorDescription, is_unit, known_unit
 
-# They only show.
+# The entities never poll.
 PARALLEL_UPDATES = 0
 
-_STATE_MAX = 255
+ATTR_FULL_VALUE: Final = "full_value"
+
+# Stricter than float(), which also accepts "1_000", "nan", and digits other than 0 to 9.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 async def async_setup_entry(
@@ -35,46 +41,52 @@ async def async_setup_entry(
 
 
 class WaitingCommandsSensor(NewsEntity, SensorEntity):
-    """Count the commands of which something may still become."""
+    """Count the commands that are not finished."""
 
     _attr_state_class = SensorStateClass.MEASUREMENT
     _attr_translation_key = "waiting_commands"
 
 
 class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
-    """Count an account's commands."""
+    """Count the waiting commands of an account."""
 
     @property
     @override
     def native_value(self) -> int:
-        """Return how many there are."""
+        """Return the number of waiting commands."""
         return self.coordinator.ledger.waiting
 
 
 class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
-    """Count a device's commands."""
+    """Count the waiting commands of a device."""
 
     @property
     @override
     def native_value(self) -> int:
-        """Return how many there are."""
+        """Return the number of waiting commands."""
         return self.coordinator.ledger.waiting_for(self.device.imei)
 
 
 class ResourceSensor(OneNetResourceEntity, SensorEntity):
-    """Show what a device has measured, in the unit that it says it measures in."""
+    """Show the value of a resource, in the unit that the device reports."""
 
     describes = ResourceSensorDescription
     entity_description: ResourceSensorDescription
+    _unrecorded_attributes = frozenset({ATTR_FULL_VALUE})
 
     @callback
     @override
     def _async_changed(self, changed: set[str]) -> None:
-        unit = self.native_unit_of_measurement
+        unit, value = self.native_unit_of_measurement, self.native_value
+        if changed & self._watched == {self.entity_description.unit_path}:
+            self._take_over()
+            if (self.native_unit_of_measurement, self.native_value) == (unit, value):
+                # The device reported the same unit again.
+                return
         super()._async_changed(changed)
         if unit != self.native_unit_of_measurement:
-            # Home Assistant registers the unit only when it adds an entity, and would go on to round as suits the
-            # former one, and after a restart convert to it.
+            # Home Assistant registers the unit only when it adds an entity; with the former one it would round to
+            # the wrong precision and, after a restart, convert the value.
             er.async_get(self.hass).async_update_entity(
                 self.entity_id,
                 original_device_class=self.device_class,
@@ -86,42 +98,58 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
         super()._take_over()
         description = self.entity_description
         device_class, unit, factor = description.device_class, description.native_unit_of_measurement, 1.0
-        if reported := self._reported_unit():
+        if is_unit(reported := self._reported_unit()):
             if (known := known_unit(reported, device_class)) is not None:
                 unit, factor = known
             else:
-                # As something that it knows, Home Assistant would convert it.
+                # With a device class, Home Assistant would reject an unknown unit.
                 device_class, unit = None, reported
         self._attr_device_class, self._attr_native_unit_of_measurement = device_class, unit
-        # These are meant for the usual unit, or need not suit another one.
+        # The precision and the state class of the description may not suit another unit.
         usual = unit == description.native_unit_of_measurement
         self._attr_suggested_display_precision = description.suggested_display_precision if usual else None
         state_class = description.state_class
         suits = state_class is not None and unit in STATE_CLASS_UNITS.get(state_class, {unit})
         self._attr_state_class = state_class if suits else None
-        numeric = state_class or device_class or unit
-        self._attr_native_value = _number(self._value, factor) if numeric else _text(self._value)
+        if state_class or device_class or unit:
+            self._attr_native_value = _number(self._value, factor)
+            return
+        text = _text(self._value)
+        if text is not None and len(text) > MAX_LENGTH_STATE_STATE:
+            self._attr_extra_state_attributes |= {ATTR_FULL_VALUE: text}
+            text = text[:MAX_LENGTH_STATE_STATE]
+        self._attr_native_value = text
 
     def _reported_unit(self) -> str:
-        """Return the unit that the device tells, if it does."""
+        """Return the unit as the device reports it, empty without one."""
         reading = self.device.readings.get(self.entity_description.unit_path)
-        return reading.value.strip() if reading and isinstance(reading.value, str) else ""
+        if reading is None or not isinstance(reading.value, str) or isinstance(reading.value, Opaque):
+            return ""
+        return reading.value.strip()
 
 
 def _number(value: Any, factor: float) -> float | None:
-    """Return a number, also from its text, so many times as large, None for what is none."""
+    """Return a number, or a text that is one, multiplied by a factor; None for anything else, and for bytes."""
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
+        text = value.strip()
+        if isinstance(value, Opaque) or not _NUMBER.fullmatch(text):
             return None
-    if not isinstance(value, float | int) or isinstance(value, bool) or not math.isfinite(value):
+        value = float(text)
+        # "17" and 17 are the same state; int() refuses thousands of digits, of which the float is infinite.
+        if text.lstrip("+-").isdigit() and math.isfinite(value):
+            value = int(text)
+    if not isinstance(value, float | int) or isinstance(value, bool):
         return None
-    return value if factor == 1 else value * factor
+    try:
+        number = value if factor == 1 else value * factor
+        return number if math.isfinite(number) else None
+    except OverflowError:
+        # An integer beyond any float.
+        return None
 
 
-def _text(value: Any) -> float | int | str | None:
-    """Return a value as a state shows it."""
-    if value is None or (isinstance(value, float | int) and not isinstance(value, bool)):
-        return value
-    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))[:_STATE_MAX]
+def _text(value: Any) -> str | None:
+    """Return any value as a text, a structure as JSON; None for None, and for a float that is not finite."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

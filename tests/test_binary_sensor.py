@@ -1,0 +1,41 @@
+"""The states of binary sensors of resources."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.device import Reading
+from custom_components.onenet_nbiot.onenet.models import Opaque
+
+from .conftest import IMEI, add_device
+
+PATH = "3200/0/5500"
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        *((value, STATE_ON) for value in (True, 1, 1.0, "1", "true", " True ", "ON", "1.0")),
+        *((value, STATE_OFF) for value in (False, 0, 0.0, "0", "false", "Off", "0.0")),
+        *((Opaque(value), STATE_UNKNOWN) for value in ("1", "0", "01", "00", "true")),
+        *((value, STATE_UNKNOWN) for value in (None, "", "maybe", 2, [1], {"value": 1})),
+        ("\N{FULLWIDTH DIGIT ONE}", STATE_UNKNOWN),
+    ],
+    ids=repr,
+)
+async def test_a_boolean_is_on_or_off_in_every_form_but_bytes(
+    hass: HomeAssistant, account: MockConfigEntry, value: Any, state: str
+) -> None:
+    """A Boolean, its number and its text are on or off, anything else is unknown."""
+    await add_device(hass, account, PATH)
+    devices = account.runtime_data.devices
+    devices.added[IMEI].readings[PATH] = Reading(value=value, measured_at=datetime(2026, 11, 23, 4, tzinfo=UTC))
+    async_dispatcher_send(hass, devices.signal(IMEI), {PATH})
+    shown = hass.states.get("binary_sensor.water_meter_digital_input")
+    assert shown
+    assert shown.state == state
