@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 import logging
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +29,7 @@ from custom_components.onenet_nbiot.const import (
     SUBENTRY_DEVICE,
 )
 
-from .emulator import Device, OneNet, Product, Server
+from .emulator import Device, OneNet, Product, Server, Switches
 
 KEY = "master-key-of-the-product"
 DEVICE_KEY = "key-of-one-device"
@@ -43,9 +44,19 @@ ACCOUNTS = {
 }
 
 
+# Where the documents are open, OneNET may answer in another way. A command that can be cancelled only before its
+# valid_time could never be cancelled without one.
+OTHER_SWITCHES = replace(Switches.other(), cancel_before_valid_time=False)
+# The accounts that the suites about commands run with: each platform, each kind of key, each position of the switches.
+VARIANTS = {
+    "legacy, API key": (ACCOUNTS["legacy, API key"], Switches()),
+    "legacy, access key, other switches": (ACCOUNTS["legacy, access key"], OTHER_SWITCHES),
+    "current, access key, other switches": (ACCOUNTS["current, access key"], OTHER_SWITCHES),
+    "current, access key": (ACCOUNTS["current, access key"], Switches()),
+}
+
 # For a test of what only one platform has.
 LEGACY_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["legacy, API key"]], ids=["legacy, API key"])
-
 
 # For a test in which it matters what a platform has, and not with which kind of key.
 EVERY_PLATFORM = ("legacy, API key", "current, access key")
@@ -57,15 +68,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of a module with every kind of account, or with those that it names, where it says so."""
-    kinds = getattr(metafunc.module, "WITH_ACCOUNTS", ACCOUNTS if hasattr(metafunc.module, "EVERY_ACCOUNT") else ())
+    """Run the tests of a module with every kind of account, or with those that it names."""
+    kinds = getattr(metafunc.module, "WITH_ACCOUNTS", VARIANTS if hasattr(metafunc.module, "EVERY_ACCOUNT") else ())
     if (
         "account_data" in metafunc.fixturenames
         and kinds
-        and not any("account_data" in mark.args for mark in metafunc.definition.iter_markers("parametrize"))
+        and not any("account_data" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
     ):
         kinds = list(kinds)[-1:] if metafunc.config.getoption("one_account") else kinds
-        metafunc.parametrize("account_data", [ACCOUNTS[kind] for kind in kinds], ids=kinds)
+        metafunc.parametrize(("account_data", "switches"), [VARIANTS[kind] for kind in kinds], ids=kinds)
 
 
 IMEI = "866971030000001"
@@ -88,6 +99,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody pause, which takes time, or for ever where time stands still."""
     monkeypatch.setattr(ledger, "LOST_PAUSE", 0)
     monkeypatch.setattr(coordinator, "PAUSE", 0)
+    monkeypatch.setattr(coordinator, "COMMAND_PAUSE", 0)
 
 
 @pytest.fixture
@@ -120,10 +132,18 @@ def _no_key_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture
-async def onenet(socket_enabled: None) -> AsyncIterator[Server]:
+def switches() -> Switches:
+    """Return how OneNET answers where the documents are open."""
+    return Switches()
+
+
+@pytest.fixture
+async def onenet(socket_enabled: None, switches: Switches) -> AsyncIterator[Server]:
     """Return an emulator that listens on a real socket."""
     product = Product(id=PRODUCT_ID, key=KEY, access_key=ACCESS_KEY, device_keys=frozenset({DEVICE_KEY}))
-    server = await Server(OneNet(product)).start()
+    server = await Server(OneNet(product, switches=switches)).start()
+    # The tests send faster than OneNET takes commands for one device.
+    server.onenet.command_interval = 0
     yield server
     await server.stop()
 

@@ -13,6 +13,7 @@ from freezegun.api import TickingDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNAVAILABLE
 from homeassistant.core import Context, CoreState, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.update_coordinator import UpdateFailed
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.util import dt as dt_util
@@ -31,7 +32,7 @@ from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import ACCESS_KEY, ACCOUNTS, IMEI, KEY, LEGACY_ONLY, offline_read, revoke
+from .conftest import ACCESS_KEY, ACCOUNTS, IMEI, KEY, LEGACY_ONLY, act, offline_read, revoke, until
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 
 EVERY_ACCOUNT = True
@@ -424,7 +425,50 @@ async def test_a_refused_key_asks_for_a_new_one(
     clock.tick(timedelta(seconds=61))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert coordinator.reachable
+    assert coordinator.last_update_success
+    # Then the request for a new key goes by itself.
+    assert hass.config_entries.flow.async_progress() == []
+
+
+@pytest.mark.parametrize(
+    ("errno", "text"),
+    [
+        (1, "internal server error"),
+        (1, "ip limit"),
+        (10403, "this request has expired"),
+        (3, "invalid parameter: auth_info"),
+    ],
+)
+async def test_a_refusal_that_is_not_about_the_key_asks_for_no_new_one(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    onenet: Server,
+    expected_warnings: list[str],
+    errno: int,
+    text: str,
+) -> None:
+    """A new key would not help."""
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=errno, text=text, times=10_000))
+    with pytest.raises(HomeAssistantError):
+        await offline_read(hass)
+    await coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert not coordinator.last_update_success
+    assert hass.config_entries.flow.async_progress() == []
+
+
+async def test_a_page_of_a_proxy_asks_for_no_new_key(
+    hass: HomeAssistant, coordinator: OneNetCoordinator, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """OneNET answers refusals with HTTP status 200."""
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.PAGE, status=401, times=10_000))
+    with pytest.raises(HomeAssistantError):
+        await offline_read(hass)
+    await coordinator.async_refresh()
+    await hass.async_block_till_done()
+    assert hass.config_entries.flow.async_progress() == []
 
 
 @pytest.mark.parametrize(
@@ -450,7 +494,7 @@ async def test_trouble_with_one_device_does_not_stop_the_others(
         onenet.onenet.wake(imei, Trigger.UPDATE)
     onenet.faults.append(Fault(**vars(fault) | {"path": "/history", "imei": IMEI}))
     await rounds(coordinator, clock, 1)
-    assert coordinator.reachable
+    assert coordinator.last_update_success
     assert [event.data["imei"] for event in events if event.data["type"] == "command_succeeded"] == ["1234"]
 
 
@@ -476,9 +520,94 @@ async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_las
     third = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     onenet.faults.append(Fault(kind=FaultKind.BODY, path=third["uuid"], times=10))
-    expected_warnings.append(f"The values that command {third['uuid']} has read cannot be had: ")
+    expected_warnings.append(f"The values that command {third['uuid']} has read cannot be fetched: ")
     await rounds(coordinator, clock, 60)
-    assert (events[-1].data["uuid"], events[-1].data["values"]) == (third["uuid"], [])
+    assert (events[-1].data["uuid"], events[-1].data["values_omitted"]) == (third["uuid"], "unreadable")
+    assert "values" not in events[-1].data
+
+
+async def test_a_result_that_cannot_be_read_is_kept_and_logged_once(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A device that answered is not told as one without values."""
+    uuid = (await offline_read(hass))["uuid"]
+    expected_warnings.append(f"The result of command {uuid} cannot be read")
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    detail = {"type": "READ", "send_status": 5, "confirm_status": "SUCCESS", "cmd_result": {"payload": "001aff"}}
+    onenet.faults.append(Fault(kind=FaultKind.DATA, path=uuid, data=detail))
+    await rounds(coordinator, clock, 3)
+    assert types(events) == ["queued", "succeeded"]
+    assert "values" not in events[-1].data
+    assert events[-1].data["values_omitted"] == "unreadable"
+    assert "cmd_result" not in events[-1].data
+    command = await act(hass, "get_command", uuid=uuid)
+    assert (command["cmd_result"], command["values_omitted"]) == ('{"payload": "001aff"}', "unreadable")
+    assert sum("cannot be read" in record.getMessage() for record in caplog.records) == 1
+    # It is on disk, too.
+    assert await hass.config_entries.async_reload(coordinator.config_entry.entry_id)
+    assert (await act(hass, "get_command", uuid=uuid))["cmd_result"] == '{"payload": "001aff"}'
+
+
+async def test_values_that_make_an_event_too_large_are_left_to_the_response(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """The recorder drops the data of an event of more than 32 KB."""
+    device.resources |= {(3300, 0, 5750): "x" * 31_000, (3300, 1, 5750): "y" * 33_000}
+    small = (await offline_read(hass, obj_id=3300, obj_inst_id=0))["uuid"]
+    large = (await offline_read(hass, obj_id=3300, obj_inst_id=1))["uuid"]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 1)
+    outcomes = {event.data["uuid"]: event.data for event in events if event.data["type"] == "command_succeeded"}
+    assert len(outcomes[small]["values"][0]["value"]) == 31_000
+    assert "values_omitted" not in outcomes[small]
+    assert "values" not in outcomes[large]
+    assert outcomes[large]["values_omitted"] == "too_large"
+    assert all(len(json_bytes(data)) < 32_768 for data in outcomes.values())
+    for response in (
+        await act(hass, "get_command", uuid=large),
+        await act(hass, "wait_for_command", uuid=large, timeout=1),
+    ):
+        assert len(response["values"][0]["value"]) == 33_000
+        assert "values_omitted" not in response
+
+
+async def test_the_recorder_is_spared_values_and_messages(hass: HomeAssistant, coordinator: OneNetCoordinator) -> None:
+    """It drops all attributes of a state where they are larger than 16 KB."""
+    await offline_read(hass)
+    info = hass.states.get("event.onenet_command")
+    assert info
+    assert info.state_info
+    assert {"values", "message"} <= info.state_info["unrecorded_attributes"]
+
+
+async def test_the_row_of_a_device_that_only_had_commands_goes_with_them(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+) -> None:
+    """The file would grow with every IMEI that was ever typed."""
+    store = coordinator.ledger._store
+    await offline_read(hass)
+    # Not due in every round, it is asked about together with others.
+    onenet.onenet.report(IMEI)
+    await rounds(coordinator, clock, 8)
+    await until(lambda: store.load_devices(coordinator.config_entry.entry_id))
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await rounds(coordinator, clock, 2)
+    await until(lambda: not store.load_devices(coordinator.config_entry.entry_id))
+    assert coordinator.devices.summary()["known"] == 0
 
 
 async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
@@ -663,7 +792,7 @@ async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
     for minute in range(1, 12):
         await rounds(coordinator, clock, 1)
         assert len(paths(onenet)) <= 10, minute
-    assert sum(coordinator.devices.get(imei).id is not None for imei in imeis) == 3
+    assert sum(coordinator.devices.get(imei).key is not None for imei in imeis) == 3
     for imei in imeis:
         onenet.onenet.wake(imei, Trigger.UPDATE)
     await rounds(coordinator, clock, 12)
@@ -680,10 +809,10 @@ async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
     events: list[Event],
 ) -> None:
     """Commands on another generation of OneNET would never be heard of."""
-    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=4, text="no such url", path="/status", times=10_000))
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=404, text="no such path", path="/status", times=10_000))
     await offline_read(hass)
     await rounds(coordinator, clock, 30)
-    assert coordinator.reachable
+    assert coordinator.last_update_success
     assert paths(onenet).count("/devices/status") == 1
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await rounds(coordinator, clock, 11)
@@ -691,39 +820,31 @@ async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
 
 
 @LEGACY_ONLY
-async def test_an_outage_in_the_middle_of_a_round_is_one(
+@pytest.mark.parametrize("path", ["/getbyimei", "/devices/status", "/devices/datapoints", "/history"])
+async def test_a_busy_call_is_made_again_and_is_no_outage(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
-    expected_warnings: list[str],
+    path: str,
 ) -> None:
-    """A busy OneNET would be asked on and on."""
-    expected_warnings.append("Error fetching OneNET data: OneNET is busy")
-    onenet.faults.append(
-        Fault(kind=FaultKind.BODY, path="/devices", text='{"errno": 0, "data": {"total_count": 0, "devices": []}}')
-    )
+    """OneNET may be busy with one call, or with one device."""
     imeis = [str(int(IMEI) + number) for number in range(8)]
     for imei in imeis[1:]:
         onenet.onenet.products[0].add(imei, "Meter")
     for imei in imeis:
         await offline_read(hass, imei=imei)
-    for path in ("/getbyimei", "/devices/status", "/devices/datapoints", "/history"):
-        if path == "/history":
-            for imei in imeis:
-                onenet.onenet.wake(imei, Trigger.NOTIFY)
-        fault = Fault(kind=FaultKind.ERRNO, errno=15, text="too often", path=path, times=3)
-        onenet.faults.append(fault)
-        while coordinator.reachable:
-            await rounds(coordinator, clock, 1)
-        onenet.faults.clear()
+    await rounds(coordinator, clock, 1)
+    for imei in imeis:
+        onenet.onenet.wake(imei, Trigger.NOTIFY)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=15, text="too frequent", path=path, times=3))
+    for _ in range(12):
         onenet.requests.clear()
-        if path != "/history":
-            await rounds(coordinator, clock, 1)
-            assert coordinator.reachable
-    await rounds(coordinator, clock, 2)
-    assert coordinator.reachable
+        await rounds(coordinator, clock, 1)
+        assert coordinator.last_update_success
+        # A busy OneNET is not asked more often.
+        assert len(onenet.requests) <= 20
     assert types(events).count("failed") == 7
     assert types(events).count("succeeded") == 1
 
@@ -816,7 +937,7 @@ async def test_a_long_outage_stays_one_while_nothing_is_due(
     assert len([record for record in caplog.records if record.getMessage().startswith("Error fetching")]) == 1
     with pytest.raises(HomeAssistantError):
         await offline_read(hass, imei="866971030000009")
-    assert not coordinator.reachable
+    assert not coordinator.last_update_success
 
 
 @LEGACY_ONLY
@@ -833,7 +954,7 @@ async def test_a_onenet_that_answers_with_pages_to_calls_for_many_devices_is_fol
     await rounds(coordinator, clock, 5)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await rounds(coordinator, clock, 11)
-    assert coordinator.reachable
+    assert coordinator.last_update_success
     assert types(events) == ["queued", "succeeded"]
 
 

@@ -68,6 +68,14 @@ async def rounds(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDa
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
+async def delete(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDateTimeFactory, onenet: Server) -> None:
+    """Delete the device at OneNET, and let it be looked up twice, an hour apart."""
+    onenet.onenet.remove(IMEI)
+    await rounds(hass, account, clock)
+    clock.tick(timedelta(hours=1))
+    await rounds(hass, account, clock)
+
+
 def issue(hass: HomeAssistant, subentry: ConfigSubentry) -> ir.IssueEntry | None:
     """Return the repair of a device, if there is one."""
     return ir.async_get(hass).async_get_issue(DOMAIN, f"device_gone_{subentry.subentry_id}")
@@ -91,8 +99,7 @@ async def gone(
     onenet: Server,
 ) -> ir.IssueEntry:
     """Return the repair of the device, which was deleted at OneNET."""
-    onenet.onenet.remove(IMEI)
-    await rounds(hass, account, clock)
+    await delete(hass, account, clock, onenet)
     found = issue(hass, subentry)
     assert found
     return found
@@ -134,11 +141,34 @@ async def test_a_device_that_was_deleted_is_unavailable_and_can_be_repaired(
     assert TEMPERATURE in shown
     assert not any(shown.values())
     assert (gone.severity, gone.is_fixable, gone.translation_key) == (ir.IssueSeverity.WARNING, True, "device_gone")
-    assert gone.translation_placeholders == {"name": "Water meter", "account": "OneNET"}
+    assert gone.translation_placeholders == {
+        "name": "Water meter",
+        "device": "Water meter",
+        "account": "OneNET",
+    }
     # What belongs to the account is there.
     state = hass.states.get("sensor.onenet_waiting_commands")
     assert state
     assert state.state == "0"
+
+
+async def test_a_device_that_onenet_does_not_know_once_is_not_gone(
+    hass: HomeAssistant,
+    subentry: ConfigSubentry,
+    account: MockConfigEntry,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+) -> None:
+    """OneNET may be wrong for a moment; two refusals within an hour are one."""
+    device = onenet.onenet.products[0].devices[IMEI]
+    for _ in range(3):
+        onenet.onenet.remove(IMEI)
+        await rounds(hass, account, clock, 20)
+        onenet.onenet.products[0].devices[IMEI] = device
+        clock.tick(timedelta(hours=1))
+        await rounds(hass, account, clock)
+    assert issue(hass, subentry) is None
+    assert all(states(hass, subentry).values())
 
 
 async def test_a_deleted_device_with_a_command_can_be_repaired_too(
@@ -150,8 +180,7 @@ async def test_a_deleted_device_with_a_command_can_be_repaired_too(
 ) -> None:
     """A person who waits for a command would wait in vain."""
     await offline_read(hass)
-    onenet.onenet.remove(IMEI)
-    await rounds(hass, account, clock, 3)
+    await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
 
@@ -167,8 +196,7 @@ async def test_one_device_that_was_deleted_leaves_the_others(
     onenet.onenet.products[0].add("866971030000002", "Gas meter", {(3303, 0, 5700): 1.5})
     other = await add_device(hass, account, "3303/0/5700", imei="866971030000002", title="Gas meter")
     await rounds(hass, account, clock, 2)
-    onenet.onenet.remove(IMEI)
-    await rounds(hass, account, clock, 4)
+    await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert issue(hass, other) is None
     assert not any(states(hass, subentry).values())
@@ -244,7 +272,7 @@ async def test_a_device_that_came_back_meanwhile_stays(
     """A healthy device would be removed by somebody whose dialog was open for long."""
     client, form = await open_repair(hass, hass_client, gone)
     devices = account.runtime_data.devices
-    devices.async_set_gone(devices.added[subentry.data["imei"]], gone=False)
+    devices.async_set_found(devices.added[subentry.data["imei"]])
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
     assert subentry.subentry_id in account.subentries
 
@@ -315,8 +343,7 @@ async def test_a_device_that_is_deleted_again_is_told_of_again(
     clock.tick(timedelta(hours=1))
     await rounds(hass, account, clock)
     assert issue(hass, subentry) is None
-    onenet.onenet.remove(IMEI)
-    await rounds(hass, account, clock)
+    await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
 
@@ -386,7 +413,11 @@ async def test_the_repair_outlives_a_restart(
     assert not any(shown.values())
     assert found
     assert found.data == {"entry_id": account.entry_id, "subentry_id": subentry.subentry_id}
-    assert found.translation_placeholders == {"name": "Water meter", "account": "OneNET"}
+    assert found.translation_placeholders == {
+        "name": "Water meter",
+        "device": "Water meter",
+        "account": "OneNET",
+    }
 
 
 async def test_a_device_that_is_gone_can_be_removed_and_added_again(

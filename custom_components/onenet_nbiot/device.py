@@ -1,7 +1,7 @@
 """An account's devices: whether they are there, and what they last measured."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,10 +23,12 @@ from .const import (
     CONF_RESOURCES,
     DOMAIN,
     ISSUE_DEVICE_GONE,
+    LOGGER,
     MODEL_DEVICE,
     SUBENTRY_DEVICE,
 )
-from .onenet.models import Datapoint, Resource
+from .exceptions import escape_markdown
+from .onenet.models import Datapoint, Opaque, Resource
 from .onenet.operations import WAITING_MAX, Read
 from .resources import describe
 from .store import CommandStore
@@ -37,29 +39,68 @@ PRESENCE: Final = "presence"
 LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 # Of so many devices at once something is done before others have their turn.
 AT_ONCE: Final = 50
-# A clock may be a little wrong, but what was measured in a year would hide everything until then.
-_AHEAD_MAX = timedelta(days=1)
+# A device that OneNET did not know twice, this far apart, is gone.
+_GONE_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """Hold what a device told of a resource, and when that was measured."""
+    """Hold the newest value of a resource, and when it was measured.
+
+    A measuring time in the future counts as the value's arrival, so that later values replace it; `reported_at` is the
+    last such time that OneNET gave, of this value or of one before it, so that it counts only once.
+    """
 
     value: Any
     measured_at: datetime
+    reported_at: datetime | None = None
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """Read a reading from a row; raise TypeError or ValueError where it is none."""
+        value, measured_at, *more = row
+        reported_at, opaque = more or (None, False)
+        return cls(
+            value=Opaque(value) if opaque else value,
+            measured_at=datetime.fromisoformat(measured_at),
+            reported_at=_moment(reported_at),
+        )
+
+    def as_row(self) -> tuple[Any, ...]:
+        """Return what is kept, in the short form where that is enough."""
+        opaque = isinstance(self.value, Opaque)
+        short = (self.value, self.measured_at)
+        return (*short, self.reported_at, opaque) if opaque or self.reported_at else short
+
+
+@dataclass(kw_only=True, slots=True)
+class PlatformNews:
+    """Hold what OneNET says of a device: its newest values, and its presence if that was asked for.
+
+    `online` is None where OneNET does not say, `last_time` when the device was last online. `since` is when its
+    commands were last polled, `now` the platform's time.
+    """
+
+    datapoints: Sequence[Datapoint]
+    since: datetime
+    now: datetime
+    presence_known: bool = False
+    online: bool | None = None
+    last_time: datetime | None = None
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Device:
     """Hold what is known of a device; the first part, as JSON, is a row of the store.
 
-    `id` is OneNET's, `newest` when the device sent its newest datapoint, `last_seen` when anything of it was heard.
-    `moved` is whether something happened since its commands were last looked at, `gone` whether the account has it no
-    more. Of the rest, `looked_for` is when it was last looked for by its IMEI; one that was added to Home Assistant has
-    the others: `shown` are the paths of the resources that are shown, `kept` those whose values are kept for that.
+    `key` is what the calls about several devices name it by, `newest` when the device sent its newest datapoint,
+    `last_seen` when it last sent anything. `moved` is whether something happened since its commands were last polled,
+    `gone` whether the account no longer has it. Of the rest, `looked_for` is when it was last looked up by its IMEI,
+    `missing_since` when OneNET first did not know it; one that was added to Home Assistant has the others: `shown` are
+    the paths of the resources that are shown, `kept` those whose values are kept for that.
     """
 
-    id: str | None = None
+    key: str | None = None
     online: bool | None = None
     newest: datetime | None = None
     last_seen: datetime | None = None
@@ -72,6 +113,7 @@ class Device:
     title: str = ""
     device_id: str = ""
     looked_for: datetime = LONG_AGO
+    missing_since: datetime | None = None
     shown: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
 
@@ -79,24 +121,27 @@ class Device:
     def from_row(cls, imei: str, row: bytes) -> Self:
         """Read a device from a row; raise AttributeError, TypeError or ValueError where it is none."""
         data: dict[str, Any] = json_loads_object(row)
-        for name in ("newest", "last_seen"):
-            data[name] = _moment(data.get(name))
-        data["readings"] = {
-            path: Reading(value=value, measured_at=datetime.fromisoformat(measured_at))
-            for path, (value, measured_at) in data.get("readings", {}).items()
-        }
-        return cls(imei=imei, **data)
+        return cls(
+            imei=imei,
+            key=data.get("id"),
+            online=data.get("online"),
+            newest=_moment(data.get("newest")),
+            last_seen=_moment(data.get("last_seen")),
+            moved=bool(data.get("moved")),
+            gone=bool(data.get("gone")),
+            readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
+        )
 
     def as_row(self) -> dict[str, Any]:
         """Return what is kept."""
         return {
-            "id": self.id,
+            "id": self.key,
             "online": self.online,
             "newest": self.newest,
             "last_seen": self.last_seen,
             "moved": self.moved,
             "gone": self.gone,
-            "readings": {path: (reading.value, reading.measured_at) for path, reading in self.readings.items()},
+            "readings": {path: reading.as_row() for path, reading in self.readings.items()},
         }
 
     def reads(self) -> list[Read]:
@@ -153,16 +198,27 @@ class Devices:
 
     async def async_load(self) -> None:
         """Take up what was kept."""
+        unknown: set[str] = set()
         for imei, row in await self._hass.async_add_executor_job(self._store.load_devices, self._entry.entry_id):
-            # It is told again.
+            # An unreadable row is skipped; the next poll restores it.
             with suppress(AttributeError, TypeError, ValueError):
-                self._known[imei] = Device.from_row(imei, row)
+                device = self._known[imei] = Device.from_row(imei, row)
+                unknown |= json_loads_object(row).keys() - device.as_row().keys()
+        if unknown:
+            LOGGER.info("In the rows of devices, fields of later versions are ignored: %s", sorted(unknown))
 
     def get(self, imei: str) -> Device:
         """Return what is known of a device, which may be nothing."""
         if (device := self._known.get(imei)) is None:
             device = self._known[imei] = Device(imei=imei)
         return device
+
+    @callback
+    def async_prune(self, imeis: AbstractSet[str]) -> None:
+        """Forget the devices that were not added to Home Assistant, except those that have commands."""
+        for imei in [imei for imei in self._known if imei not in self.added and imei not in imeis]:
+            del self._known[imei]
+            self._store.async_delete_device(self._entry.entry_id, imei)
 
     def device_id(self, imei: str) -> str | None:
         """Return the id that a device that was added has in Home Assistant."""
@@ -174,7 +230,7 @@ class Devices:
         return {
             "known": len(self._known),
             "added": len(added),
-            "identified": sum(1 for device in added if device.id is not None),
+            "identified": sum(1 for device in added if device.key is not None),
             "online": sum(1 for device in added if device.online),
             "gone": sum(1 for device in added if device.gone),
         }
@@ -293,30 +349,25 @@ class Devices:
             self._store.async_save_device(self._entry.entry_id, device.imei, device.as_row())
 
     @callback
-    def async_told(
-        self,
-        device: Device,
-        *,
-        online: bool | None,
-        datapoints: Sequence[Datapoint],
-        since: datetime,
-        now: datetime,
-    ) -> None:
-        """Take over what OneNET tells of a device whose commands were last looked at at `since`."""
-        latest = now + _AHEAD_MAX
-        datapoints = [datapoint for datapoint in datapoints if datapoint.measured_at <= latest]
-        newest = max((datapoint.measured_at for datapoint in datapoints), default=None)
-        sent = newest not in (None, device.newest)
+    def async_update_from_platform(self, device: Device, news: PlatformNews) -> None:
+        """Update a device from what OneNET says of it."""
+        newest = max((datapoint.measured_at for datapoint in news.datapoints), default=None)
+        changed = self._measure(device, news.datapoints, news.now)
+        sent = bool(changed) or newest not in (None, device.newest)
+        seen = max((min(at, news.now) for at in (newest, news.last_time) if at is not None), default=None)
+        later = seen is not None and (device.last_seen is None or seen > device.last_seen)
         if device.online is None and device.newest is None:
-            # With nothing to compare with, only what came after that look counts.
-            moved = newest is not None and newest > since
+            # With nothing to compare with, only what came after that poll counts.
+            moved = seen is not None and seen > news.since
         else:
-            # What is not told does not tell that something has changed.
-            moved = sent or (None not in (online, device.online) and online is not device.online)
-        changed = self._measure(device, datapoints) | self._see(device, newest)
-        if online is not device.online:
+            flipped = news.presence_known and None not in (news.online, device.online)
+            moved = sent or later or (flipped and news.online is not device.online)
+        changed |= self._see(device, seen)
+        if news.presence_known and news.online is not device.online:
+            device.online = news.online
             changed.add(PRESENCE)
-        device.online, device.newest, device.moved = online, newest or device.newest, device.moved or moved
+        device.newest = newest or device.newest
+        device.moved = device.moved or moved
         if changed or sent or moved:
             self.async_save(device)
         self.async_tell(device, changed)
@@ -329,22 +380,31 @@ class Devices:
         # Of several instances of a resource, the first one stands for it.
         told = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in told.items()]
-        self._async_changed(device, self._measure(device, datapoints) | self._see(device, at))
+        self._async_changed(device, self._measure(device, datapoints, at) | self._see(device, at))
 
     @callback
-    def async_set_gone(self, device: Device, *, gone: bool) -> None:
+    def async_set_found(self, device: Device, key: str | None = None) -> None:
+        """Note that the account has a device, and the key that it has there."""
+        device.missing_since = None
+        if key is not None and key != device.key:
+            device.key = key
+            self.async_save(device)
+        self._async_set_gone(device, gone=False)
+
+    @callback
+    def async_set_missing(self, device: Device, now: datetime) -> None:
+        """Note that OneNET does not know a device; if it did not know it an hour ago either, it is gone."""
+        device.missing_since = device.missing_since or now
+        if now - device.missing_since >= _GONE_AFTER:
+            self._async_set_gone(device, gone=True)
+
+    @callback
+    def _async_set_gone(self, device: Device, *, gone: bool) -> None:
         """Note whether the account has a device that was added no more, and say so where that is news."""
         if gone is not device.gone and self.added.get(device.imei) is device:
             device.gone = gone
             self._async_changed(device, {AVAILABILITY})
             self._async_update_issue(device)
-
-    @callback
-    def async_forget_presence(self, device: Device) -> None:
-        """Forget whether a device is there."""
-        if device.online is not None:
-            device.online = None
-            self._async_changed(device, {PRESENCE})
 
     @callback
     def _async_update_issue(self, device: Device) -> None:
@@ -361,17 +421,27 @@ class Devices:
             is_fixable=True,
             severity=ir.IssueSeverity.WARNING,
             translation_key=ISSUE_DEVICE_GONE,
-            translation_placeholders={"name": device.title, "account": self._entry.title},
+            translation_placeholders={
+                "name": device.title,
+                "device": escape_markdown(device.title),
+                "account": escape_markdown(self._entry.title),
+            },
         )
 
-    def _measure(self, device: Device, datapoints: Iterable[Datapoint]) -> set[str]:
-        """Take over what was measured later than what is known, and return of which resources that is."""
+    def _measure(self, device: Device, datapoints: Iterable[Datapoint], now: datetime) -> set[str]:
+        """Keep the values that are newer than the known ones, and return the paths of their resources."""
         changed = set()
         for datapoint in datapoints:
             path, measured_at = datapoint.path, datapoint.measured_at
-            known = device.readings.get(path)
-            if path in device.kept and (known is None or known.measured_at < measured_at):
-                device.readings[path] = Reading(value=datapoint.value, measured_at=measured_at)
+            if path not in device.kept:
+                continue
+            known = device.readings.get(path) or Reading(value=None, measured_at=LONG_AGO)
+            if known.measured_at < measured_at != known.reported_at:
+                device.readings[path] = Reading(
+                    value=datapoint.value,
+                    measured_at=min(measured_at, now),
+                    reported_at=measured_at if measured_at > now else known.reported_at,
+                )
                 changed.add(path)
         return changed
 

@@ -20,7 +20,7 @@ async def async_get_config_entry_diagnostics(
     coordinator = entry.runtime_data
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
-        "reachable": coordinator.reachable,
+        "reachable": coordinator.last_update_success,
         "ledger": coordinator.ledger.summary(),
         "devices": coordinator.devices.summary(),
     }

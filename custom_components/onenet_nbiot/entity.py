@@ -20,7 +20,7 @@ from .resources import Description, describe
 
 
 class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
-    """Belong to an account's service device, and be there while OneNET is; the translation key is also its key."""
+    """Belong to an account's service device, and be available while OneNET is; the translation key is also its key."""
 
     _attr_has_entity_name = True
 
@@ -31,12 +31,6 @@ class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
         self._attr_unique_id = f"{entry_id}_{self._attr_translation_key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
         self._news = coordinator.ledger.signal
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return whether OneNET was there when it was last asked, or heard of."""
-        return self.coordinator.reachable
 
 
 class OneNetDeviceEntity(Entity):
@@ -79,8 +73,8 @@ class OneNetDeviceEntity(Entity):
     @property
     @override
     def available(self) -> bool:
-        """Return whether OneNET was there when it was last asked, or heard of, and still has the device."""
-        return self.coordinator.reachable and not self.device.gone
+        """Return whether OneNET is reachable, and still has the device."""
+        return self.coordinator.last_update_success and not self.device.gone
 
 
 class OneNetResourceEntity(OneNetDeviceEntity):

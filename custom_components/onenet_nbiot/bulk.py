@@ -1,0 +1,343 @@
+"""Presence and newest values of many devices, with few requests."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from heapq import nsmallest
+from itertools import batched
+
+from .const import LOGGER
+from .device import AT_ONCE, LONG_AGO, Device, Devices, PlatformNews
+from .onenet.client import OneNetClient
+from .onenet.errors import ErrorKind, NotSupportedError, OneNetError, UnknownDeviceError
+from .onenet.models import Datapoint, Device as OneNetDevice
+
+_PER_PAGE = 100
+# Up to so many devices are looked up one by one, by IMEI, rather than in the list of all devices.
+_SINGLE_LOOKUPS = 2
+# So many pages of the list are read in a round; the next round goes on.
+_PAGES = 3
+# Where presence takes more than one request, it is asked for in every so many rounds.
+_PRESENCE_ROUNDS = 5
+# A device that OneNET does not list, and one whose values cannot be read, is asked for again after this time.
+RETRY_AFTER = timedelta(hours=1)
+# So many requests in a round may fail before the rest waits for the next round.
+_FAILURES_MAX = 24
+
+
+class BulkUpdater:
+    """Update the presence and the newest values of an account's devices.
+
+    A batch that OneNET refuses, or whose reply cannot be read, is asked for in halves until the device that causes it
+    is alone; that one is left out for an hour.
+    """
+
+    def __init__(self, client: OneNetClient, devices: Devices) -> None:
+        """Start with nothing known."""
+        self._client = client
+        self._devices = devices
+        self._requests = 0
+        self._failures = 0
+        self._checked = False
+        self._round = 0
+        # The page of the list of devices to read next, and how many pages there are, as far as they were read.
+        self._page = 1
+        self._pages = 1
+        # The IMEIs of wanted devices that were found since the first page.
+        self._listed: set[str] = set()
+        # When the list is read again for devices that it did not have.
+        self._list_again = LONG_AGO
+        # Devices to leave out of a call, by both, and calls that OneNET refuses for all devices, until then.
+        self._left_out: dict[str, datetime] = {}
+        self._refused: dict[str, datetime] = {}
+        # The same that failed alone once.
+        self._failed_alone: set[str] = set()
+        # The largest batch that was answered, by call, where larger ones failed; tried again with the first round of
+        # each hour.
+        self._limits: dict[str, tuple[int, datetime]] = {}
+        # Keys of devices that a reply left out, which are asked for once more, until then.
+        self._asked_again: dict[str, datetime] = {}
+        self._logged: set[str] = set()
+
+    async def async_update(self, devices: Sequence[Device], polled_at: Callable[[Device], datetime]) -> int:
+        """Update devices, and return how many requests were answered.
+
+        `polled_at` returns when a device's commands were last polled. Raise OneNetError for what concerns all devices.
+        """
+        self._requests = self._failures = 0
+        self._checked = False
+        presence = await self._async_presence(devices)
+        by_key = self._by_key(devices)
+        pending = dict(by_key)
+        async for newest in self._async_newest(by_key):
+            for part in batched(newest.items(), AT_ONCE, strict=False):
+                for key, datapoints in part:
+                    if (device := pending.pop(key, None)) is not None:
+                        self._async_apply(device, presence, datapoints, polled_at(device))
+                await asyncio.sleep(0)
+        # Of these there are no values, but there may be their presence.
+        others = [*pending.values(), *(device for device in devices if device.key is None)]
+        for some in batched(others, AT_ONCE, strict=False):
+            for device in some:
+                self._async_apply(device, presence, [], polled_at(device))
+            await asyncio.sleep(0)
+        self._round += 1
+        return self._requests
+
+    def _async_apply(
+        self,
+        device: Device,
+        presence: Mapping[str, OneNetDevice | None],
+        datapoints: Sequence[Datapoint],
+        since: datetime,
+    ) -> None:
+        """Pass on what OneNET says of a device."""
+        news = PlatformNews(datapoints=datapoints, since=since, now=self._client.now())
+        if device.imei in presence:
+            told = presence[device.imei]
+            news.presence_known = True
+            news.online, news.last_time = (told.online, told.last_time) if told else (None, None)
+        self._devices.async_update_from_platform(device, news)
+
+    def _by_key(self, devices: Iterable[Device]) -> dict[str, Device]:
+        """Return the devices whose keys are known; two with the same key are both looked up anew."""
+        by_key: dict[str, Device] = {}
+        for device in devices:
+            if device.key is None:
+                continue
+            if (other := by_key.setdefault(device.key, device)) is not device:
+                del by_key[device.key]
+                for one in (device, other):
+                    one.key, one.looked_for = None, LONG_AGO
+        return by_key
+
+    async def _async_presence(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
+        """Return by IMEI what OneNET says of devices, None for those that it should list and does not.
+
+        Those of which nothing was asked are left out.
+        """
+        if self._client.has_statuses:
+            return await self._async_presence_by_id(devices)
+        if len(devices) <= _SINGLE_LOOKUPS or self._pages > len(devices):
+            # In turn, so that each is looked up as often as it would be in the list.
+            count = max(_SINGLE_LOOKUPS, -(-len(devices) // _PRESENCE_ROUNDS))
+            return await self._async_look_up(devices, count, timedelta())
+        if (self._pages > 1 and self._page == 1 and self._round % _PRESENCE_ROUNDS) or not self._is_asked("list", ""):
+            return {}
+        found, unlisted = await self._async_read_list({device.imei: device for device in devices})
+        return found | await self._async_look_up_unlisted(unlisted)
+
+    async def _async_presence_by_id(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
+        """Return by IMEI what OneNET says of devices, asked for by id where that is known."""
+        await self._async_identify([device for device in devices if device.key is None])
+        by_key = self._by_key(devices)
+        presence: dict[str, OneNetDevice | None] = {}
+        unlisted = []
+        async for keys, statuses in self._async_in_batches("statuses", by_key, self._client.get_device_statuses):
+            for key in keys:
+                device = by_key[key]
+                if key in statuses:
+                    self._devices.async_set_found(device)
+                    presence[device.imei] = OneNetDevice(id=key, name=key, title="", online=statuses[key])
+                else:
+                    presence[device.imei] = None
+                    unlisted.append(device)
+        await self._async_look_up_unlisted(unlisted)
+        # Of these OneNET cannot say whether they are online.
+        unknown = [device.imei for key, device in by_key.items() if not self._is_asked("statuses", key)]
+        return presence | dict.fromkeys(unknown)
+
+    async def _async_identify(self, devices: Sequence[Device]) -> None:
+        """Look up devices whose ids are not known: in the list, as long as that takes fewer requests."""
+        now = self._client.now()
+        if len(devices) > max(_SINGLE_LOOKUPS, self._pages - 1) and now >= self._list_again:
+            _, devices = await self._async_read_list({device.imei: device for device in devices})
+            if devices:
+                self._list_again = now + RETRY_AFTER
+        await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
+
+    async def _async_look_up_unlisted(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
+        """Look up some devices that OneNET did not list: they may be gone, or have another key now."""
+        unknown: dict[str, OneNetDevice | None] = dict.fromkeys(device.imei for device in devices)
+        for device in devices:
+            if device.online is not None:
+                device.looked_for = LONG_AGO
+        return unknown | await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
+
+    async def _async_look_up(
+        self, devices: Iterable[Device], count: int, pause: timedelta
+    ) -> dict[str, OneNetDevice | None]:
+        """Look up devices by IMEI: so many, those first that were not looked up for longest, with a pause for each."""
+        long_since = self._client.now() - pause
+        due = (device for device in devices if device.looked_for <= long_since)
+        found: dict[str, OneNetDevice | None] = {}
+        for device in nsmallest(count, due, key=lambda device: device.looked_for):
+            try:
+                told = await self._async_request(self._client.get_device(device.imei))
+            except UnknownDeviceError:
+                found[device.imei] = None
+                self._devices.async_set_missing(device, self._client.now())
+            except OneNetError as err:
+                await self._async_check(err)
+            else:
+                found[device.imei] = told
+                self._set_found(device, told)
+            device.looked_for = self._client.now()
+        return found
+
+    def _set_found(self, device: Device, told: OneNetDevice) -> None:
+        """Note that the account has a device, which is then asked about again."""
+        if device.gone or device.key != told.name:
+            for call in ("statuses", "newest"):
+                self._left_out.pop(f"{call} {told.name}", None)
+        self._devices.async_set_found(device, told.name)
+
+    async def _async_read_list(
+        self, wanted: Mapping[str, Device]
+    ) -> tuple[dict[str, OneNetDevice | None], list[Device]]:
+        """Read the list of devices, or go on reading it, until all wanted ones are found.
+
+        Return those found by IMEI, and at the end of the list those that it does not have.
+        """
+        found: dict[str, OneNetDevice | None] = {}
+        for _ in range(_PAGES):
+            try:
+                page = await self._async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
+            except NotSupportedError as err:
+                self._refuse("list", err)
+                return dict.fromkeys(wanted), []
+            except OneNetError as err:
+                await self._async_check(err)
+                break
+            for told in page.devices:
+                if told.imei is not None and (device := wanted.get(told.imei)) is not None:
+                    found[told.imei] = told
+                    self._set_found(device, told)
+            self._listed |= found.keys()
+            self._pages = self._page if page.total_count is None else max(1, -(-page.total_count // _PER_PAGE))
+            unlisted = [device for imei, device in wanted.items() if imei not in self._listed]
+            if page.more and unlisted and self._pages <= len(wanted):
+                self._page += 1
+                continue
+            self._page, self._listed = 1, set()
+            # Where there are more pages than devices, it takes fewer requests to look up the rest.
+            return found, [] if page.more else unlisted
+        return found, []
+
+    async def _async_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[Mapping[str, list[Datapoint]]]:
+        """Yield the newest values of devices by key, some at a time."""
+
+        async def ask(keys: list[str]) -> dict[str, list[Datapoint]]:
+            if len(keys) == 1 and not self._client.has_statuses:
+                # Also for a name that a list of names cannot hold.
+                return {keys[0]: await self._client.get_newest_datapoints_of(by_key[keys[0]].imei)}
+            return dict(await self._client.get_newest_datapoints(keys))
+
+        missing: list[str] = []
+        largest = 0
+        async for keys, newest in self._async_in_batches("newest", by_key, ask):
+            yield newest
+            missing += [key for key in keys if key not in newest]
+            largest = max(largest, len(newest))
+        if self._client.has_statuses:
+            # What is not in the reply has no values.
+            return
+        now = self._client.now()
+        missing = [key for key in missing if self._asked_again.get(key, now) <= now]
+        self._asked_again |= dict.fromkeys(missing, now + RETRY_AFTER)
+        async for keys, newest in self._async_in_batches("newest", missing, ask):
+            yield newest
+            if newest and largest:
+                # A reply has no more devices than that.
+                self._limits["newest"] = (largest, now + RETRY_AFTER)
+            for key in [key for key in keys if key not in newest][:_SINGLE_LOOKUPS]:
+                async for _, alone in self._async_in_batches("newest", [key], ask):
+                    yield alone
+
+    async def _async_in_batches[T](
+        self, call: str, keys: Iterable[str], ask: Callable[[list[str]], Awaitable[T]]
+    ) -> AsyncIterator[tuple[list[str], T]]:
+        """Make a call about devices in batches; yield the keys and the result of each.
+
+        A batch that is refused, or whose reply cannot be read, is asked for in halves.
+        """
+        now = self._client.now()
+        asked = [key for key in keys if self._is_asked(call, key)]
+        limit, until = self._limits.get(call, (0, now))
+        size = limit if until > now else max(1, len(asked))
+        pending = deque(
+            list(part) for batch in self._client.batches(asked) for part in batched(batch, size, strict=False)
+        )
+        largest = 0
+        alone: list[tuple[str, OneNetError]] = []
+        while pending:
+            batch = pending.popleft()
+            try:
+                result = await self._async_request(ask(batch))
+            except OneNetError as err:
+                await self._async_check(err)
+                self._failures += 1
+                if isinstance(err, NotSupportedError):
+                    self._refuse(call, err)
+                    return
+                if len(batch) == 1:
+                    alone.append((batch[0], err))
+                elif err.kind is ErrorKind.TRANSIENT:
+                    # OneNET is busy, or such a reply takes too long: the next round asks for less at once.
+                    self._limits[call] = (len(batch) // 2, now + RETRY_AFTER)
+                    return
+                elif self._failures < _FAILURES_MAX:
+                    middle = len(batch) // 2
+                    pending.extendleft((batch[middle:], batch[:middle]))
+                continue
+            largest = max(largest, len(batch))
+            if self._failed_alone:
+                self._failed_alone -= {f"{call} {key}" for key in batch}
+            yield batch, result
+        if alone and not largest and len(asked) > 1:
+            # The devices are not the cause.
+            self._refuse(call, alone[0][1])
+        else:
+            self._leave_out(call, alone)
+        if largest and not alone and largest < size:
+            # No device is the cause alone: the batches were too large.
+            self._limits[call] = (largest, now + RETRY_AFTER)
+
+    def _is_asked(self, call: str, key: str) -> bool:
+        """Return whether a call is made about a device: neither the call nor the device is left out for now."""
+        now = self._client.now()
+        return self._refused.get(call, now) <= now and self._left_out.get(f"{call} {key}", now) <= now
+
+    def _refuse(self, call: str, err: OneNetError) -> None:
+        """Do without a call about several devices for a while."""
+        self._refused[call] = self._client.now() + RETRY_AFTER
+        LOGGER.debug("OneNET cannot be asked for the %s of several devices: %s", call, err)
+
+    def _leave_out(self, call: str, devices: Iterable[tuple[str, OneNetError]]) -> None:
+        """Leave devices out of a call for a while that failed alone twice in a row, and log each once."""
+        for key, err in devices:
+            name = f"{call} {key}"
+            if name not in self._failed_alone:
+                self._failed_alone.add(name)
+                continue
+            self._left_out[name] = self._client.now() + RETRY_AFTER
+            # A device that OneNET does not know has a repair of its own.
+            if name not in self._logged and not isinstance(err, UnknownDeviceError):
+                self._logged.add(name)
+                LOGGER.warning("OneNET cannot be asked for the %s of one device, it is left out: %s", call, err)
+
+    async def _async_request[T](self, request: Awaitable[T]) -> T:
+        """Wait for a request, and count it if it was answered."""
+        result = await request
+        self._requests += 1
+        return result
+
+    async def _async_check(self, err: OneNetError) -> None:
+        """Raise an error that concerns all devices."""
+        if err.is_account_wide:
+            raise err
+        if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and not self._checked:
+            # It may concern this request only.
+            await self._client.check_credentials()
+            self._checked = True

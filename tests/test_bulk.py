@@ -1,0 +1,229 @@
+"""Presence and newest values of many devices: few requests, and the trouble of one device stays its own."""
+
+from datetime import timedelta
+import logging
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.device import Device as KnownDevice
+
+from .conftest import EVERY_PLATFORM, IMEI, LEGACY_ONLY, VARIANTS
+from .emulator import Fault, FaultKind, Server, Switches
+
+WITH_ACCOUNTS = EVERY_PLATFORM
+
+TEMPERATURE = (3303, 0, 5700)
+PATH = "3303/0/5700"
+PICTURE = (3300, 0, 5750)
+BATCHES = ("/devices/datapoints", "/datapoint/current-datapoints")
+CURRENT_ONLY = pytest.mark.parametrize(
+    ("account_data", "switches"), [VARIANTS["current, access key"]], ids=["current, access key"]
+)
+
+
+def add(account: MockConfigEntry, onenet: Server, count: int) -> list[KnownDevice]:
+    """Add more devices at OneNET and here, without entities, and return all of them."""
+    product = onenet.onenet.products[0]
+    for number in range(1, count):
+        product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: float(number)})
+    devices = account.runtime_data.devices
+    for imei in product.devices:
+        known = devices.added[imei] = devices.get(imei)
+        known.kept = frozenset({PATH})
+    onenet.onenet.report_all()
+    return list(devices.added.values())
+
+
+async def a_round(account: MockConfigEntry, onenet: Server, after: timedelta = timedelta(minutes=1)) -> list[str]:
+    """Let time pass and OneNET be polled; return the paths of the requests, all of which have a short URL."""
+    onenet.onenet.clock.offset += after
+    await account.runtime_data.client.check_credentials()
+    onenet.requests.clear()
+    await account.runtime_data.async_refresh()
+    assert account.runtime_data.last_update_success
+    for request in onenet.requests:
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        assert len(onenet.url) + len(request.path) + len(query) + 1 < 6000
+    return [request.path for request in onenet.requests]
+
+
+def values(devices: list[KnownDevice]) -> list[Any]:
+    """Return the temperatures that are known."""
+    return [device.readings[PATH].value if PATH in device.readings else None for device in devices]
+
+
+async def test_large_values_of_forty_devices_do_not_hide_a_thermometer(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The reply about all of them is larger than any reply may be."""
+    devices = add(account, onenet, 45)
+    for device in devices[1:]:
+        onenet.onenet.report(device.imei, {PICTURE: "x" * 100_000})
+    await a_round(account, onenet)
+    assert values(devices) == [21.5, *map(float, range(1, 45))]
+    onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
+    # Smaller batches from now on.
+    again = [path for path in await a_round(account, onenet) if path in BATCHES]
+    assert values(devices)[0] == 30.0
+    assert len(again) <= 3
+
+
+async def test_a_device_whose_values_cannot_be_read_is_left_out_and_logged_once(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All others are up to date with every round."""
+    expected_warnings.append("OneNET cannot be asked for the newest of one device")
+    devices = add(account, onenet, 70)
+    onenet.onenet.report(devices[33].imei, {PICTURE: "x" * 5_000_000})
+    for minute in range(4):
+        onenet.onenet.report(IMEI, {TEMPERATURE: float(minute)})
+        paths = await a_round(account, onenet)
+        assert values(devices) == [float(minute), *map(float, range(1, 33)), None, *map(float, range(34, 70))]
+    # It is left out by now.
+    assert len([path for path in paths if path in BATCHES]) == 1
+    onenet.onenet.products[0].devices[devices[33].imei].datapoints.pop(PICTURE)
+    await a_round(account, onenet, timedelta(hours=1, minutes=1))
+    assert values(devices)[33] == 33.0
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len([record for record in warnings if "left out" in record.getMessage()]) == 1
+
+
+@pytest.mark.parametrize("path", ["/datapoints", "current-datapoints", "/devices/status"])
+async def test_a_batch_that_onenet_refuses_for_all_devices_is_left_alone_for_an_hour(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str
+) -> None:
+    """The devices are not the cause: none is logged, and the rest goes on."""
+    devices = add(account, onenet, 30)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10407, text="operation", path=path, times=10_000))
+    requests = len(await a_round(account, onenet))
+    assert requests <= 40
+    assert sum(path in asked for asked in await a_round(account, onenet)) == 0
+    onenet.faults.clear()
+    await a_round(account, onenet, timedelta(hours=1, minutes=1))
+    assert values(devices) == [21.5, *map(float, range(1, 30))]
+
+
+async def test_a_reply_that_takes_too_long_is_asked_for_in_smaller_batches(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The next round asks for half as much at once."""
+    add(account, onenet, 20)
+    await a_round(account, onenet)
+    for path in BATCHES:
+        onenet.faults.append(Fault(kind=FaultKind.PAGE, status=504, path=path))
+    assert len([path for path in await a_round(account, onenet) if path in BATCHES]) == 1
+    assert len([path for path in await a_round(account, onenet) if path in BATCHES]) == 2
+
+
+@CURRENT_ONLY
+async def test_presence_comes_from_the_list_of_the_current_platform(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """There is no call for the presence of chosen devices; a list of many pages is read in every fifth round."""
+    devices = add(account, onenet, 250)
+    for number in (0, 99, 100, 249):
+        onenet.onenet.set_online(devices[number].imei, online=True)
+    rounds = [await a_round(account, onenet) for _ in range(11)]
+    assert [number for number, device in enumerate(devices) if device.online] == [0, 99, 100, 249]
+    assert all(device.last_seen is not None for device in devices if device.online)
+    assert [paths.count("/device/list") for paths in rounds].count(3) in (2, 3)
+    assert [paths.count("/device/list") for paths in rounds].count(0) >= 8
+    assert all(paths.count("/datapoint/current-datapoints") == 3 for paths in rounds)
+    assert values(devices) == [21.5, *map(float, range(1, 250))]
+    onenet.onenet.set_online(devices[99].imei, online=False)
+    for _ in range(5):
+        await a_round(account, onenet)
+    assert devices[99].online is False
+
+
+@CURRENT_ONLY
+async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """To read the whole list would take more requests."""
+    devices = add(account, onenet, 4)
+    product = onenet.onenet.products[0]
+    for number in range(1000, 1700):
+        product.add(str(int(IMEI) + number), "Other")
+    # Those that were added are the last of the list.
+    for device in devices:
+        product.devices[device.imei] = product.devices.pop(device.imei)
+        onenet.onenet.set_online(device.imei, online=True)
+    rounds = [await a_round(account, onenet) for _ in range(8)]
+    assert all(device.online for device in devices)
+    assert values(devices) == [21.5, 1.0, 2.0, 3.0]
+    assert max(map(len, rounds)) <= 8
+    assert "/device/list" not in rounds[-1]
+
+
+@pytest.mark.parametrize(
+    ("account_data", "switches"),
+    [
+        (VARIANTS["current, access key"][0], Switches(names_max=50)),
+        (VARIANTS["current, access key"][0], Switches(last_name_left_out=True)),
+        (VARIANTS["current, access key"][0], Switches(names_max=7, last_name_left_out=True, ids_as_numbers=True)),
+    ],
+    ids=["at most 50 names", "the last name left out", "both"],
+)
+async def test_a_batch_that_leaves_devices_out_hides_none(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Neither the most names of a call is documented, nor that all of them are answered."""
+    devices = add(account, onenet, 120)
+    for _ in range(5):
+        await a_round(account, onenet)
+    assert values(devices) == [21.5, *map(float, range(1, 120))]
+    for device in devices:
+        onenet.onenet.report(device.imei, {TEMPERATURE: -1.0})
+    for _ in range(3):
+        await a_round(account, onenet)
+    assert values(devices) == [-1.0] * 120
+
+
+@CURRENT_ONLY
+async def test_a_name_with_a_comma_is_asked_for_by_imei(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A list of names could not hold it."""
+    onenet.onenet.products[0].add(str(int(IMEI) + 1), "Lamp", {TEMPERATURE: 5.0}, name="lamp,2")
+    devices = add(account, onenet, 1)
+    for _ in range(3):
+        await a_round(account, onenet)
+    assert values(devices) == [21.5, 5.0]
+
+
+@CURRENT_ONLY
+@pytest.mark.parametrize("path", ["/device/list", "/device/detail", "/datapoint/"])
+async def test_a_call_that_the_platform_lacks_never_stops_the_account(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str
+) -> None:
+    """What the other calls say is shown."""
+    devices = add(account, onenet, 5)
+    onenet.onenet.set_online(IMEI, online=True)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path=path, times=10_000))
+    for _ in range(4):
+        await a_round(account, onenet)
+    assert (devices[0].online is True) is (path != "/device/list")
+    assert (values(devices)[0] == 21.5) is (path == "/device/detail")
+
+
+@LEGACY_ONLY
+async def test_devices_that_the_list_lacks_do_not_have_it_read_in_every_round(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """They are looked up by IMEI, some an hour."""
+    devices = add(account, onenet, 30)
+    product = onenet.onenet.products[0]
+    for device in devices[10:]:
+        product.devices.pop(device.imei)
+    rounds = [await a_round(account, onenet) for _ in range(10)]
+    assert sum(paths.count("/devices") for paths in rounds) <= 2
+    assert max(paths.count("/devices/getbyimei") for paths in rounds) <= 2
+    assert values(devices)[:10] == [21.5, *map(float, range(1, 10))]
