@@ -1,6 +1,7 @@
 """What a device that is awake does at once, and what becomes of it where the device sleeps."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -194,6 +195,7 @@ async def test_a_refused_key_asks_for_a_new_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, action: str
 ) -> None:
     """Every call would fail for ever, and nobody be told how to mend it."""
+    onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     revoke(onenet)
     with pytest.raises(HomeAssistantError) as caught:
         await do(hass, action)
@@ -207,6 +209,7 @@ async def test_a_device_that_is_not_the_accounts_is_told(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, action: str
 ) -> None:
     """A person who mistyped an IMEI would look for the fault in the device."""
+    onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     with pytest.raises(ServiceValidationError, match="no device with this IMEI"):
         await do(hass, action, imei="866971030000009")
 
@@ -256,6 +259,7 @@ async def test_what_a_device_has_is_found_out(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
     """A person would have to guess the numbers of a device's resources."""
+    onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     known = await do(hass, "get_resources")
     assert known == {
         "config_entry_id": account.entry_id,

@@ -59,7 +59,7 @@ def queueings(onenet: Server) -> int:
 async def pass_time(account: MockConfigEntry, onenet: Server, duration: timedelta) -> None:
     """Let time pass at the platform, by whose clock an account goes."""
     onenet.onenet.clock.offset += duration
-    await account.runtime_data.client.prove_key()
+    await account.runtime_data.client.check_credentials()
 
 
 def copy_of(config_dir: str) -> Path:
@@ -396,6 +396,27 @@ async def test_waiting_for_a_command_ends_with_what_it_brought(
     assert not onenet.requests
 
 
+async def test_the_end_of_the_wait_asks_once_more(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """The device has answered since the last poll."""
+    queued = await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
+    assert (response["state"], response["values"][0]["value"]) == ("succeeded", 21.5)
+    assert said(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
+
+
+async def test_the_end_of_the_wait_answers_without_onenet_too(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """What is known here is better than an error."""
+    queued = await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE))
+    response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
+    assert response["state"] == "queued"
+
+
 async def test_waiting_for_a_command_goes_on_while_it_is_sent(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
@@ -581,9 +602,13 @@ async def test_a_key_that_was_replaced_during_a_call_is_not_asked_for(
 ) -> None:
     """A person who has just given a new key would be asked for it again."""
     elsewhere = queue_elsewhere(onenet)["uuid"]
-    onenet.faults.append(Fault(kind=FaultKind.ERRNO, path="/history/", errno=3, text="auth failed", seconds=0.2))
+    refusal: dict[str, Any] = {"kind": FaultKind.ERRNO, "errno": 3, "text": "auth failed"}
+    onenet.faults.append(Fault(**refusal, path="/history/", seconds=0.2))
+    # The call that proves that it is the key, in one generation or the other.
+    onenet.faults += [Fault(**refusal, path=path, seconds=0.3) for path in ("/devices", "/product/detail")]
     call = asyncio.create_task(act(hass, "get_command", imei=IMEI, uuid=elsewhere))
     await until(lambda: onenet.requests[-1].path.endswith(elsewhere))
+    await until(lambda: onenet.requests[-1].path in ("/devices", "/product/detail"))
     assert await hass.config_entries.async_reload(account.entry_id)
     with pytest.raises(HomeAssistantError, match="does not accept"):
         await call

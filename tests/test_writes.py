@@ -352,10 +352,10 @@ async def test_more_than_onenet_takes_cancels_nothing(
     """The command that waits would be gone, and no other come in its place."""
     waiting = await write(hass)
     onenet.requests.clear()
-    with pytest.raises(ServiceValidationError, match="2065 bytes"):
+    with pytest.raises(ServiceValidationError, match="2056 bytes"):
         await write(hass, if_waiting="replace", values=[{"res_id": 5750, "value": "x" * 2030}])
-    with pytest.raises(ServiceValidationError, match="2059 bytes"):
-        await execute(hass, args="x" * 2048)
+    with pytest.raises(ServiceValidationError, match="2049 bytes"):
+        await execute(hass, args="x" * 2049)
     assert not onenet.requests
     assert said(events) == [("queued", waiting["uuid"])]
 

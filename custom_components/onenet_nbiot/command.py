@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ from homeassistant.util.json import json_loads_object
 
 from .const import (
     ATTR_ARGS,
+    ATTR_CMD_RESULT,
     ATTR_COMMAND,
     ATTR_CONFIRM_TIME,
     ATTR_CREATE_TIME,
@@ -31,8 +32,9 @@ from .const import (
     ATTR_VALID_TIME,
     ATTR_VALUE,
     ATTR_VALUES,
+    ATTR_VALUES_OMITTED,
 )
-from .onenet.models import CommandDetail, CommandRecord, CommandState, LogEntry, Resource, ResourceValue
+from .onenet.models import CommandDetail, CommandRecord, CommandState, LogEntry, Opaque, Resource, ResourceValue
 from .onenet.operations import (
     CachedCommand,
     Execute,
@@ -48,6 +50,9 @@ from .onenet.operations import (
 # A command only goes forward, from one of these to a later one, and from any of them to its end: all other states.
 _UNDER_WAY = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
 _OPERATIONS: dict[str, type[Read | Write | Execute]] = {"read": Read, "write": Write, "execute": Execute}
+# Why the values of a successful read are left out.
+VALUES_TOO_LARGE = "too_large"
+VALUES_UNREADABLE = "unreadable"
 # What a row held beside the times when there was nothing but reads.
 _READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
@@ -74,20 +79,24 @@ class Command:
     message: str | None = None
     values: list[dict[str, Any]] | None = None
     over_at: datetime | None = None
+    # The result of a read of which nothing could be read, as JSON.
+    unreadable: str | None = None
 
     @classmethod
     def from_row(cls, row: bytes) -> Self:
         """Read a command from a row; raise LookupError, TypeError or ValueError where it is none."""
         data: dict[str, Any] = json_loads_object(row)
         asked: dict[str, Any] = data["asked"]
-        for fields in (data, asked):
-            for name in fields:
-                if name.endswith(("_time", "_at")) and fields[name] is not None:
-                    fields[name] = datetime.fromisoformat(fields[name])
-        if asked["trigger_msg"] is not None:
-            asked["trigger_msg"] = Trigger(asked["trigger_msg"])
         if "operation" not in asked:
             asked["operation"] = {"command": "read"} | {name: asked.pop(name) for name in _READ}
+        asked = _known_fields(CachedCommand, asked)
+        data = _known_fields(cls, data)
+        for found in (data, asked):
+            for name in found:
+                if name.endswith(("_time", "_at")) and found[name] is not None:
+                    found[name] = datetime.fromisoformat(found[name])
+        if asked["trigger_msg"] is not None:
+            asked["trigger_msg"] = Trigger(asked["trigger_msg"])
         return cls(
             **data
             | {
@@ -96,6 +105,11 @@ class Command:
                 "state": CommandState(data["state"]),
             }
         )
+
+    @classmethod
+    def unknown_fields(cls, row: bytes) -> set[str]:
+        """Return the names in a row that this version does not know; raise ValueError where it is none."""
+        return json_loads_object(row).keys() - {field.name for field in fields(cls)}
 
     @property
     def context(self) -> Context:
@@ -124,7 +138,26 @@ class Command:
 
     def outcome_fields(self) -> dict[str, Any]:
         """Return what the event of a command's end carries beside that."""
-        return _present({ATTR_REASON: self.reason, ATTR_MESSAGE: self.message, ATTR_VALUES: self.values})
+        omitted = VALUES_UNREADABLE if self.values is None and self.has_values else None
+        return _present(
+            {
+                ATTR_REASON: self.reason,
+                ATTR_MESSAGE: self.message,
+                ATTR_VALUES: self.values,
+                ATTR_VALUES_OMITTED: omitted,
+            }
+        )
+
+    @property
+    def has_values(self) -> bool:
+        """Return whether it is a read that has succeeded."""
+        return self.state is CommandState.SUCCEEDED and isinstance(self.asked.operation, Read)
+
+    def confirmed_values(self) -> list[dict[str, Any]]:
+        """Return the values that the device has confirmed: those that it read, or those that were written."""
+        if self.state is not CommandState.SUCCEEDED:
+            return []
+        return describe_confirmed(self.asked.operation, self.values)
 
     def all_fields(self) -> dict[str, Any]:
         """Return everything that is known of the command, but for whose device it is."""
@@ -147,16 +180,40 @@ class Command:
                 }
             )
             | self.outcome_fields()
+            | _present({ATTR_CMD_RESULT: self.unreadable})
         )
+
+
+def _known_fields(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a version of a dataclass knows of a row."""
+    names = {field.name for field in fields(kind) if field.init}
+    return {name: value for name, value in data.items() if name in names}
+
+
+def describe_confirmed(operation: Operation, read: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Return the values of resources that an operation which the device confirmed has shown, as events have them."""
+    if not isinstance(operation, Write):
+        return read or []
+    return [
+        {
+            ATTR_OBJ_ID: operation.obj_id,
+            ATTR_OBJ_INST_ID: operation.obj_inst_id,
+            ATTR_RES_ID: value.res_id,
+            ATTR_VALUE: Opaque(value.value) if value.type is ValueType.OPAQUE else value.value,
+        }
+        for value in operation.values
+    ]
 
 
 def _operation(data: dict[str, Any]) -> Read | Write | Execute:
     """Read an operation from a row; raise LookupError, TypeError or ValueError where it is none."""
-    kind = _OPERATIONS[data.pop("command")]
+    kind = _OPERATIONS[data["command"]]
+    data = _known_fields(kind, data)
     if kind is Write:
-        del data["res_id"]
         data["mode"] = WriteMode(data["mode"])
-        data["values"] = tuple(WrittenValue(**v | {"type": ValueType(v["type"])}) for v in data["values"])
+        data["values"] = tuple(
+            WrittenValue(**_known_fields(WrittenValue, v) | {"type": ValueType(v["type"])}) for v in data["values"]
+        )
     return kind(**data)
 
 
@@ -215,7 +272,7 @@ def describe_record(record: CommandRecord) -> dict[str, Any]:
 
 def describe_detail(detail: CommandDetail) -> dict[str, Any]:
     """Return what OneNET's details tell of a command that was not queued here."""
-    fields = _present(
+    found = _present(
         {
             ATTR_OBJ_ID: detail.obj_id,
             ATTR_OBJ_INST_ID: detail.obj_inst_id,
@@ -223,20 +280,24 @@ def describe_detail(detail: CommandDetail) -> dict[str, Any]:
         }
     ) | describe_record(detail.record)
     if detail.record.command == "write":
-        fields |= _describe_written(detail.mode, detail.written)
+        found |= _describe_written(detail.mode, detail.written)
     if detail.record.command == "execute":
-        fields |= _present({ATTR_ARGS: detail.args or None})
+        found |= _present({ATTR_ARGS: detail.args or None})
     if detail.record.state is CommandState.SUCCEEDED and detail.record.command == "read":
-        fields[ATTR_VALUES] = describe_values(detail.values)
-    return fields
+        values = {ATTR_VALUES_OMITTED: VALUES_UNREADABLE, ATTR_CMD_RESULT: detail.unreadable}
+        found |= values if detail.unreadable else {ATTR_VALUES: describe_values(detail.values)}
+    return found
 
 
-def describe_values(values: Iterable[ResourceValue]) -> list[dict[str, Any]]:
-    """Return what a device told, and where each value is from; here, null is what the device said."""
+def describe_values(values: Iterable[ResourceValue], obj_id: int | None = None) -> list[dict[str, Any]]:
+    """Return the values of a device, of the object that was asked for where OneNET names none.
+
+    A value that is null was null in the device's answer.
+    """
     return [
         _present(
             {
-                ATTR_OBJ_ID: value.obj_id,
+                ATTR_OBJ_ID: obj_id if value.obj_id is None else value.obj_id,
                 ATTR_OBJ_INST_ID: value.obj_inst_id,
                 ATTR_RES_ID: value.res_id,
                 ATTR_RES_INST_ID: value.res_inst_id,

@@ -6,6 +6,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import ATTR_MESSAGE, ATTR_VALUES
 from .coordinator import OneNetConfigEntry
 from .entity import NewsEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
 
@@ -29,6 +30,8 @@ class CommandEvent(NewsEntity, EventEntity):
 
     _attr_translation_key = "command"
     _attr_event_types = EVENT_TYPES
+    # The recorder drops all attributes of a state where they are larger than 16 KB.
+    _unrecorded_attributes = frozenset({ATTR_MESSAGE, ATTR_VALUES})
 
     @callback
     @override

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterable, Iterator, KeysView, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -14,10 +15,18 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_STATE
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.json import json_bytes
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
-from .command import Command, describe_detail, describe_log, describe_record, describe_values
+from .command import (
+    VALUES_TOO_LARGE,
+    Command,
+    describe_detail,
+    describe_log,
+    describe_record,
+    describe_values,
+)
 from .const import (
     ATTR_COMMAND,
     ATTR_COMMANDS,
@@ -33,6 +42,8 @@ from .const import (
     ATTR_TYPE,
     ATTR_UUID,
     ATTR_VALID_TIME,
+    ATTR_VALUES,
+    ATTR_VALUES_OMITTED,
     DOMAIN,
     EVENT_ONENET,
     LOGGER,
@@ -40,6 +51,7 @@ from .const import (
 from .device import Devices
 from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
+from .onenet.clock import same_second
 from .onenet.errors import ErrorKind, OneNetError, OutcomeUnknownError, PlatformError, UnexpectedReplyError
 from .onenet.models import (
     HISTORY,
@@ -83,6 +95,8 @@ _EXPIRED_FOR = timedelta(minutes=10)
 # Then a read has succeeded, though nobody learns what it read.
 _VALUES_ATTEMPTS = 5
 _NOT_WAITING = "not_waiting"
+# The recorder drops the data of an event of more than 32,768 bytes; this leaves room for its type.
+_EVENT_MAX = 32_000
 
 
 class IfWaiting(StrEnum):
@@ -129,11 +143,15 @@ class Ledger:
     def _read(self) -> list[Command]:
         """Read what was kept."""
         commands = []
+        unknown: set[str] = set()
         for command_id, row in self._store.load_commands(self.entry_id):
             try:
                 commands.append(Command.from_row(row))
+                unknown |= Command.unknown_fields(row)
             except (LookupError, TypeError, ValueError) as err:
                 LOGGER.error("The kept command %s cannot be read: %r", command_id, err)
+        if unknown:
+            LOGGER.info("In the rows of commands, fields of later versions are ignored: %s", sorted(unknown))
         return commands
 
     @property
@@ -249,8 +267,9 @@ class Ledger:
         if (command := self.known(record.uuid, imei)) is None:
             return told
         known = self._all_fields(command)
-        # What was said to be over stays over.
-        return told | known if command.is_over else known | told
+        # What was said to be over stays over; and OneNET adds a fraction of a second to the times that it was given.
+        times = {name: known[name] for name in (ATTR_VALID_TIME, ATTR_EXPIRED_TIME) if name in known}
+        return told | known if command.is_over else known | told | times
 
     @callback
     def async_list_known(self, since: datetime | None, states: set[CommandState]) -> dict[str, Any]:
@@ -274,7 +293,8 @@ class Ledger:
             if uuid not in self._ends:
                 self._ends[uuid] = self._hass.loop.create_future()
             await asyncio.wait((self._ends[uuid],), timeout=seconds)
-        return self._all_fields(command)
+        # What happened since the last poll is not known here yet.
+        return await self._async_know(command)
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command that waits, say so, and return what was said."""
@@ -457,7 +477,7 @@ class Ledger:
             records = await self.client.get_all_commands(imei, start=max(since, now - HISTORY))
         except PlatformError as err:
             # Such as of a device that is no longer: its commands expire all the same.
-            if not err.concerns_all:
+            if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
                 self._give_up(imei, undecided=set(commands))
             raise
         undecided = await self._async_adopt(imei, records)
@@ -477,7 +497,7 @@ class Ledger:
                 try:
                     detail = await self.client.get_command(imei, record.uuid)
                 except OneNetError as err:
-                    if err.concerns_all:
+                    if err.is_account_wide:
                         raise
                     undecided.add(command.id)
                     continue
@@ -503,7 +523,7 @@ class Ledger:
             and command.id in self._open.get(operation.imei, {})
             and record.uuid not in self._commands
             and record.command in ("", operation.command)
-            and record.expired_time in (None, command.asked.expired_time)
+            and (record.expired_time is None or same_second(record.expired_time, command.asked.expired_time))
             # Nor is it another's, whose answer is on its way.
             and not any(
                 other.id in self._unanswered and other.asked.operation.target == operation.target
@@ -524,17 +544,20 @@ class Ledger:
             try:
                 detail = await self.client.get_command(imei, record.uuid)
             except OneNetError as err:
-                self._without_values[command.id] += 1
-                if err.concerns_all or self._without_values[command.id] < _VALUES_ATTEMPTS:
-                    trouble = err
+                if err.is_account_wide:
+                    raise
+                trouble = err
+                if err.kind is ErrorKind.TRANSIENT:
                     continue
-                LOGGER.warning("The values that command %s has read cannot be had: %s", record.uuid, err)
-                self._advance(command, record, [])
+                self._without_values[command.id] += 1
+                if self._without_values[command.id] >= _VALUES_ATTEMPTS:
+                    LOGGER.warning("The values that command %s has read cannot be fetched: %s", record.uuid, err)
+                    self._advance(command, record)
             else:
-                self._advance(command, detail.record, describe_values(detail.values))
+                self._advance(command, detail.record, detail)
         return trouble
 
-    def _advance(self, command: Command, record: CommandRecord, values: list[dict[str, Any]] | None = None) -> None:
+    def _advance(self, command: Command, record: CommandRecord, detail: CommandDetail | None = None) -> None:
         """Keep what is new of a command, and say it where it is a step forward."""
         # What was asked before its end may arrive after it; and what is not said to be queued has not come further.
         if command.is_over or command.id in self._unanswered:
@@ -547,12 +570,22 @@ class Ledger:
         )
         if command.can_become(record.state):
             command.state = record.state
-            read = command.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
-            command.values = values if read else None
             command.reason, command.message = record.reason, record.message
+            if detail is not None and command.has_values:
+                self._keep_values(command, detail)
             self._changed(command, command.context)
         elif told != known:
             self._save(command)
+
+    def _keep_values(self, command: Command, detail: CommandDetail) -> None:
+        """Keep what a read has brought."""
+        command.unreadable = detail.unreadable
+        if detail.unreadable is None:
+            command.values = describe_values(detail.values, command.asked.operation.obj_id)
+        else:
+            LOGGER.warning(
+                "The result of command %s cannot be read; the action Get command returns it as it is", command.uuid
+            )
 
     def _give_up(self, imei: str, undecided: set[int]) -> None:
         """Say which of a device's commands have expired without a word from OneNET, and forget what never arrived."""
@@ -643,7 +676,7 @@ class Ledger:
             except OneNetError as err:
                 self._check_key(err, client)
             else:
-                self._advance(command, detail.record, describe_values(detail.values))
+                self._advance(command, detail.record, detail)
         return self._all_fields(command)
 
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
@@ -671,7 +704,7 @@ class Ledger:
             await self._async_adopt(imei, [detail.record])
         if detail.record.state not in states:
             if (command := self.known(uuid, imei)) is not None:
-                self._advance(command, detail.record, describe_values(detail.values))
+                self._advance(command, detail.record, detail)
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key=_NOT_WAITING,
@@ -685,14 +718,18 @@ class Ledger:
         waiting = await self._async_by_state(imei, CommandState.QUEUED)
         with suppress(OneNetError):
             await self._async_adopt(imei, list(waiting.values())[::-1])
+        error: OneNetError | None = None
+        cancelled = CancelledCommands(succeeded=(), failed=())
         try:
             cancelled = await client.cancel_commands(imei)
         except OneNetError as err:
-            # Only the answer may have been lost.
+            error = err
+        if waiting and not cancelled.succeeded:
+            # Only the answer may have been lost, or not have named them.
             gone = await self._async_by_state(imei, CommandState.CANCELLED)
-            cancelled = CancelledCommands(succeeded=tuple(uuid for uuid in waiting if uuid in gone), failed=())
-            if not cancelled.succeeded:
-                raise self.error(err, client) from err
+            cancelled = replace(cancelled, succeeded=tuple(uuid for uuid in waiting if uuid in gone))
+        if error is not None and not cancelled.succeeded:
+            raise self.error(error, client) from error
         said = []
         for uuid in cancelled.succeeded:
             fields = self.origin(imei) | {ATTR_UUID: uuid}
@@ -733,9 +770,19 @@ class Ledger:
     @callback
     def _say(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Tell automations and entities of a change."""
+        fields = _limit_size(fields)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
         for signal in (self.signal, self.signal_for(fields[ATTR_IMEI])):
             async_dispatcher_send(self._hass, signal, change, fields, context)
+
+
+def _limit_size(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return what an event carries, without values where they would make it larger than Home Assistant records."""
+    if ATTR_VALUES not in fields or len(json_bytes(fields)) <= _EVENT_MAX:
+        return fields
+    return {name: value for name, value in fields.items() if name != ATTR_VALUES} | {
+        ATTR_VALUES_OMITTED: VALUES_TOO_LARGE
+    }
 
 
 def _last_word(waiting: Sequence[Command], operation: Operation) -> Command | None:
