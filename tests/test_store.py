@@ -27,7 +27,7 @@ from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.device import Device as KnownDevice, Reading
 from custom_components.onenet_nbiot.ledger import ledgers
-from custom_components.onenet_nbiot.onenet.models import CommandState
+from custom_components.onenet_nbiot.onenet.models import CommandState, Opaque
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
     Execute,
@@ -332,26 +332,34 @@ async def test_a_row_of_before_there_were_other_commands_than_reads_is_read() ->
 
 
 async def test_a_row_that_cannot_be_read_stops_nothing_else(
-    hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, expected_warnings: list[str]
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    device: Device,
+    file: Path,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """One bad row would take away all of an account's commands."""
     earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
     good = a_command(5, uuid="good", state=CommandState.QUEUED)
-    bad = json_loads_object(json_bytes(good))
-    rows: list[Any] = [{}, [], bad | {"asked_at": "noon"}, bad | {"later": 1}, good, bad | {"state": "lost"}]
+    bad: dict[str, Any] = json_loads_object(json_bytes(good))
+    later = bad | {"uuid": "later", "later": 1, "asked": bad["asked"] | {"priority": 1}}
+    rows: list[Any] = [{}, [], bad | {"asked_at": "noon"}, later, good, bad | {"state": "lost"}]
     for row in rows:
         await earlier.async_save_command(entry.entry_id, earlier.new_id(), row)
-    earlier.async_save_device(entry.entry_id, IMEI, {"id": "7", "online": True, "newest": NOON})
+    earlier.async_save_device(entry.entry_id, IMEI, {"id": "7", "online": True, "newest": NOON, "battery": 3})
     earlier.async_save_device(entry.entry_id, "2", [])
     await earlier.async_save_command("other", 99, {}, patience=AFTER_CALL)
     kill(earlier._path, file)
-    expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 4, 6))
+    expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
     ledger = ledgers(hass)[entry.entry_id]
     assert ledger.known("good")
-    assert ledger.summary()["commands"] == {CommandState.QUEUED: 1}
+    assert ledger.known("later")
+    assert ledger.summary()["commands"] == {CommandState.QUEUED: 2}
+    assert caplog.text.count("fields of later versions are ignored") == 2
     told = ledger.devices.get(IMEI)
-    assert (told.id, told.online, told.newest) == ("7", True, NOON)
+    assert (told.key, told.online, told.newest) == ("7", True, NOON)
     assert ledger.devices.summary()["known"] == 1
 
 
@@ -359,15 +367,16 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
     """A restart would show old values, or none, until a device that sleeps for a day sends them again."""
     full = KnownDevice(
         imei=IMEI,
-        id="7",
+        key="7",
         online=False,
         newest=NOON,
         last_seen=NOON + timedelta(minutes=1),
         moved=True,
         gone=True,
         readings={
-            path: Reading(value=value, measured_at=NOON)
+            path: Reading(value=value, measured_at=NOON, reported_at=NOON if value is None else None)
             for path, value in {
+                "19/0/0": Opaque("3131"),
                 "3303/0/5700": 21.5,
                 "3303/0/5701": "Cel",
                 "3/0/11": [0, 1],
@@ -384,6 +393,9 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
     for device in (full, KnownDevice(imei=IMEI)):
         again = KnownDevice.from_row(IMEI, json_bytes(device.as_row()))
         assert again.as_row() == device.as_row()
+        assert [type(reading.value) for reading in again.readings.values()] == [
+            type(reading.value) for reading in device.readings.values()
+        ]
         assert (again.imei, again.subentry_id, again.shown, again.kept) == (IMEI, "", (), frozenset())
 
 
@@ -400,9 +412,9 @@ async def test_a_device_of_before_values_were_kept_is_read(
     devices = ledgers(hass)[entry.entry_id].devices
     assert (
         devices.get(IMEI).as_row()
-        == KnownDevice(imei=IMEI, id="7", online=True, newest=datetime(2026, 11, 24, 4, tzinfo=UTC)).as_row()
+        == KnownDevice(imei=IMEI, key="7", online=True, newest=datetime(2026, 11, 24, 4, tzinfo=UTC)).as_row()
     )
-    assert devices.get("1234").as_row() == KnownDevice(imei="1234", id="8").as_row()
+    assert devices.get("1234").as_row() == KnownDevice(imei="1234", key="8").as_row()
     assert devices.summary()["known"] == 2
 
 
@@ -414,8 +426,6 @@ async def test_a_device_of_before_values_were_kept_is_read(
         b"7",
         b"[]",
         b"null",
-        b'{"id":"7","later":1}',
-        b'{"id":"7","imei":"8"}',
         b'{"id":"7","newest":"noon"}',
         b'{"id":"7","newest":7}',
         b'{"id":"7","last_seen":{}}',
@@ -435,7 +445,7 @@ async def test_a_damaged_device_is_left_out(
     assert await hass.config_entries.async_setup(entry.entry_id)
     devices = ledgers(hass)[entry.entry_id].devices
     assert devices.summary()["known"] == 2
-    assert [devices.get(imei).id for imei in "123"] == ["1", None, "3"]
+    assert [devices.get(imei).key for imei in "123"] == ["1", None, "3"]
 
 
 async def test_a_device_that_is_removed_leaves_nothing(hass: HomeAssistant, store: CommandStore) -> None:
@@ -821,3 +831,27 @@ async def test_a_backup_without_an_account(hass: HomeAssistant) -> None:
     """A backup would fail where the last account was disabled."""
     await backup.async_pre_backup(hass)
     await backup.async_post_backup(hass)
+
+
+async def test_a_failing_checkpoint_does_not_stop_the_backup(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    monkeypatch: pytest.MonkeyPatch,
+    expected_warnings: list[str],
+) -> None:
+    """Home Assistant would give up the whole backup for one file of many."""
+    expected_warnings += [
+        "zlib_ng",
+        "The file of the commands may be incomplete",
+        "The file of the commands could not be opened",
+    ]
+
+    def fail(*statements: str) -> None:
+        raise sqlite3.OperationalError("database table is locked")
+
+    monkeypatch.setattr(async_get_store(hass), "_execute", fail)
+    assert await async_setup_component(hass, "backup", {})
+    await hass.async_block_till_done()
+    manager = hass.data[DATA_MANAGER]
+    await manager.async_pre_backup_actions()
+    await manager.async_post_backup_actions()

@@ -1,15 +1,25 @@
-"""Backups of the commands, taken while they go on."""
+"""Backups of the commands, taken while the file of the commands is in use."""
+
+import sqlite3
 
 from homeassistant.core import HomeAssistant
 
+from .const import LOGGER
 from .store import async_get_store
 
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
     """Let the file be copied."""
-    await async_get_store(hass).async_hold_still()
+    try:
+        await async_get_store(hass).async_hold_still()
+    except sqlite3.Error as err:
+        # Home Assistant would give up the whole backup.
+        LOGGER.warning("The file of the commands may be incomplete in the backup: %s", err)
 
 
 async def async_post_backup(hass: HomeAssistant) -> None:
     """Write as usual again."""
-    await async_get_store(hass).async_go_on()
+    try:
+        await async_get_store(hass).async_go_on()
+    except sqlite3.Error as err:
+        LOGGER.warning("The file of the commands could not be opened for writing after the backup: %s", err)
