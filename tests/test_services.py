@@ -1,11 +1,12 @@
 """The actions, as automations, scripts and the action panel call them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 import json
 import re
 from typing import Any
+from unittest.mock import AsyncMock, call as call_with
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import ConfigEntryDisabler
@@ -17,10 +18,19 @@ from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.const import CONF_PLATFORM, DOMAIN, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.onenet.errors import (
+    AddressNotPermittedError,
+    CannotConnectError,
+    NotPermittedError,
+    OneNetError,
+    UnknownDeviceError,
+)
+from custom_components.onenet_nbiot.onenet.models import CancelledCommands
 
-from .conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID, act, add_device, offline_read, revoke
+from .conftest import ACCESS_KEY, IMEI, KEY, LEGACY_ONLY, PRODUCT_ID, act, add_device, offline_read, revoke
 from .emulator import Fault, FaultKind, OneNet, Product, Server, Trigger
+from .emulator.switches import Switches
 from .test_validation import NEEDED, OF_A_DEVICE
 
 EVERY_ACCOUNT = True
@@ -30,7 +40,8 @@ NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    """Stop the clock, for Home Assistant and for the platform."""
+    """Stop the clock, for Home Assistant and for the platform, which then accepts commands without a pause."""
+    onenet.onenet.command_interval = 0
     freezer.move_to(NOW)
     await hass.config.async_set_time_zone("Europe/Berlin")
     return freezer
@@ -86,7 +97,6 @@ async def test_a_caller_that_wants_no_response_still_gets_the_event(
         (5106, "NOT_FOUND", "device_error", HomeAssistantError),
         (5106, "TIME_OUT", "device_timeout", HomeAssistantError),
         (10410, "no such device", "unknown_device", ServiceValidationError),
-        (15, "called too often", "platform_busy", HomeAssistantError),
         (424242, "a new one", "platform_error", HomeAssistantError),
     ],
 )
@@ -175,8 +185,6 @@ async def test_several_accounts_are_told_apart(
     await offline_read(hass, imei="1234", config_entry_id=entry.entry_id)
     assert [command.imei for command in second.onenet.commands] == ["1234"]
     assert events[0].data["config_entry_id"] == entry.entry_id
-    with pytest.raises(ServiceValidationError):
-        await offline_read(hass)
     assert await hass.config_entries.async_unload(entry.entry_id)
     with pytest.raises(ServiceValidationError, match="not loaded"):
         await offline_read(hass, config_entry_id=entry.entry_id)
@@ -413,25 +421,28 @@ async def test_cancellations_whose_answer_was_lost_are_heard_of(
     await call(hass, "cancel_command", uuid=before["uuid"])
     waiting = [await offline_read(hass) for _ in range(2)]
     events.clear()
-    onenet.faults.append(Fault(kind=kind, path="/cancel/"))
+    slash = onenet.onenet.switches.cancel_all_slash and account.data.get(CONF_PLATFORM) == "current"
+    onenet.faults.append(Fault(kind=kind, path="/cancel/all/" if slash else "/cancel/all"))
     response = await call(hass, "cancel_commands")
     assert [command["uuid"] for command in response["commands"]] == [command["uuid"] for command in waiting]
     assert [event.data["uuid"] for event in events] == [command["uuid"] for command in waiting]
 
 
 async def test_cancellations_that_onenet_refuses_raise(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    events: list[Event],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Commands that still wait would pass for cancelled."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
     with pytest.raises(HomeAssistantError, match="broke"):
         await call(hass, "cancel_commands")
-    onenet.faults.append(
-        Fault(
-            kind=FaultKind.BODY, path="/cancel/", text='{"errno": 0, "code": 0, "data": {"succ": [], "failed": ["u"]}}'
-        )
-    )
+    client = account.runtime_data.ledger.client
+    refused = CancelledCommands(succeeded=(), failed=("u",))
+    monkeypatch.setattr(client, "cancel_commands", AsyncMock(return_value=refused))
     response = await call(hass, "cancel_commands")
     assert (response["commands"], response["failed"]) == ([], ["u"])
     assert [event.data["type"] for event in events] == ["command_queued"]
@@ -475,22 +486,31 @@ async def second(onenet: Server, account: MockConfigEntry) -> AsyncIterator[Serv
     lamp.executables.add((3, 0, 4))
     lamp.online = True
     onenet.onenet.products[0].add(LAMP, "Test lamp")
-    server = await Server(OneNet(product)).start()
+    server = await Server(OneNet(product, switches=Switches(current_resources=True))).start()
+    server.onenet.command_interval = 0
     yield server
     await server.stop()
 
 
 @pytest.fixture
-async def second_account(
+async def other_account(
     hass: HomeAssistant, account: MockConfigEntry, second: Server, account_data: dict[str, str]
 ) -> MockConfigEntry:
-    """Return an account on it, beside the first, in both of which the lamp was added."""
+    """Return an account on it, beside the first."""
     entry = MockConfigEntry(domain=DOMAIN, title="OneNET 2", data=account_data | {CONF_URL: second.url})
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    for owner in (account, entry):
-        await add_device(hass, owner, imei=LAMP, title="Test lamp")
     return entry
+
+
+@pytest.fixture
+async def second_account(
+    hass: HomeAssistant, account: MockConfigEntry, other_account: MockConfigEntry
+) -> MockConfigEntry:
+    """Return that account, after the lamp was added in both."""
+    for owner in (account, other_account):
+        await add_device(hass, owner, imei=LAMP, title="Test lamp")
+    return other_account
 
 
 async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -> Any:
@@ -584,3 +604,172 @@ async def test_a_device_of_an_account_that_is_not_loaded_is_told(
             await act(hass, action, **NEEDED[action], device_id=chosen)
     assert not onenet.requests
     assert not second.requests
+
+
+@pytest.fixture
+def device_lists(
+    account: MockConfigEntry, other_account: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[AsyncMock]]:
+    """Return a function that sets what OneNET answers, by account, when it is asked for a device."""
+
+    def set_answers(*answers: OneNetError | None) -> list[AsyncMock]:
+        mocks = [AsyncMock(side_effect=answer) for answer in answers]
+        for entry, mock in zip((account, other_account), mocks, strict=True):
+            monkeypatch.setattr(entry.runtime_data.ledger.client, "get_device", mock)
+        return mocks
+
+    return set_answers
+
+
+UNKNOWN = UnknownDeviceError("no such device", 10410)
+NOT_PERMITTED = NotPermittedError("key and IMEI do not match", 1)
+UNREACHABLE = CannotConnectError("no route")
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize("action", OF_A_DEVICE)
+async def test_the_account_follows_from_the_device_list_that_has_the_imei(
+    hass: HomeAssistant,
+    onenet: Server,
+    second: Server,
+    other_account: MockConfigEntry,
+    device_lists: Callable[..., list[AsyncMock]],
+    action: str,
+) -> None:
+    """An automation that specifies an IMEI still works after a second account was added."""
+    device_lists(UNKNOWN, None)
+    onenet.requests.clear()
+    found = await done(hass, second, action, imei=LAMP)
+    assert found == await done(hass, second, action, imei=LAMP, config_entry_id=other_account.entry_id)
+    assert not onenet.requests
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize("other_answer", [UNKNOWN, NOT_PERMITTED, UNREACHABLE])
+async def test_the_account_that_has_the_device_is_asked_for_only_once(
+    hass: HomeAssistant,
+    other_account: MockConfigEntry,
+    device_lists: Callable[..., list[AsyncMock]],
+    other_answer: OneNetError,
+) -> None:
+    """The answer is remembered, even if another account could not be asked."""
+    mocks = device_lists(other_answer, None)
+    for _ in range(2):
+        listed = await act(hass, "list_commands", imei=LAMP)
+        assert listed["config_entry_id"] == other_account.entry_id
+    assert [mock.await_args_list for mock in mocks] == [[call_with(LAMP)]] * 2
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize(
+    ("answers", "key", "told"),
+    [
+        ((UNKNOWN, NOT_PERMITTED), "which_account", "found in 0 accounts"),
+        ((None, None), "which_account", "found in 2 accounts"),
+        ((UNREACHABLE, UNKNOWN), "which_account_unasked", "could not be asked about OneNET ("),
+        ((UNKNOWN, AddressNotPermittedError("ip limit", 1)), "which_account_unasked", "asked about OneNET 2 ("),
+        ((UNREACHABLE, UNREACHABLE), "which_account_unasked", "asked about OneNET ("),
+    ],
+)
+async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    other_account: MockConfigEntry,
+    onenet: Server,
+    second: Server,
+    events: list[Event],
+    device_lists: Callable[..., list[AsyncMock]],
+    answers: tuple[OneNetError | None, ...],
+    key: str,
+    told: str,
+) -> None:
+    """The error contains what config_entry_id can be set to, and no command is sent."""
+    device_lists(*answers)
+    onenet.requests.clear()
+    second.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await offline_read(hass, imei=LAMP)
+    assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
+    for text in (told, f"OneNET ({account.entry_id})", f"OneNET 2 ({other_account.entry_id})", "config_entry_id"):
+        assert text in str(caught.value)
+    assert not onenet.requests
+    assert not second.requests
+    assert not events
+
+
+@LEGACY_ONLY
+async def test_the_account_follows_from_where_the_device_was_added(
+    hass: HomeAssistant, other_account: MockConfigEntry, device_lists: Callable[..., list[AsyncMock]]
+) -> None:
+    """OneNET is not asked about a device that was added in one account, and only its account is used."""
+    await add_device(hass, other_account, imei=LAMP, title="Test lamp")
+    mocks = device_lists(None, None)
+    assert (await offline_read(hass, imei=LAMP))["config_entry_id"] == other_account.entry_id
+    assert await hass.config_entries.async_unload(other_account.entry_id)
+    with pytest.raises(ServiceValidationError, match=r"OneNET 2 .*is not loaded"):
+        await offline_read(hass, imei=LAMP)
+    for mock in mocks:
+        mock.assert_not_awaited()
+
+
+@LEGACY_ONLY
+async def test_a_device_that_was_added_in_several_accounts_is_looked_for_at_onenet(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    second_account: MockConfigEntry,
+    device_lists: Callable[..., list[AsyncMock]],
+) -> None:
+    """A device that moved to another product belongs to the account that has it now, whatever waits in the other."""
+    await offline_read(hass, imei=LAMP, config_entry_id=account.entry_id)
+    device_lists(UNKNOWN, None)
+    assert (await offline_read(hass, imei=LAMP))["config_entry_id"] == second_account.entry_id
+    # Only one of them is loaded.
+    assert await hass.config_entries.async_unload(second_account.entry_id)
+    assert await hass.config_entries.async_unload(account.entry_id)
+    with pytest.raises(ServiceValidationError, match="is not loaded"):
+        await offline_read(hass, imei=LAMP)
+
+
+@LEGACY_ONLY
+async def test_the_account_follows_from_an_open_or_a_finished_command(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    other_account: MockConfigEntry,
+    device_lists: Callable[..., list[AsyncMock]],
+) -> None:
+    """A device that is only known by its commands stays with the account that queued them."""
+    mocks = device_lists(None, None)
+    finished = await offline_read(hass, imei=LAMP, config_entry_id=other_account.entry_id)
+    assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
+    await act(hass, "cancel_command", uuid=finished["uuid"])
+    assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
+    # An open command counts for more than a finished one.
+    await offline_read(hass, imei=LAMP, config_entry_id=account.entry_id)
+    assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == account.entry_id
+    for mock in mocks:
+        mock.assert_not_awaited()
+    # Two accounts with open ones tell nothing.
+    await offline_read(hass, imei=LAMP, config_entry_id=other_account.entry_id)
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "list_commands", imei=LAMP)
+    assert caught.value.translation_key == "which_account"
+
+
+@LEGACY_ONLY
+async def test_the_only_loaded_account_is_used_unless_another_is_known_to_have_the_device(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    other_account: MockConfigEntry,
+    device_lists: Callable[..., list[AsyncMock]],
+) -> None:
+    """While an account is not loaded, its devices are not looked for in the other one."""
+    mocks = device_lists(UNKNOWN, None)
+    assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
+    assert await hass.config_entries.async_unload(other_account.entry_id)
+    with pytest.raises(ServiceValidationError, match=r"OneNET 2 .*is not loaded"):
+        await act(hass, "list_commands", imei=LAMP)
+    assert (await act(hass, "list_commands", imei=IMEI))["config_entry_id"] == account.entry_id
+    assert mocks[0].await_count == 1
+    assert await hass.config_entries.async_unload(account.entry_id)
+    with pytest.raises(ServiceValidationError, match="is not loaded"):
+        await act(hass, "list_commands", imei=IMEI)

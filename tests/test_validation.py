@@ -1,6 +1,8 @@
 """What may stand in the fields of the actions, as YAML, templates and the action panel fill them in."""
 
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 import json
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,11 +11,14 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
+from custom_components.onenet_nbiot import validation
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.validation import ActionSchema, imei as valid_imei, resolve_times
 
 from .conftest import IMEI, READ as OFFLINE_READ, act, add_device, offline_read
 from .emulator import Device, Server
@@ -22,9 +27,9 @@ from .test_translations import ACTIONS
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
 EXPIRY: dict[str, Any] = {"expires_in": {"days": 1}}
-WRITE = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]}
-EXECUTE = {"imei": IMEI, "obj_id": 3, "obj_inst_id": 0, "res_id": 4}
-READ = {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
+WRITE: dict[str, Any] = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]}
+EXECUTE: dict[str, Any] = {"imei": IMEI, "obj_id": 3, "obj_inst_id": 0, "res_id": 4}
+READ: dict[str, Any] = {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
 # What each action takes; a test changes some of it.
 FIELDS: dict[str, dict[str, Any]] = {
     "offline_read": OFFLINE_READ,
@@ -54,7 +59,8 @@ OF_ANY_DEVICE = ("get_command", "list_commands", "cancel_command")
 
 @pytest.fixture(autouse=True)
 async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    """Stop the clock, for Home Assistant and for the platform."""
+    """Stop the clock, for Home Assistant and for the platform, which then accepts commands without a pause."""
+    onenet.onenet.command_interval = 0
     freezer.move_to(NOW)
     await hass.config.async_set_time_zone("Europe/Berlin")
     return freezer
@@ -66,6 +72,7 @@ async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactor
         # What YAML, templates and the action panel make of a field.
         ({"imei": int(IMEI)}, {"imei": IMEI}),
         ({"imei": f" {IMEI} "}, {"imei": IMEI}),
+        ({"imei": f"{IMEI}\u00a0\n"}, {"imei": IMEI}),
         ({"obj_id": "3303"}, {"obj_id": "3303"}),
         ({"obj_id": 3303.0}, {"obj_id": "3303"}),
         ({"obj_id": 0}, {"obj_id": "0"}),
@@ -146,6 +153,11 @@ async def test_a_field_arrives_as_it_was_meant(
         ([{"res_id": 5750, "value": "21.5"}], [{"res_id": 5750, "val": "21.5"}]),
         ([{"res_id": 5750, "value": ""}], [{"res_id": 5750, "val": ""}]),
         ([{"res_id": 5750, "value": "true", "type": "PLAIN"}], [{"res_id": 5750, "val": "true"}]),
+        # Whatever a template made of a text.
+        ([{"res_id": 5750, "value": 17, "type": "text"}], [{"res_id": 5750, "val": "17"}]),
+        ([{"res_id": 5750, "value": 1.5, "type": "TEXT"}], [{"res_id": 5750, "val": "1.5"}]),
+        ([{"res_id": 5750, "value": True, "type": "text"}], [{"res_id": 5750, "val": "true"}]),
+        ([{"res_id": 5750, "value": "007", "type": "text"}], [{"res_id": 5750, "val": "007"}]),
         ([{"res_id": 5500, "value": "", "type": "opaque"}], [{"res_id": 5500, "val": "", "type": 1}]),
         ([{"res_id": 5500, "value": "00 Ff", "type": "opaque"}], [{"res_id": 5500, "val": "00ff", "type": 1}]),
         (
@@ -180,11 +192,16 @@ async def test_what_is_not_written_stays_unless_it_should_go(
 @pytest.mark.parametrize(
     ("action", "fields", "key", "told"),
     [
-        ("offline_read", {"imei": None}, "one_device", "device_id or with imei"),
+        ("offline_read", {"imei": None}, "one_device", "either Device (device_id) or IMEI (imei)"),
         ("offline_read", {"obj_id": None}, "missing_field", "obj_id"),
         ("offline_read", {"resid": 5700}, "unknown_field", "resid"),
         ("offline_read", {"imei": "86697103000000"}, "invalid_imei", "86697103000000"),
-        ("offline_read", {"imei": "066971030000001"}, "invalid_imei", "066971030000001"),
+        ("offline_read", {"imei": 8669710300000012}, "invalid_imei", "8669710300000012"),
+        ("offline_read", {"imei": -1}, "invalid_imei", "-1"),
+        ("offline_read", {"imei": float(IMEI)}, "invalid_imei", IMEI),
+        # What YAML makes of 066971030000001 and 0012 without quotes.
+        ("offline_read", {"imei": 66971030000001}, "imei_without_quotes", "Put it in quotes"),
+        ("offline_read", {"imei": 12}, "imei_without_quotes", "12"),
         ("offline_read", {"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001 - a trap
         ("offline_read", {"imei": [IMEI]}, "invalid_imei", "["),
         ("offline_read", {"imei": True}, "invalid_imei", "True"),
@@ -223,6 +240,9 @@ async def test_what_is_not_written_stays_unless_it_should_go(
         ("offline_read", {"expires_in": {"days": "x"}}, "invalid_expires_in", "x"),
         ("offline_read", {"expires_in": None, "expired_time": "soon"}, "invalid_expired_time", "soon"),
         ("offline_read", {"expires_in": None, "expired_time": "9999-12-31 23:59:59"}, "invalid_expired_time", "9999"),
+        ("offline_read", {"expires_in": True}, "invalid_expires_in", "True"),
+        ("offline_read", {"expires_in": {"hours": True}}, "invalid_expires_in", "True"),
+        ("offline_read", {"expires_in": {"days": 10**9}}, "invalid_expires_in", "1000000000"),
         (
             "offline_read",
             {"expires_in": None, "expired_time": "2026-11-23 05:00:00"},
@@ -313,8 +333,14 @@ async def test_what_is_not_written_stays_unless_it_should_go(
         ("read", {"timeout": 41}, "invalid_timeout", "41"),
         ("read", {"retry": 3}, "unknown_field", "retry"),
         ("write", {"values": [{"res_id": 1, "value": 7}, {"res_id": 1, "value": 8}]}, "resource_twice", "1"),
-        ("write", {"values": [{"res_id": 1, "value": "x" * 2048}]}, "body_too_large", "2080 bytes"),
-        ("execute", {"args": "x" * 2048}, "body_too_large", "2059 bytes"),
+        *(
+            (action, {"values": [{"res_id": 1, "value": "x" * 2049}]}, "body_too_large", "Use fewer or shorter values")
+            for action in ("write", "offline_write")
+        ),
+        *(
+            (action, {"args": "x" * 2049}, "body_too_large", "Use fewer or shorter values")
+            for action in ("execute", "offline_execute")
+        ),
         ("execute", {"res_id": None}, "missing_field", "res_id"),
         ("observe", {"cancel": "perhaps"}, "invalid_cancel", "perhaps"),
         ("observe", {"pmin": 0}, "invalid_pmin", "0"),
@@ -418,8 +444,8 @@ async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str,
 @pytest.mark.parametrize(
     ("fields", "key", "told"),
     [
-        ({"device_id": "<ours>", "imei": IMEI}, "one_device", "with device_id or with imei, and not with both"),
-        ({}, "one_device", "with device_id or with imei, and not with both"),
+        ({"device_id": "<ours>", "imei": IMEI}, "one_device", "either Device (device_id) or IMEI (imei)"),
+        ({}, "one_device", "either Device (device_id) or IMEI (imei)"),
         ({"device_id": "d3f29c71"}, "no_nbiot_device", "d3f29c71 is not one of your NB-IoT devices"),
         ({"device_id": IMEI}, "no_nbiot_device", f"{IMEI} is not one of your NB-IoT devices"),
         ({"device_id": 866971}, "no_nbiot_device", "866971 is not one of your NB-IoT devices"),
@@ -428,10 +454,13 @@ async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str,
         (
             {"device_id": "<ours>", "config_entry_id": "<other account>"},
             "device_of_other_account",
-            "Leave config_entry_id out",
+            "another account than Account (config_entry_id)",
         ),
-        ({"device_id": ["d3f29c71"]}, "invalid_device_id", "the id of a device, not ['d3f29c71']"),
-        ({"device_id": {"id": "d3f29c71"}}, "invalid_device_id", "the id of a device, not {'id': 'd3f29c71'}"),
+        ({"device_id": ["d3f29c71"]}, "no_nbiot_device", "d3f29c71 is not one of your NB-IoT devices"),
+        ({"device_id": ["d3f29c71", "866971"]}, "several_devices", "once for each device"),
+        ({"device_id": []}, "invalid_device_id", "the ID of one device, not []"),
+        ({"device_id": [["d3f29c71"]]}, "invalid_device_id", "the ID of one device, not [['d3f29c71']]"),
+        ({"device_id": {"id": "d3f29c71"}}, "invalid_device_id", "the ID of one device, not {'id': 'd3f29c71'}"),
     ],
 )
 async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_sent(
@@ -512,3 +541,263 @@ async def test_data_that_is_no_mapping_is_refused_as_usual(hass: HomeAssistant, 
     data: Any = [{}]
     with pytest.raises(vol.Invalid):
         await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, data, blocking=True)
+
+
+@pytest.mark.parametrize("imei", ["066971030000001", "000000000000000", "0012", "0000"])
+def test_an_imei_may_begin_with_zeros(imei: str) -> None:
+    """An IMEI with leading zeros is accepted as text."""
+    assert valid_imei(imei) == imei
+
+
+@pytest.mark.parametrize(
+    ("imei", "characters"),
+    [
+        (f"\u200b{IMEI}", "U+200B"),
+        (f"{IMEI}\ufeff", "U+FEFF"),
+        (f"{IMEI[:6]}\u00a0{IMEI[6:]}", "U+00A0"),
+        (f"{IMEI[:6]}\u00ad{IMEI[6:]}\u00ad", "U+00AD"),
+        (f"\u202d{IMEI}\u202c", "U+202D, U+202C"),
+        (f"\u200e{IMEI}", "U+200E"),
+        (f"{IMEI}\u2060", "U+2060"),
+        (f"{IMEI}\ufe0f", "U+FE0F"),
+        (f"{IMEI[:6]}\u3164{IMEI[6:]}", "U+3164"),
+        (f"{IMEI}\x00", "U+0000"),
+        (f"{IMEI}\ud800", "U+D800"),
+        (f"{IMEI}\U000e0020", "U+E0020"),
+    ],
+)
+async def test_invisible_characters_of_an_imei_are_named(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, imei: str, characters: str
+) -> None:
+    """The error contains the code points of the characters that nobody sees."""
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await offline_read(hass, imei=imei)
+    assert caught.value.translation_key == "invisible_characters"
+    assert f"invisible characters: {characters}." in str(caught.value)
+    assert not onenet.requests
+    # The form that adds a device has a text of its own.
+    with pytest.raises(ValueError, match="invisible_characters"):
+        valid_imei(imei)
+
+
+async def test_a_list_with_one_device_is_that_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device_ids: dict[str, str]
+) -> None:
+    """A script's `target:` names the device."""
+    assert await async_setup_component(
+        hass,
+        "script",
+        {
+            "script": {
+                "test": {
+                    "sequence": {
+                        "action": f"{DOMAIN}.{SERVICE_OFFLINE_READ}",
+                        "target": {"device_id": device_ids["<ours>"]},
+                        "data": {"obj_id": 3303, "expires_in": "01:00:00"},
+                    }
+                }
+            }
+        },
+    )
+    await hass.services.async_call("script", "test", blocking=True)
+    assert [command.imei for command in onenet.onenet.commands] == [IMEI]
+
+
+@pytest.mark.parametrize("action", ["offline_execute", "offline_write"])
+async def test_as_many_bytes_as_onenet_takes_are_accepted(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, action: str
+) -> None:
+    """The limit of 2,048 bytes is that of the arguments, or of the values as JSON."""
+    # [{"res_id":1,"val":"..."}] around the text.
+    content: dict[str, dict[str, Any]] = {
+        "offline_execute": {"args": "x" * 2048},
+        "offline_write": {"values": {"res_id": 1, "value": "x" * 2025}},
+    }
+    await act(hass, action, **FIELDS[action] | content[action])
+    assert len(onenet.onenet.commands) == 1
+
+
+# Of every type that YAML, templates and programs outside can give, and beyond the range of every parser.
+ODD: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    10**400,
+    16**5000,
+    -(16**5000),
+    0.5,
+    -0.0,
+    1e300,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    "",
+    " ",
+    "x",
+    "\ud800",
+    "\u0663",
+    "\u00b2",
+    "9" * 5000,
+    "1e999",
+    "nan",
+    "99999999999999:00",
+    "-00:00:00",
+    "2026-11-24 25:00:00",
+    "2026-11-24T08:00:00+99:00",
+    "0001-01-01 00:00:00",
+    "9999-12-31T23:59:59.999999-23:59",
+    b"x",
+    bytearray(b"x"),
+    date(2026, 11, 24),
+    time(8),
+    datetime(1, 1, 1),  # noqa: DTZ001 - YAML has times without a zone
+    datetime(9999, 12, 31, 23, 59, 59),  # noqa: DTZ001 - the same
+    datetime.min.replace(tzinfo=timezone(timedelta(hours=23))),
+    datetime.max.replace(tzinfo=timezone(-timedelta(hours=23))),
+    timedelta.max,
+    timedelta.min,
+    Decimal("sNaN"),
+    Decimal("1e999"),
+    1j,
+    [],
+    [None],
+    [[]],
+    [{}],
+    [1, "x"],
+    ["x", ["x"]],
+    ("update",),
+    {"update"},
+    {},
+    {"days": None},
+    {"days": "inf"},
+    {"days": 10**400},
+    {"days": 1e300},
+    {1: 2, "x": 3},
+    {"res_id": 1},
+    {"res_id": None, "value": None},
+    {1: 2, "res_id": 1, "value": 1},
+    object(),
+    int,
+]
+
+
+def filled(action: str) -> dict[str, Any]:
+    """Return the fields with which an action is valid."""
+    if action == "wait_for_command":
+        return {"uuid": UUID, "timeout": 60}
+    return {"imei": IMEI} | NEEDED[action]
+
+
+@pytest.mark.parametrize(
+    ("action", "field"), [(action, str(field)) for action, schema in ACTIONS.items() for field in schema.schema]
+)
+async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, action: str, field: str
+) -> None:
+    """No value, of whatever type, makes a validator raise anything else."""
+    other = {"device_id": "imei", "expired_time": "expires_in"}.get(field)
+    base = {name: value for name, value in filled(action).items() if name != other}
+    entries = [{"res_id": 1, "value": 1} | {name: odd} for odd in ODD for name in ("res_id", "value", "type")]
+    entries += [{"res_id": 1, "value": odd, "type": kind} for odd in ODD for kind in ("text", "opaque", "time")]
+    refused = 0
+    for odd in [*ODD, *(entries if field == "values" else ())]:
+        with suppress(ServiceValidationError):
+            data = ACTIONS[action](base | {field: odd})
+            if "expires_in" in data or "expired_time" in data:
+                resolve_times(data, NOW)
+            continue
+        refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("bug", [AttributeError, TypeError, KeyError, IndexError, ZeroDivisionError, OverflowError])
+def test_a_bug_in_a_validator_is_not_reported_as_a_wrong_value(
+    bug: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only vol.Invalid and ValueError mean a wrong value; any other exception leaves the schema as it is."""
+
+    def broken(value: Any) -> Any:
+        raise bug
+
+    with pytest.raises(bug):
+        ActionSchema({vol.Required("imei"): broken})({"imei": IMEI})
+    monkeypatch.setattr(validation, "lwm2m_id", broken)
+    with pytest.raises(bug):
+        ACTIONS["write"](WRITE)
+
+
+# How far the platform's clock is ahead of Home Assistant's.
+CLOCKS = pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(hours=-3)], ids=["a day slow", "3 hours fast"])
+
+
+async def learn_time(hass: HomeAssistant, onenet: Server, ahead: timedelta) -> datetime:
+    """Set the platform's clock, let the account learn it, and return the platform's time."""
+    onenet.onenet.clock.offset = ahead
+    await act(hass, "list_commands", imei=IMEI)
+    onenet.requests.clear()
+    return NOW + ahead
+
+
+def sent_time(onenet: Server, name: str) -> datetime:
+    """Return a time of the last request."""
+    return datetime.fromisoformat(onenet.requests[-1].query[name] + "+08:00")
+
+
+@CLOCKS
+async def test_a_duration_counts_from_the_time_at_the_platform(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
+) -> None:
+    """However wrong Home Assistant's clock is, a command may wait as long as it should."""
+    now = await learn_time(hass, onenet, ahead)
+    for action, fields in (("offline_read", OFFLINE_READ), ("read", READ | QUEUE)):
+        await act(hass, action, **fields | {"expires_in": {"hours": 1}})
+        assert abs(sent_time(onenet, "expired_time") - now - timedelta(hours=1)) <= timedelta(seconds=1)
+
+
+@CLOCKS
+async def test_times_are_compared_with_the_time_at_the_platform(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
+) -> None:
+    """A time is in the past if it is in the past at the platform, and then no command is sent."""
+    now = await learn_time(hass, onenet, ahead)
+    past, soon = (now - timedelta(minutes=1)).isoformat(), (now + timedelta(minutes=1)).isoformat()
+    wrong: list[tuple[dict[str, Any], str]] = [
+        (OFFLINE_READ | {"valid_time": past}, "valid_time_past"),
+        (OFFLINE_READ | {"expires_in": None, "expired_time": past}, "expired_time_past"),
+        (OFFLINE_READ | {"valid_time": soon, "expires_in": None, "expired_time": past}, "expired_time_past"),
+    ]
+    for fields, key in wrong:
+        with pytest.raises(ServiceValidationError) as caught:
+            await act(hass, "offline_read", **fields)
+        assert caught.value.translation_key == key
+    # Before the device is tried, too.
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "read", **READ, if_offline="queue", expired_time=past)
+    assert caught.value.translation_key == "expired_time_past"
+    assert not onenet.requests
+    await act(hass, "offline_read", **OFFLINE_READ | {"expires_in": None, "expired_time": soon})
+    assert sent_time(onenet, "expired_time") == now + timedelta(minutes=1)
+    # A start of about now is not sent.
+    await act(hass, "offline_read", **OFFLINE_READ | {"valid_time": (now + timedelta(seconds=2)).isoformat()})
+    assert "valid_time" not in onenet.requests[-1].query
+
+
+async def test_now_in_a_template_is_now_though_the_clock_is_a_few_seconds_slow(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A start at Home Assistant's own time is accepted, and not sent."""
+    await learn_time(hass, onenet, timedelta(seconds=4))
+    await act(hass, "offline_read", **OFFLINE_READ | {"valid_time": NOW.isoformat()})
+    assert "valid_time" not in onenet.requests[-1].query
+
+
+@CLOCKS
+async def test_a_week_of_commands_is_a_week_at_the_platform(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
+) -> None:
+    """By default, commands are listed since a week before the platform's time."""
+    now = await learn_time(hass, onenet, ahead)
+    await act(hass, "list_commands", imei=IMEI)
+    assert abs(sent_time(onenet, "start") - now + timedelta(days=7)) <= timedelta(seconds=1)

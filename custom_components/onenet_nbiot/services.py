@@ -1,4 +1,4 @@
-"""The actions: what may be asked, and who is asked to do it."""
+"""The actions: their schemas and handlers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -7,13 +7,12 @@ from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
-from homeassistant.helpers import config_validation as cv, service
 from homeassistant.helpers.typing import VolDictType
-from homeassistant.util import dt as dt_util
 import voluptuous as vol
 
 from . import validation
-from .command import describe_operation, describe_resources, describe_values
+from .accounts import async_get_account
+from .command import describe_confirmed, describe_operation, describe_resources, describe_values
 from .const import (
     ATTR_ARGS,
     ATTR_BIN2HEX,
@@ -57,9 +56,8 @@ from .const import (
     SERVICE_WAIT_FOR_COMMAND,
     SERVICE_WRITE,
 )
-from .coordinator import OneNetConfigEntry
-from .exceptions import action_error, device_asleep, unknown_uuid
-from .ledger import IfWaiting, Ledger, ledgers
+from .exceptions import action_error, device_asleep
+from .ledger import IfWaiting, Ledger
 from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
@@ -81,13 +79,13 @@ _SECONDS_MAX = 2**31 - 1
 
 
 def _made[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
-    """Return something that is made from the fields of a call."""
+    """Build an operation or a command from the fields of a call."""
     names = {field.name for field in fields(kind) if field.init}
     return kind(**{name: data[name] for name in names & data.keys()}, **more)
 
 
 def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]:
-    """Return a check that refuses more than OneNET takes before anything is sent, or cancelled to make room."""
+    """Return a check for more than OneNET accepts, to be made before any command is sent or cancelled."""
 
     def check(data: dict[str, Any]) -> None:
         try:
@@ -101,7 +99,7 @@ def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]
 _ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): validation.text}
 _DEVICE: VolDictType = {
     **_ACCOUNT,
-    vol.Optional(ATTR_DEVICE_ID): validation.text,
+    vol.Optional(ATTR_DEVICE_ID): validation.device_id,
     vol.Optional(ATTR_IMEI): validation.imei,
 }
 _TIMEOUT: VolDictType = {vol.Optional(ATTR_TIMEOUT): validation.whole_number(TIMEOUT_MIN, TIMEOUT_MAX)}
@@ -144,24 +142,24 @@ _EXECUTE: VolDictType = {
     vol.Required(ATTR_RES_ID): lwm2m_id,
     vol.Optional(ATTR_ARGS): validation.text,
 }
-# A command that was queued here is known by its UUID alone.
+# The UUID is enough for a command that was queued here.
 _COMMAND: VolDictType = {**_DEVICE, vol.Required(ATTR_UUID): validation.uuid}
 
 OFFLINE_READ_SCHEMA = ActionSchema(
-    {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): cv.boolean},
+    {**_READ, **_CACHED, vol.Optional(ATTR_BIN2HEX): validation.flag},
     validation.check_device,
     validation.check_resource,
-    validation.check_times,
+    validation.check_expiry,
 )
 OFFLINE_WRITE_SCHEMA = ActionSchema(
     {**_WRITE, **_CACHED},
     validation.check_device,
     validation.check_values,
     _check_size(Write),
-    validation.check_times,
+    validation.check_expiry,
 )
 OFFLINE_EXECUTE_SCHEMA = ActionSchema(
-    {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_times
+    {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_expiry
 )
 READ_SCHEMA = ActionSchema(
     {**_READ, **_AT_ONCE}, validation.check_device, validation.check_resource, validation.check_if_offline
@@ -180,7 +178,7 @@ DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT}, validation.check_device)
 OBSERVE_SCHEMA = ActionSchema(
     {
         **_READ,
-        vol.Optional(ATTR_CANCEL, default=False): cv.boolean,
+        vol.Optional(ATTR_CANCEL, default=False): validation.flag,
         vol.Optional(ATTR_PMIN): validation.whole_number(1, _SECONDS_MAX),
         vol.Optional(ATTR_PMAX): validation.whole_number(1, _SECONDS_MAX),
         vol.Optional(ATTR_GT): validation.number,
@@ -194,7 +192,7 @@ OBSERVE_SCHEMA = ActionSchema(
 )
 GET_RESOURCES_SCHEMA = ActionSchema({**_DEVICE, vol.Optional(ATTR_OBJ_ID): lwm2m_id}, validation.check_device)
 GET_COMMAND_SCHEMA = ActionSchema(
-    {**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): cv.boolean}, validation.check_any_device
+    {**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): validation.flag}, validation.check_any_device
 )
 LIST_COMMANDS_SCHEMA = ActionSchema(
     {**_DEVICE, vol.Optional(ATTR_SINCE): validation.moment, vol.Optional(ATTR_STATE): validation.states},
@@ -202,14 +200,14 @@ LIST_COMMANDS_SCHEMA = ActionSchema(
 )
 WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
     {**_ACCOUNT, vol.Required(ATTR_UUID): validation.uuid, vol.Required(ATTR_TIMEOUT): validation.patience},
-    # A field of this name means something else elsewhere.
+    # The timeout of the other actions is OneNET's, in seconds.
     texts={ATTR_TIMEOUT: "invalid_wait"},
 )
 CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND, validation.check_any_device)
 CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
 
-# What says that a device sleeps. One that did not answer in time may have done what it was told: only a read may be
-# done twice.
+# The errors after which a command is queued instead. After a timeout the device may have carried out the command: only
+# a read may be repeated.
 _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
     Read: (DeviceOfflineError, DeviceTimeoutError),
     Write: (DeviceOfflineError,),
@@ -217,62 +215,57 @@ _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
 }
 
 
-def _ledger(call: ServiceCall) -> Ledger:
+async def _async_ledger(call: ServiceCall) -> Ledger:
     """Return the ledger of the account that a call is for."""
-    entry_id: str | None = call.data.get(ATTR_CONFIG_ENTRY_ID)
-    if entry_id is None and (uuid := call.data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, ledger in ledgers(call.hass).items() if ledger.known(uuid)), None)
-        if entry_id is None and ATTR_IMEI not in call.data:
-            raise unknown_uuid(uuid)
-    entry: OneNetConfigEntry = service.async_get_config_entry(call.hass, DOMAIN, entry_id)
-    return entry.runtime_data.ledger
+    return (await async_get_account(call.hass, call.data)).runtime_data.ledger
 
 
-async def _async_queue(
-    call: ServiceCall, ledger: Ledger, operation: Read | Write | Execute, data: Mapping[str, Any]
-) -> ServiceResponse:
-    """Queue an operation with the times in this data, and return what was said of it."""
+async def _async_queue(call: ServiceCall, ledger: Ledger, operation: Read | Write | Execute) -> ServiceResponse:
+    """Queue an operation and return the fields of the event; `expires_in` counts from the platform's time now."""
+    data = validation.resolve_times(call.data, ledger.client.now())
     asked = _made(CachedCommand, data, operation=operation)
-    if_waiting = data.get(ATTR_IF_WAITING, IfWaiting.ADD)
-    response = await ledger.async_queue(asked, if_waiting, call.context)
+    response = await ledger.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
     return response if call.return_response else None
 
 
 async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
-    """Queue a cached read for a device that sleeps.
+    """Queue a cached read for a sleeping device.
 
     Takes the parameters of Read and CachedCommand, with `device_id` allowed in place of `imei` and `expires_in` in
-    place of `expired_time`, `if_waiting`, and `config_entry_id` where an IMEI is given and there are several accounts.
-    Return the fields of the event `command_queued`. Raise ServiceValidationError for a field that is wrong or a device
-    that is not the account's, HomeAssistantError for every other refusal and when it is not known whether the command
-    was queued. Source: "Cached command: read device resources".
+    place of `expired_time`, `if_waiting`, and `config_entry_id` for an IMEI from which the account does not follow.
+    Return the fields of the event `command_queued`. Raise ServiceValidationError for a wrong field or a device that the
+    account does not have, HomeAssistantError for every other refusal and if it is unknown whether the command was
+    queued. Source: "Cached command: read device resources".
     """
-    return await _async_queue(call, _ledger(call), _made(Read, call.data), call.data)
+    return await _async_queue(call, await _async_ledger(call), _made(Read, call.data))
 
 
 async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
-    """Queue a cached write for a device that sleeps.
+    """Queue a cached write for a sleeping device.
 
-    Takes the parameters of Write and CachedCommand but for `bin2hex`; `values` is a list of `res_id`, `value` and
-    `type`, 2 KB at most as OneNET is told them. Otherwise as offline_read. Source: "Cached command: write device
-    resources".
+    Takes the parameters of Write and CachedCommand except `bin2hex`; `values` is a list of `res_id`, `value` and `type`
+    (`plain`, `text` for any value as text, `opaque` or `time`), at most 2,048 bytes of JSON. Otherwise as offline_read.
+    Source: "Cached command: write device resources".
     """
-    return await _async_queue(call, _ledger(call), _made(Write, call.data), call.data)
+    return await _async_queue(call, await _async_ledger(call), _made(Write, call.data))
 
 
 async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
-    """Queue a cached execute for a device that sleeps.
+    """Queue a cached execute for a sleeping device.
 
-    Takes the parameters of Execute and CachedCommand but for `bin2hex`; `args` of 2 KB at most. Otherwise as
+    Takes the parameters of Execute and CachedCommand except `bin2hex`; `args` has at most 2,048 bytes. Otherwise as
     offline_read. Source: "Cached command: execute".
     """
-    return await _async_queue(call, _ledger(call), _made(Execute, call.data), call.data)
+    return await _async_queue(call, await _async_ledger(call), _made(Execute, call.data))
 
 
 async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
-    """Have an operation done by a device that is awake, or queue it where the caller wants that."""
-    ledger = _ledger(call)
+    """Send an immediate command, or queue it if the device is offline and the caller wants that."""
+    ledger = await _async_ledger(call)
     client = ledger.client
+    if call.data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
+        # Report wrong times before the device is tried.
+        validation.resolve_times(call.data, client.now())
     device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
     response = ledger.origin(operation.imei) | describe_operation(operation)
     try:
@@ -288,73 +281,71 @@ async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -
             raise ledger.error(err, client) from err
         if call.data[ATTR_IF_OFFLINE] is IfOffline.FAIL:
             raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
-        data = dict(call.data)
-        validation.check_times(data)
-        return await _async_queue(call, ledger, operation, data)
-    ledger.devices.async_answered(operation.imei, response.get(ATTR_VALUES, ()), client.now())
+        return await _async_queue(call, ledger, operation)
+    confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
+    ledger.devices.async_answered(operation.imei, confirmed, client.now())
     return response if call.return_response else None
 
 
 async def _async_read(call: ServiceCall) -> ServiceResponse:
-    """Read a device that is awake.
+    """Read a device immediately.
 
-    Takes the parameters of Read, `timeout`, `if_offline` with an expiry and `if_waiting`, and `config_entry_id` where
-    there are several accounts. Return what was read under `values`; where it was queued instead, what offline_read
-    does. Raise ServiceValidationError for a field that is wrong or a device that is not the account's,
-    HomeAssistantError for a device that sleeps, and for every other refusal. Source: "Immediate command: read".
+    Takes the parameters of Read, `timeout`, `if_offline` with an expiry and `if_waiting`, and `config_entry_id` as
+    offline_read does. Return the `values`; if the read was queued instead, what offline_read returns. Raise
+    ServiceValidationError for a wrong field or a device that the account does not have, HomeAssistantError for a
+    sleeping device and every other refusal. Source: "Immediate command: read".
     """
     return await _async_at_once(call, _made(Read, call.data))
 
 
 async def _async_write(call: ServiceCall) -> ServiceResponse:
-    """Write to a device that is awake.
+    """Write to a device immediately.
 
-    Takes the parameters of Write, and the others of read. Return what was written to; where it was queued instead,
-    what offline_write does. Raise as read does, and HomeAssistantError when it is not known whether the device was
-    written to. Source: "Immediate command: write".
+    Takes the parameters of Write, `values` as offline_write does, and the other parameters of read. Return the object
+    and its instance; if the write was queued instead, what offline_write returns. Raise as read does, and
+    HomeAssistantError if it is unknown whether the device was written to. Source: "Immediate command: write".
     """
     return await _async_at_once(call, _made(Write, call.data))
 
 
 async def _async_execute(call: ServiceCall) -> ServiceResponse:
-    """Execute a resource of a device that is awake.
+    """Execute a resource of a device immediately.
 
-    Takes the parameters of Execute, and the others of read. Return what was executed; where it was queued instead,
-    what offline_execute does. Raise as write does. Source: "Immediate command: execute".
+    Takes the parameters of Execute, and the other parameters of read. Return the resource; if the execute was queued
+    instead, what offline_execute returns. Raise as write does. Source: "Immediate command: execute".
     """
     return await _async_at_once(call, _made(Execute, call.data))
 
 
 async def _async_observe(call: ServiceCall) -> None:
-    """Let a device that is awake tell of values by itself, or no more.
+    """Start or end an observation, in which a device reports values by itself.
 
-    Takes the parameters of Observe, `timeout`, and `config_entry_id` where there are several accounts. Raise as read
-    does. Source: "Immediate command: subscribe".
+    Takes the parameters of Observe, `timeout`, and `config_entry_id` as offline_read does. Raise as read does. Source:
+    "Immediate command: subscribe".
     """
-    ledger = _ledger(call)
+    ledger = await _async_ledger(call)
     await ledger.async_ask(ledger.client.observe(_made(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT)))
 
 
 async def _async_discover(call: ServiceCall) -> ServiceResponse:
-    """Find out what a device that is awake has of an object.
+    """Ask a device which resources of an object it has.
 
-    Takes the parameters of Discover, `timeout`, and `config_entry_id` where there are several accounts. Return a list
-    of `obj_id`, `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command:
-    discover".
+    Takes the parameters of Discover, `timeout`, and `config_entry_id` as offline_read does. Return a list of `obj_id`,
+    `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command: discover".
     """
-    ledger = _ledger(call)
+    ledger = await _async_ledger(call)
     operation = _made(Discover, call.data)
     found = await ledger.async_ask(ledger.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
     return ledger.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
-    """List what OneNET knows that a device has, whether it is awake or not.
+    """List the resources of a device that OneNET knows, without asking the device.
 
-    Takes `device_id` or `imei`, `obj_id`, all by default, and `config_entry_id` as offline_read does. Return what
-    discover does. Raise HomeAssistantError when OneNET cannot be asked. Source: "Get the resource list".
+    Takes `device_id` or `imei`, `obj_id`, which defaults to all, and `config_entry_id` as offline_read does. Return
+    what discover returns. Raise HomeAssistantError if OneNET cannot be asked. Source: "Get the resource list".
     """
-    ledger = _ledger(call)
+    ledger = await _async_ledger(call)
     imei = call.data[ATTR_IMEI]
     found = await ledger.async_ask(ledger.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
     return ledger.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
@@ -363,68 +354,73 @@ async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
     """Look up a cached command.
 
-    Takes `uuid`, `device_id` or `imei` of a command that was not queued here, and `include_log`. Return the fields of
-    an event with `state`, `reason` and `message` of a failed command, the times that are known, how many deliveries
-    `remain`, the `values` of a finished read, and `log`. What OneNET cannot be asked of a command that was queued here
-    is answered as it was last known. Raise ServiceValidationError for a command that nobody knows, HomeAssistantError
-    when OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of a cached command".
+    Takes `uuid`, `device_id` or `imei` of a command that was not queued here, `include_log`, and `config_entry_id` as
+    offline_read does. Return the fields of an event with `state`, `reason` and `message` of a failed command, the known
+    times, how many deliveries `remain`, the `values` of a finished read, and `log`. If OneNET cannot be asked about a
+    command that was queued here, return its last known state. Raise ServiceValidationError for an unknown command,
+    HomeAssistantError if OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of a
+    cached command".
     """
     data = call.data
-    return await _ledger(call).async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
+    ledger = await _async_ledger(call)
+    return await ledger.async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
 
 
 async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     """List cached commands, the newest first: a device's, or those that were queued here.
 
-    Takes `device_id` or `imei`, `since`, `state`, all by default, and `config_entry_id` as offline_read does. Return
-    them under `commands`: with a device as OneNET lists them, of the last week by default, without what was asked for
-    and the values of those that were queued elsewhere, which OneNET tells of one command at a time; without it all
-    that are kept here. Raise HomeAssistantError when OneNET cannot be asked. Source: "View the list of a device's
-    cached commands".
+    Takes `device_id` or `imei`, `since`, `state`, which defaults to all, and `config_entry_id` as offline_read does.
+    Return them under `commands`. With a device, these are OneNET's list, by default of the last week; commands that
+    were queued elsewhere come without resources and values, which OneNET returns for one command at a time. Without a
+    device, these are all commands that are kept here. Raise HomeAssistantError if OneNET cannot be asked. Source: "View
+    the list of a device's cached commands".
     """
     since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
+    ledger = await _async_ledger(call)
     if (imei := call.data.get(ATTR_IMEI)) is None:
-        return _ledger(call).async_list_known(since, states)
-    return await _ledger(call).async_list(imei, since or dt_util.utcnow() - timedelta(days=7), states)
+        return ledger.async_list_known(since, states)
+    return await ledger.async_list(imei, since or ledger.client.now() - timedelta(days=7), states)
 
 
 async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
-    """Wait until a command that was queued here is over.
+    """Wait until a command that was queued here is finished.
 
-    Takes `uuid` and `timeout`, a duration of up to 24 hours. Return what `get_command` does; when the time is up, the
-    `state` is one in which something may still become of the command. Raise ServiceValidationError for a command that
-    was not queued here.
+    Takes `uuid` and `timeout`, a duration of up to 24 hours. Return what get_command returns; after the timeout, with
+    the `state` of an unfinished command. Raise ServiceValidationError for a command that was not queued here.
     """
-    return await _ledger(call).async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
+    ledger = await _async_ledger(call)
+    return await ledger.async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
 
 
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
-    """Cancel a cached command that waits.
+    """Cancel a waiting cached command.
 
-    Takes `uuid`, and `device_id` or `imei` of a command that was not queued here. Return the fields of the event
-    `command_cancelled`. Raise ServiceValidationError for a command that was sent or is over, HomeAssistantError when
-    OneNET cannot be asked. Source: "Cancel a cached command".
+    Takes `uuid`, `device_id` or `imei` of a command that was not queued here, and `config_entry_id` as offline_read
+    does. Return the fields of the event `command_cancelled`. Raise ServiceValidationError for a command that was sent
+    or is finished, HomeAssistantError if OneNET cannot be asked. Source: "Cancel a cached command".
     """
-    response = await _ledger(call).async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
+    ledger = await _async_ledger(call)
+    response = await ledger.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
     return response if call.return_response else None
 
 
 async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
-    """Cancel all cached commands of a device that wait.
+    """Cancel all waiting cached commands of a device.
 
     Takes `device_id` or `imei`, and `config_entry_id` as offline_read does. Return the fields of each event
     `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
-    HomeAssistantError when OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
+    HomeAssistantError if OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
     """
-    response = await _ledger(call).async_cancel_all(call.data[ATTR_IMEI], call.context)
+    ledger = await _async_ledger(call)
+    response = await ledger.async_cancel_all(call.data[ATTR_IMEI], call.context)
     return response if call.return_response else None
 
 
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    # What is done may be all that a caller wants; what is asked, the answer is.
+    # A command is useful without its response, a query is not.
     act, ask = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
     for name, handler, schema, supports_response in (
         (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, act),

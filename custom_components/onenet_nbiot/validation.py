@@ -1,19 +1,24 @@
-"""What may stand in the fields of the actions, and what a person is told where something else does."""
+"""Validators of the actions' fields, and the translated errors for wrong values.
+
+A validator raises vol.Invalid or ValueError for every wrong value, of whatever type. Any other exception is a bug.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
-from enum import StrEnum
+from enum import Enum, StrEnum
 from functools import reduce
 import math
 from operator import or_
 import re
 from typing import Any, override
+import unicodedata
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import async_get_hass
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.template import ResultWrapper
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util import dt as dt_util
 import voluptuous as vol
@@ -34,40 +39,46 @@ from .const import (
     ATTR_ST,
     ATTR_TYPE,
     ATTR_VALID_TIME,
+    ATTR_VALUE,
     ATTR_VALUES,
     DOMAIN,
 )
 from .onenet.models import UUID, CommandState
 from .onenet.operations import LWM2M_ID_MAX, Trigger, ValueType, WriteMode, WrittenValue
 
-# 15 digits, 4 for a test device.
-_IMEI = re.compile(r"[1-9][0-9]{14}|[0-9]{4}")
-# What a validator raises over the value of a field.
-_WRONG_VALUE = (vol.Invalid, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_IMEI = re.compile(r"[0-9]{15}|[0-9]{4}")
+_IMEI_MIN = 10**14
+# Letters and symbols without a shape: Hangul fillers and the blank Braille pattern.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+_WRONG_VALUE = (vol.Invalid, ValueError)
+_DURATION_UNITS = {"weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds"}
+_ENTRY_FIELDS = {ATTR_RES_ID, ATTR_VALUE, ATTR_TYPE}
+# A type of our own: OneNET takes it for a plain value.
+_TEXT = "text"
 _JUST_NOW = timedelta(seconds=1)
 _ABOUT_NOW = timedelta(seconds=5)
 _WAIT_MAX = timedelta(hours=24)
 
 
 class IfOffline(StrEnum):
-    """Name what to do where a device that should do something at once is not awake."""
+    """Choose what to do with an immediate command while its device is offline."""
 
     FAIL = "fail"
     QUEUE = "queue"
 
 
 def invalid(key: str, **placeholders: object) -> ServiceValidationError:
-    """Return the error that tells the caller what to do."""
+    """Return a translated error for a wrong call."""
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
-        # What was given may be anything: a whole page of it helps nobody, and half a character stops a browser.
+        # A value may be a whole page, or contain an unpaired surrogate, which a browser cannot decode.
         translation_placeholders={name: _shown(value) for name, value in placeholders.items()},
     )
 
 
 def _shown(value: object) -> str:
-    """Return the beginning of what was given."""
+    """Return the beginning of a value as text."""
     try:
         return str(value)[:100].encode(errors="replace").decode()
     except ValueError:
@@ -75,20 +86,52 @@ def _shown(value: object) -> str:
         return "..."
 
 
+class _WrongValueError(ValueError):
+    """Name the translated error of a wrong value, where `invalid_<field>` with the whole value would say less."""
+
+    def __init__(self, key: str, **placeholders: object) -> None:
+        """Keep the translation key and its placeholders."""
+        super().__init__(key)
+        self.key = key
+        self.placeholders = placeholders
+
+
+def _require(value: Any, *types: type) -> None:
+    """Raise ValueError for a value of another type; a truth value is not a number."""
+    if isinstance(value, bool) or not isinstance(value, types):
+        raise ValueError  # noqa: TRY004 - a TypeError is a bug
+
+
 def imei(value: Any) -> str:
-    """Return an IMEI; templates and YAML make a number of it."""
+    """Return an IMEI; raise ValueError.
+
+    A number is accepted if it has all digits: templates and unquoted YAML turn an IMEI into one.
+    """
+    _require(value, str, int)
     digits = str(value).strip()
-    if not _IMEI.fullmatch(digits):
-        raise ValueError
-    return digits
+    if _IMEI.fullmatch(digits):
+        return digits
+    if isinstance(value, int) and 0 <= value < _IMEI_MIN:
+        raise _WrongValueError("imei_without_quotes", value=value)
+    if invisible := dict.fromkeys(f"U+{ord(char):04X}" for char in digits if _is_invisible(char)):
+        raise _WrongValueError("invisible_characters", characters=", ".join(invisible))
+    raise ValueError
+
+
+def _is_invisible(char: str) -> bool:
+    """Return whether a character has no shape of its own."""
+    return not char.isprintable() or unicodedata.category(char) == "Mn" or char in _BLANK
 
 
 def whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
-    """Return a validator for a whole number in a range; its text will do, a truth value or a fraction will not."""
+    """Return a validator for an integer in a range, as a number or as text."""
 
     def validate(value: Any) -> int:
+        _require(value, int, float, str)
+        if isinstance(value, float) and not value.is_integer():
+            raise ValueError
         found = int(value)
-        if isinstance(value, bool) or found != float(value) or not minimum <= found <= maximum:
+        if not minimum <= found <= maximum:
             raise ValueError
         return found
 
@@ -98,13 +141,39 @@ def whole_number(minimum: int, maximum: int) -> Callable[[Any], int]:
 lwm2m_id = whole_number(0, LWM2M_ID_MAX)
 
 
+def _member[T: Enum](kind: type[T], name: Any) -> T:
+    """Return the member of an enumeration with this name, in upper or lower case; raise ValueError."""
+    if not isinstance(name, str) or (member := kind.__members__.get(name.upper())) is None:
+        raise ValueError
+    return member
+
+
+def flag(value: Any) -> bool:
+    """Return a truth value, from one, its text or a number."""
+    if not isinstance(value, bool):
+        _require(value, str, int, float)
+    return cv.boolean(value)
+
+
 def uuid(value: Any) -> str:
-    """Return a UUID, which has to stay as OneNET wrote it."""
+    """Return the UUID of a command exactly as OneNET wrote it."""
+    _require(value, str, int)
     found = str(value).strip()
-    # There is a call to cancel them all, under the place of a UUID.
+    # In a URL, "all" in place of a UUID cancels every command of the device.
     if not UUID.fullmatch(found) or found == "all":
         raise ValueError
     return found
+
+
+def device_id(value: Any) -> str:
+    """Return the id of one device; `target:` makes a list of it."""
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise _WrongValueError("several_devices", count=len(value))
+        if not value:
+            raise ValueError
+        value = value[0]
+    return text(value)
 
 
 def states(value: Any) -> set[CommandState]:
@@ -113,45 +182,62 @@ def states(value: Any) -> set[CommandState]:
 
 
 def trigger(value: Any) -> Trigger:
-    """Return the uplinks that set off a command, from a bit mask or from names."""
+    """Return the uplinks that trigger a command, from a bit mask or from names."""
     if isinstance(value, list):
-        return reduce(or_, (Trigger[name.upper()] for name in value))
+        if not value:
+            raise ValueError
+        return reduce(or_, (_member(Trigger, name) for name in value))
     if isinstance(value, str) and not value.isdecimal():
-        return Trigger[value.upper()]
+        return _member(Trigger, value)
     return Trigger(whole_number(1, 7)(value))
 
 
 def _whole_second(moment: datetime) -> datetime:
-    """Return the moment, or the next one that the platform can be told: it knows no fractions of a second."""
-    # The first and the last year leave no room for time zones.
+    """Return a moment rounded up to the whole seconds that OneNET accepts; raise ValueError."""
+    # Conversion to another time zone would overflow in the first and the last year.
     if moment.year in (MINYEAR, MAXYEAR):
-        raise OverflowError
+        raise ValueError
     return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)
 
 
 def moment(value: Any) -> datetime:
-    """Return a date and time in UTC; what has no time zone is in Home Assistant's."""
+    """Return a date and time in UTC; without a time zone it is in Home Assistant's."""
     if isinstance(value, str):
-        # Half a character would end the whole process in the parser's C code.
+        # The parser, in C, crashes the process on an unpaired surrogate.
         text(value)
-    # UTC, because two moments in one zone are compared by their wall clocks, even across a change of the clocks.
-    return _whole_second(dt_util.as_utc(cv.datetime(value)))
+    _require(value, str, datetime)
+    try:
+        # In UTC: times in one other zone would be compared by wall clock, even across a change of the clocks.
+        return _whole_second(dt_util.as_utc(cv.datetime(value)))
+    except OverflowError as err:
+        raise ValueError from err
 
 
 def duration(value: Any) -> timedelta:
-    """Return a duration that is longer than nothing."""
-    # A mapping is what the action panel sends; cv.time_period would find that out last.
-    if isinstance(value, dict):
-        period = timedelta(**{unit: float(amount) for unit, amount in value.items()})
-    else:
-        period = cv.time_period(value)
+    """Return a duration longer than 0."""
+    try:
+        period = _duration(value)
+    except OverflowError as err:
+        raise ValueError from err
     if period <= timedelta():
         raise ValueError
     return period
 
 
+def _duration(value: Any) -> timedelta:
+    """Return a duration; raise OverflowError, ValueError or vol.Invalid."""
+    # The action panel sends a mapping, which cv.time_period would try last.
+    if isinstance(value, dict):
+        if not value.keys() <= _DURATION_UNITS:
+            raise ValueError
+        return timedelta(**{str(unit): number(amount) for unit, amount in value.items()})
+    _require(value, int, float, str, timedelta)
+    period: timedelta = cv.time_period(value)
+    return period
+
+
 def patience(value: Any) -> timedelta:
-    """Return how long to wait."""
+    """Return how long to wait, at most 24 hours."""
     period = duration(value)
     if period > _WAIT_MAX:
         raise ValueError
@@ -159,15 +245,25 @@ def patience(value: Any) -> timedelta:
 
 
 def text(value: Any) -> str:
-    """Return a text; a number will do, half a character will not."""
+    """Return a text, from a text, a number or a truth value, without unpaired surrogates."""
+    if isinstance(value, bool):
+        # As in YAML, not as in Python.
+        return str(value).lower()
+    # A template's result may look like a list; its text is still known.
+    _require(value, str, int, float, ResultWrapper)
     whole = cv.string(value)
     whole.encode()
     return whole
 
 
 def number(value: Any) -> float:
-    """Return a number; its text will do, a truth value or something without end will not."""
-    if isinstance(value, bool) or not math.isfinite(found := float(value)):
+    """Return a finite number, from a number or its text."""
+    _require(value, int, float, str)
+    try:
+        found = float(value)
+    except OverflowError as err:
+        raise ValueError from err
+    if not math.isfinite(found):
         raise ValueError
     return found
 
@@ -180,66 +276,68 @@ def step(value: Any) -> float:
 
 
 def mode(value: Any) -> WriteMode:
-    """Return what becomes of the resources that are not written, from its name or OneNET's number."""
+    """Return a write mode, from its name or OneNET's number."""
     if isinstance(value, str) and not value.isdecimal():
-        return WriteMode[value.upper()]
+        return _member(WriteMode, value)
     return WriteMode(whole_number(1, 2)(value))
 
 
-class _WrongEntryError(ValueError):
-    """Point to the wrong entry of a list."""
-
-    def __init__(self, entry: Any) -> None:
-        """Keep it."""
-        super().__init__()
-        self.entry = entry
-
-
 def values(value: Any) -> tuple[WrittenValue, ...]:
-    """Return what to write, from a list of entries or from one."""
+    """Return the values to write, from one entry or a list of them."""
     written = []
     for entry in value if isinstance(value, list) else [value]:
         try:
-            written.append(_written(**entry))
+            written.append(_written(entry))
         except _WRONG_VALUE as err:
-            raise _WrongEntryError(entry) from err
+            raise _WrongValueError("invalid_values", value=entry) from err
     if not written:
         raise ValueError
     return tuple(written)
 
 
-def _written(*, res_id: Any, value: Any, **more: Any) -> WrittenValue:
-    """Return a value for a resource; whether it is of the resource's type, only the device knows."""
-    resource = lwm2m_id(res_id)
-    kind = ValueType[str(more.pop(ATTR_TYPE, ValueType.PLAIN.name)).upper()]
-    if more:
+def _written(entry: Any) -> WrittenValue:
+    """Return a value for a resource, whose type only the device knows."""
+    if not isinstance(entry, dict) or not {ATTR_RES_ID, ATTR_VALUE} <= entry.keys() <= _ENTRY_FIELDS:
         raise ValueError
-    if kind is ValueType.OPAQUE:
-        # A number may have lost zeros; and blanks alone are a slip.
-        if value.isspace():
-            raise ValueError
-        return WrittenValue.opaque(resource, bytes.fromhex(value))
-    if kind is ValueType.TIME:
-        return WrittenValue.time(resource, moment(value))
-    if isinstance(value, str):
+    resource, value = lwm2m_id(entry[ATTR_RES_ID]), entry[ATTR_VALUE]
+    kind = entry.get(ATTR_TYPE, ValueType.PLAIN.name)
+    if isinstance(kind, str) and kind.lower() == _TEXT:
         return WrittenValue(resource, text(value))
+    match _member(ValueType, kind):
+        case ValueType.OPAQUE:
+            # Digits without quotes may have lost zeros, and blanks alone are a mistake.
+            if not isinstance(value, str) or value.isspace():
+                raise ValueError
+            return WrittenValue.opaque(resource, bytes.fromhex(value))
+        case ValueType.TIME:
+            return WrittenValue.time(resource, moment(value))
+        case _:
+            return WrittenValue(resource, _plain(value))
+
+
+def _plain(value: Any) -> bool | float | str:
+    """Return a truth value, a number or a text as it is."""
     if isinstance(value, bool):
-        return WrittenValue(resource, value)
-    # Not more than a device, or anybody's JSON, can hold.
-    if isinstance(value, int) and -(2**63) <= value < 2**64:
-        return WrittenValue(resource, value)
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, int):
+        # JSON parsers, and devices, have 64 bits.
+        if not -(2**63) <= value < 2**64:
+            raise ValueError
+        return value
     if isinstance(value, float):
-        return WrittenValue(resource, number(value))
-    raise TypeError
+        return number(value)
+    raise ValueError
 
 
 class ActionSchema(vol.Schema):
-    """Validate an action's fields one by one, then all at once, with a translated error for every refusal."""
+    """Validate an action's fields one by one, then together; raise a translated error for a wrong one."""
 
     def __init__(
         self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None], texts: Mapping[str, str] | None = None
     ) -> None:
-        """Keep the checks, which may also change the data that they are given, and the keys of unusual texts."""
+        """Keep the checks, which may also change the validated data, and the translation keys that deviate."""
         super().__init__(fields)
         self._validators = {str(key): validator for key, validator in fields.items()}
         self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
@@ -248,7 +346,7 @@ class ActionSchema(vol.Schema):
 
     @override
     def __call__(self, data: Any, **options: Any) -> Any:
-        """Return the data, validated."""
+        """Return the validated data; raise ServiceValidationError."""
         try:
             validated = super().__call__(data, **options)
         except _WRONG_VALUE as err:
@@ -260,34 +358,34 @@ class ActionSchema(vol.Schema):
         return validated
 
     def _explain(self, data: dict[str, Any]) -> ServiceValidationError:
-        """Find out which field is wrong, which is not worth the time while none is."""
+        """Return the error of the first wrong field, which the schema itself does not name reliably."""
         for name, value in data.items():
             if name not in self._validators:
                 return invalid("unknown_field", field=name)
             try:
                 self._validators[name](value)
-            except _WrongEntryError as err:
-                return invalid(f"invalid_{name}", value=err.entry)
+            except _WrongValueError as err:
+                return invalid(err.key, **err.placeholders)
             except _WRONG_VALUE:
                 return invalid(self._texts.get(name, f"invalid_{name}"), value=value)
         return invalid("missing_field", field=next(name for name in self._required if name not in data))
 
 
 def check_device(data: dict[str, Any]) -> None:
-    """Replace device_id by the IMEI and the account of the device, and refuse both or neither of device_id and imei."""
+    """Replace device_id by the IMEI and the account of the device; refuse both or neither of device_id and imei."""
     if ATTR_DEVICE_ID not in data and ATTR_IMEI not in data:
         raise invalid("one_device")
     check_any_device(data)
 
 
 def check_any_device(data: dict[str, Any]) -> None:
-    """Replace device_id, if it is there, and refuse both device_id and imei."""
+    """Replace device_id, if present, by the IMEI and the account; refuse both device_id and imei."""
     if (device_id := data.pop(ATTR_DEVICE_ID, None)) is None:
         return
     if ATTR_IMEI in data:
         raise invalid("one_device")
     device = dr.async_get(async_get_hass()).async_get(device_id)
-    # Those of others may have any form.
+    # The identifiers of other integrations may have any form.
     ours = [identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN] if device else []
     for entry_id, _, imei in (identifier.partition("_") for identifier in ours):
         if imei:
@@ -299,39 +397,58 @@ def check_any_device(data: dict[str, Any]) -> None:
 
 
 def check_resource(data: dict[str, Any]) -> None:
-    """Refuse a resource of which nobody can tell the object instance."""
+    """Refuse a resource without its object instance."""
     if ATTR_RES_ID in data and ATTR_OBJ_INST_ID not in data:
         raise invalid("instance_missing")
 
 
-def check_times(data: dict[str, Any]) -> None:
-    """Replace expires_in by expired_time, and refuse times that the platform would."""
-    now = dt_util.utcnow()
-    start = now
-    if ATTR_VALID_TIME in data:
-        start = data[ATTR_VALID_TIME]
-        if start <= now - _JUST_NOW:
-            raise invalid("valid_time_past", value=dt_util.as_local(start))
-        if start <= now + _ABOUT_NOW:
-            # What is now here may be over when it arrives there; not to tell it means now, too.
-            del data[ATTR_VALID_TIME]
-    expires_in = data.pop(ATTR_EXPIRES_IN, None)
-    if (expires_in is None) == (ATTR_EXPIRED_TIME not in data):
+def check_expiry(data: dict[str, Any]) -> None:
+    """Require either expires_in or expired_time, the latter after valid_time."""
+    if (ATTR_EXPIRES_IN in data) == (ATTR_EXPIRED_TIME in data):
         raise invalid("one_expiry")
+    if ATTR_VALID_TIME in data and ATTR_EXPIRED_TIME in data:
+        _check_order(data[ATTR_VALID_TIME], data[ATTR_EXPIRED_TIME])
+
+
+def _check_order(start: datetime, expired_time: datetime) -> None:
+    """Refuse an expiry that is not after the start."""
+    if expired_time <= start:
+        raise invalid("expired_time_past", value=_local(expired_time), start=_local(start))
+
+
+def _local(moment: datetime) -> datetime:
+    """Return a time as people read it in an error: in Home Assistant's time zone, in whole seconds."""
+    return dt_util.as_local(moment.replace(microsecond=0))
+
+
+def resolve_times(data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the data with expired_time in place of expires_in; `now` is the platform's time.
+
+    Raise ServiceValidationError for times that are in the past there.
+    """
+    resolved = dict(data)
+    start: datetime = resolved.get(ATTR_VALID_TIME, now)
+    # A template's now() counts as now even if the clock here is a few seconds slow.
+    slow = min(max(now - dt_util.utcnow(), timedelta()), _ABOUT_NOW)
+    if start <= now - slow - _JUST_NOW:
+        raise invalid("valid_time_past", value=_local(start), now=_local(now))
+    if start <= now + _ABOUT_NOW:
+        # It may be in the past when it arrives at the platform; without it, the command starts at once, too.
+        resolved.pop(ATTR_VALID_TIME, None)
+    expires_in: timedelta | None = resolved.pop(ATTR_EXPIRES_IN, None)
     if expires_in is not None:
         try:
-            data[ATTR_EXPIRED_TIME] = _whole_second(start + expires_in)
-        except OverflowError as err:
+            resolved[ATTR_EXPIRED_TIME] = _whole_second(start + expires_in)
+        except (OverflowError, ValueError) as err:
             raise invalid("invalid_expires_in", value=expires_in) from err
-    if (expired_time := data[ATTR_EXPIRED_TIME]) <= max(start, now):
-        raise invalid("expired_time_past", value=dt_util.as_local(expired_time), start=dt_util.as_local(start))
+    _check_order(max(start, now), resolved[ATTR_EXPIRED_TIME])
+    return resolved
 
 
 def check_if_offline(data: dict[str, Any]) -> None:
-    """Refuse an expiry where nothing would be queued, and to queue without one."""
+    """Require an expiry if the command may be queued, and refuse one otherwise."""
     if data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
-        # Of a copy: what expires in an hour does so an hour after it was queued, not after the device was tried.
-        check_times(dict(data))
+        check_expiry(data)
         return
     for field in (ATTR_EXPIRES_IN, ATTR_EXPIRED_TIME, ATTR_IF_WAITING):
         if field in data:
@@ -347,7 +464,7 @@ def check_values(data: dict[str, Any]) -> None:
 
 
 def check_observation(data: dict[str, Any]) -> None:
-    """Refuse conditions that contradict each other, or that the platform would not take."""
+    """Refuse report conditions that contradict each other, or that OneNET rejects."""
     conditions = {name: data[name] for name in (ATTR_PMIN, ATTR_PMAX, ATTR_GT, ATTR_LT, ATTR_ST) if name in data}
     if data[ATTR_CANCEL] and conditions:
         raise invalid("cancel_with_condition", field=next(iter(conditions)))

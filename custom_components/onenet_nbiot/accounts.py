@@ -1,0 +1,102 @@
+"""Find the account that an action is for."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import service
+from homeassistant.util.hass_dict import HassKey
+
+from .const import ATTR_IMEI, ATTR_UUID, DOMAIN, SUBENTRY_DEVICE
+from .coordinator import OneNetConfigEntry
+from .exceptions import unknown_uuid, which_account
+from .ledger import Ledger, ledgers
+from .onenet.client import OneNetClient
+from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
+
+# By IMEI, the account that answered that it has the device.
+_FOUND: HassKey[dict[str, str]] = HassKey(f"{DOMAIN}_found_accounts")
+
+
+async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:
+    """Return the loaded account that an action with this data is for; raise ServiceValidationError.
+
+    Without `config_entry_id` it follows from the `uuid` of a command that was queued here, else from the `imei`.
+    """
+    entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
+    imei: str | None = data.get(ATTR_IMEI)
+    if entry_id is None and (uuid := data.get(ATTR_UUID)) is not None:
+        entry_id = next((entry_id for entry_id, ledger in ledgers(hass).items() if ledger.known(uuid)), None)
+        if entry_id is None and imei is None:
+            raise unknown_uuid(uuid)
+    if entry_id is None and imei is not None:
+        entry_id = await _async_find(hass, imei)
+    entry: OneNetConfigEntry = service.async_get_config_entry(hass, DOMAIN, entry_id)
+    return entry
+
+
+async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
+    """Return the id of the account that has a device, loaded or not, or None if there is at most one account.
+
+    Raise ServiceValidationError if no account has it, or several have.
+    """
+    entries: list[OneNetConfigEntry] = hass.config_entries.async_entries(
+        DOMAIN, include_ignore=False, include_disabled=False
+    )
+    if len(entries) <= 1:
+        return None
+    added = [entry for entry in entries if _is_added(entry, imei)]
+    found = hass.data.setdefault(_FOUND, {})
+    if (entry_id := found.get(imei)) in {entry.entry_id for entry in added or entries}:
+        return entry_id
+    loaded = [entry for entry in added or entries if entry.state is ConfigEntryState.LOADED]
+    if len(loaded) <= 1:
+        return (loaded or added or entries)[0].entry_id
+    if not added and (entry_id := _with_commands(loaded, imei)) is not None:
+        return entry_id
+    answers = await asyncio.gather(*(_async_has(entry.runtime_data.ledger.client, imei) for entry in loaded))
+    owners = [entry for entry, has in zip(loaded, answers, strict=True) if has]
+    if len(owners) != 1:
+        unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
+        raise which_account(imei, owners or loaded, found=len(owners), unasked=unasked)
+    found[imei] = owners[0].entry_id
+    return owners[0].entry_id
+
+
+def _is_added(entry: OneNetConfigEntry, imei: str) -> bool:
+    """Return whether a device was added to Home Assistant in this account."""
+    return any(subentry.unique_id == imei for subentry in entry.get_subentries_of_type(SUBENTRY_DEVICE))
+
+
+def _with_commands(entries: list[OneNetConfigEntry], imei: str) -> str | None:
+    """Return the id of the only account with open commands of a device, else of the only one with finished ones."""
+    for has_commands in (_has_open, _has_finished):
+        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.ledger, imei)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _has_open(ledger: Ledger, imei: str) -> bool:
+    """Return whether a device has commands that OneNET accepted and that are not finished."""
+    return ledger.waiting_for(imei) > 0
+
+
+def _has_finished(ledger: Ledger, imei: str) -> bool:
+    """Return whether a device has finished commands that are still kept."""
+    return any(command.asked.operation.imei == imei for command in ledger.finished)
+
+
+async def _async_has(client: OneNetClient, imei: str) -> bool | None:
+    """Return whether OneNET says that an account has a device, or None if it cannot be asked."""
+    try:
+        await client.get_device(imei)
+    except (UnknownDeviceError, NotPermittedError) as err:
+        # A refusal for another reason, such as the IP address, says nothing about the device.
+        return None if err.is_account_wide else False
+    except OneNetError:
+        return None
+    return True
