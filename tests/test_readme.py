@@ -14,10 +14,12 @@ from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
-from custom_components.onenet_nbiot import resources
-from custom_components.onenet_nbiot.const import ATTR_LAST_SEEN, ATTR_MEASURED_AT, DOMAIN
+from custom_components.onenet_nbiot import const, resources, validation
+from custom_components.onenet_nbiot.command import VALUES_TOO_LARGE, VALUES_UNREADABLE
+from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors, models, operations
+from custom_components.onenet_nbiot.sensor import ATTR_FULL_VALUE
 from custom_components.onenet_nbiot.validation import IfOffline
 
 from .conftest import IMEI, add_device
@@ -36,6 +38,21 @@ def blocks(kind: str) -> list[Any]:
     found = [parse_yaml(text) for text in re.findall(rf"```yaml\n# {re.escape(kind)}\n(.*?)```", README, re.DOTALL)]
     assert found
     return found
+
+
+def raised_keys() -> set[str]:
+    """Return the translation keys of the errors that an action or a button raises, except those of wrong fields."""
+    # Wrong fields, and what is typed in dialogs, have texts that explain themselves.
+    others = {"validation.py", "config_flow.py", "device_flow.py"}
+    modules = [path for path in INTEGRATION.glob("*.py") if path.name not in others]
+    strings = set(re.findall(r'"(\w+)"', "".join(path.read_text() for path in modules)))
+    keys = strings & set(load("translations/en.json")["exceptions"])
+    return {key for key in keys if not key.startswith("invalid_")}
+
+
+def record(send_status: int) -> models.CommandRecord:
+    """Return a command that OneNET ended with this status without an answer of the device."""
+    return models.CommandRecord.from_wire({"send_status": send_status}, "42742677-adc3-54ca-83a1-5aaaf71482f8")
 
 
 def assert_like(data: Mapping[str, Any], documented: dict[str, Any]) -> None:
@@ -219,7 +236,6 @@ async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, ac
     await add_device(hass, account, "3303/0/5700", title="Water meter, kitchen")
     entities = er.async_entries_for_config_entry(er.async_get(hass), account.entry_id)
     (event_types,) = {tuple(state.attributes["event_types"]) for state in hass.states.async_all("event")}
-    raised = re.findall(r'translation_key="(\w+)"', "".join(path.read_text() for path in INTEGRATION.glob("*.py")))
     words = {
         *(f"{DOMAIN}.{action}" for action in hass.services.async_services_for_domain(DOMAIN)),
         *(entity.entity_id for entity in entities),
@@ -234,17 +250,24 @@ async def test_every_action_entity_and_word_is_explained(hass: HomeAssistant, ac
             for kind in (operations.Trigger, operations.ValueType, operations.WriteMode)
             for name in kind.__members__
         ),
-        # That of a success is none.
-        *models._CONFIRM_STATUS_NAMES[1:],
+        validation._TEXT,
+        # The first one is that of a success, which has no reason.
+        *models._CONFIRM_STATUS[1:],
+        *(record(send_status).reason for send_status in (6, 7)),
+        VALUES_TOO_LARGE,
+        VALUES_UNREADABLE,
         *family(errors.OneNetError),
-        *(set(raised) & set(load("translations/en.json")["exceptions"])),
-        ATTR_LAST_SEEN,
-        ATTR_MEASURED_AT,
+        *raised_keys(),
+        # The fields of events and responses, and the attributes of entities.
+        *(value for name, value in vars(const).items() if name.startswith("ATTR_") and value != const.ATTR_ACTION),
+        ATTR_FULL_VALUE,
     }
-    assert words > {"command_sent", "not_queued"}
+    assert words > {"command_sent", "not_queued", "not_waiting", "which_account", "undefined", "values_omitted"}
     assert sorted(word for word in words if f"`{word}`" not in README) == []
     # What resources are called has a test of its own.
     described = {description.translation_key for description in resources._TABLE.values()}
+    # The key of resources with the registry's name only translates attributes.
+    described.add(resources.KEY_RESOURCE)
     named = {key for keys in load("translations/en.json")["entity"].values() for key in keys} - described
     assert named == {"connectivity", "command", "waiting_commands", "read_now"}
     names = {entity.original_name for entity in entities if entity.translation_key in named}

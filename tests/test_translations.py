@@ -11,7 +11,7 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
-from custom_components.onenet_nbiot import config_flow, resources, services
+from custom_components.onenet_nbiot import config_flow, device_flow, resources, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.ledger import IfWaiting
@@ -65,9 +65,9 @@ def test_every_error_has_a_text(language: str) -> None:
 def test_every_error_of_the_dialog_of_a_device_has_a_text(language: str) -> None:
     """A person who adds a device would read a bare keyword, and not know what to type instead."""
     texts = load(f"translations/{language}.json")["config_subentries"]["device"]
-    source = inspect.getsource(config_flow.OneNetDeviceFlow)
+    source = inspect.getsource(device_flow)
     typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
-    assert typed == {"invalid_imei", "already_added", "invalid_resource", "unreadable_resource"}
+    assert typed == {"invalid_imei", "already_added", "invalid_resource"}
     told = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
     assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | told | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))

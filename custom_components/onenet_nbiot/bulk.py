@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import nsmallest
 from itertools import batched
 
@@ -17,11 +18,15 @@ _PER_PAGE = 100
 # Up to so many devices are looked up one by one, by IMEI, rather than in the list of all devices.
 _SINGLE_LOOKUPS = 2
 # So many pages of the list are read in a round; the next round goes on.
-_PAGES = 3
+_PAGES = 5
 # Where presence takes more than one request, it is asked for in every so many rounds.
 _PRESENCE_ROUNDS = 5
 # A device that OneNET does not list, and one whose values cannot be read, is asked for again after this time.
 RETRY_AFTER = timedelta(hours=1)
+# Whether a device is online, and when it last was. Tuples, since a thousand objects that live through a round would
+# make Python collect garbage.
+type Presence = tuple[bool | None, datetime | None]
+_UNKNOWN: Presence = (None, None)
 # So many requests in a round may fail before the rest waits for the next round.
 _FAILURES_MAX = 24
 
@@ -71,11 +76,10 @@ class BulkUpdater:
         by_key = self._by_key(devices)
         pending = dict(by_key)
         async for newest in self._async_newest(by_key):
-            for part in batched(newest.items(), AT_ONCE, strict=False):
-                for key, datapoints in part:
-                    if (device := pending.pop(key, None)) is not None:
-                        self._async_apply(device, presence, datapoints, polled_at(device))
-                await asyncio.sleep(0)
+            for key, datapoints in newest.items():
+                if (device := pending.pop(key, None)) is not None:
+                    self._async_apply(device, presence, datapoints, polled_at(device))
+            await asyncio.sleep(0)
         # Of these there are no values, but there may be their presence.
         others = [*pending.values(), *(device for device in devices if device.key is None)]
         for some in batched(others, AT_ONCE, strict=False):
@@ -88,16 +92,15 @@ class BulkUpdater:
     def _async_apply(
         self,
         device: Device,
-        presence: Mapping[str, OneNetDevice | None],
+        presence: Mapping[str, Presence],
         datapoints: Sequence[Datapoint],
         since: datetime,
     ) -> None:
         """Pass on what OneNET says of a device."""
         news = PlatformNews(datapoints=datapoints, since=since, now=self._client.now())
         if device.imei in presence:
-            told = presence[device.imei]
             news.presence_known = True
-            news.online, news.last_time = (told.online, told.last_time) if told else (None, None)
+            news.online, news.last_time = presence[device.imei]
         self._devices.async_update_from_platform(device, news)
 
     def _by_key(self, devices: Iterable[Device]) -> dict[str, Device]:
@@ -112,8 +115,8 @@ class BulkUpdater:
                     one.key, one.looked_for = None, LONG_AGO
         return by_key
 
-    async def _async_presence(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
-        """Return by IMEI what OneNET says of devices, None for those that it should list and does not.
+    async def _async_presence(self, devices: Sequence[Device]) -> dict[str, Presence]:
+        """Return the presence of devices by IMEI, unknown for those that OneNET should list and does not.
 
         Those of which nothing was asked are left out.
         """
@@ -124,64 +127,65 @@ class BulkUpdater:
             count = max(_SINGLE_LOOKUPS, -(-len(devices) // _PRESENCE_ROUNDS))
             return await self._async_look_up(devices, count, timedelta())
         if (self._pages > 1 and self._page == 1 and self._round % _PRESENCE_ROUNDS) or not self._is_asked("list", ""):
-            return {}
+            # Meanwhile, new devices need their keys.
+            new = [device for device in devices if device.key is None]
+            return await self._async_look_up(new, _SINGLE_LOOKUPS, RETRY_AFTER)
         found, unlisted = await self._async_read_list({device.imei: device for device in devices})
         return found | await self._async_look_up_unlisted(unlisted)
 
-    async def _async_presence_by_id(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
-        """Return by IMEI what OneNET says of devices, asked for by id where that is known."""
+    async def _async_presence_by_id(self, devices: Sequence[Device]) -> dict[str, Presence]:
+        """Return the presence of devices by IMEI, asked for by id."""
         await self._async_identify([device for device in devices if device.key is None])
         by_key = self._by_key(devices)
-        presence: dict[str, OneNetDevice | None] = {}
+        presence: dict[str, Presence] = {}
         unlisted = []
         async for keys, statuses in self._async_in_batches("statuses", by_key, self._client.get_device_statuses):
             for key in keys:
                 device = by_key[key]
                 if key in statuses:
                     self._devices.async_set_found(device)
-                    presence[device.imei] = OneNetDevice(id=key, name=key, title="", online=statuses[key])
+                    presence[device.imei] = (statuses[key], None)
                 else:
-                    presence[device.imei] = None
+                    presence[device.imei] = _UNKNOWN
                     unlisted.append(device)
         await self._async_look_up_unlisted(unlisted)
         # Of these OneNET cannot say whether they are online.
         unknown = [device.imei for key, device in by_key.items() if not self._is_asked("statuses", key)]
-        return presence | dict.fromkeys(unknown)
+        return presence | dict.fromkeys(unknown, _UNKNOWN)
 
     async def _async_identify(self, devices: Sequence[Device]) -> None:
         """Look up devices whose ids are not known: in the list, as long as that takes fewer requests."""
         now = self._client.now()
         if len(devices) > max(_SINGLE_LOOKUPS, self._pages - 1) and now >= self._list_again:
-            _, devices = await self._async_read_list({device.imei: device for device in devices})
-            if devices:
+            _, unlisted = await self._async_read_list({device.imei: device for device in devices})
+            if unlisted:
                 self._list_again = now + RETRY_AFTER
+            return
         await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
 
-    async def _async_look_up_unlisted(self, devices: Sequence[Device]) -> dict[str, OneNetDevice | None]:
+    async def _async_look_up_unlisted(self, devices: Sequence[Device]) -> dict[str, Presence]:
         """Look up some devices that OneNET did not list: they may be gone, or have another key now."""
-        unknown: dict[str, OneNetDevice | None] = dict.fromkeys(device.imei for device in devices)
+        unknown: dict[str, Presence] = dict.fromkeys((device.imei for device in devices), _UNKNOWN)
         for device in devices:
             if device.online is not None:
                 device.looked_for = LONG_AGO
         return unknown | await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
 
-    async def _async_look_up(
-        self, devices: Iterable[Device], count: int, pause: timedelta
-    ) -> dict[str, OneNetDevice | None]:
+    async def _async_look_up(self, devices: Iterable[Device], count: int, pause: timedelta) -> dict[str, Presence]:
         """Look up devices by IMEI: so many, those first that were not looked up for longest, with a pause for each."""
         long_since = self._client.now() - pause
         due = (device for device in devices if device.looked_for <= long_since)
-        found: dict[str, OneNetDevice | None] = {}
+        found: dict[str, Presence] = {}
         for device in nsmallest(count, due, key=lambda device: device.looked_for):
             try:
                 told = await self._async_request(self._client.get_device(device.imei))
             except UnknownDeviceError:
-                found[device.imei] = None
+                found[device.imei] = _UNKNOWN
                 self._devices.async_set_missing(device, self._client.now())
             except OneNetError as err:
                 await self._async_check(err)
             else:
-                found[device.imei] = told
+                found[device.imei] = (told.online, told.last_time)
                 self._set_found(device, told)
             device.looked_for = self._client.now()
         return found
@@ -193,26 +197,24 @@ class BulkUpdater:
                 self._left_out.pop(f"{call} {told.name}", None)
         self._devices.async_set_found(device, told.name)
 
-    async def _async_read_list(
-        self, wanted: Mapping[str, Device]
-    ) -> tuple[dict[str, OneNetDevice | None], list[Device]]:
+    async def _async_read_list(self, wanted: Mapping[str, Device]) -> tuple[dict[str, Presence], list[Device]]:
         """Read the list of devices, or go on reading it, until all wanted ones are found.
 
         Return those found by IMEI, and at the end of the list those that it does not have.
         """
-        found: dict[str, OneNetDevice | None] = {}
+        found: dict[str, Presence] = {}
         for _ in range(_PAGES):
             try:
                 page = await self._async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
             except NotSupportedError as err:
                 self._refuse("list", err)
-                return dict.fromkeys(wanted), []
+                return dict.fromkeys(wanted, _UNKNOWN), []
             except OneNetError as err:
                 await self._async_check(err)
                 break
             for told in page.devices:
                 if told.imei is not None and (device := wanted.get(told.imei)) is not None:
-                    found[told.imei] = told
+                    found[told.imei] = (told.online, told.last_time)
                     self._set_found(device, told)
             self._listed |= found.keys()
             self._pages = self._page if page.total_count is None else max(1, -(-page.total_count // _PER_PAGE))
@@ -225,35 +227,52 @@ class BulkUpdater:
             return found, [] if page.more else unlisted
         return found, []
 
-    async def _async_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[Mapping[str, list[Datapoint]]]:
-        """Yield the newest values of devices by key, some at a time."""
-
-        async def ask(keys: list[str]) -> dict[str, list[Datapoint]]:
-            if len(keys) == 1 and not self._client.has_statuses:
-                # Also for a name that a list of names cannot hold.
-                return {keys[0]: await self._client.get_newest_datapoints_of(by_key[keys[0]].imei)}
-            return dict(await self._client.get_newest_datapoints(keys))
-
+    async def _async_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[dict[str, list[Datapoint]]]:
+        """Yield the newest values of devices by key, some devices at a time."""
         missing: list[str] = []
         largest = 0
-        async for keys, newest in self._async_in_batches("newest", by_key, ask):
-            yield newest
-            missing += [key for key in keys if key not in newest]
-            largest = max(largest, len(newest))
-        if self._client.has_statuses:
-            # What is not in the reply has no values.
-            return
+        async for keys, newest in self._async_in_batches("newest", by_key, partial(self._async_ask_newest, by_key)):
+            found: set[str] = set()
+            # Each device is read when it is its turn: all at once would block the event loop.
+            for part in batched(newest, AT_ONCE, strict=False):
+                some = dict(part)
+                found |= some.keys()
+                yield some
+            missing += [key for key in keys if key not in found]
+            largest = max(largest, len(found))
+        # On the legacy platform, what is not in the reply has no values.
+        if not self._client.has_statuses:
+            async for some in self._async_newest_again(by_key, missing, largest):
+                yield some
+
+    async def _async_newest_again(
+        self, by_key: Mapping[str, Device], missing: Iterable[str], largest: int
+    ) -> AsyncIterator[dict[str, list[Datapoint]]]:
+        """Yield the newest values of devices that a reply left out; `largest` is how many a reply had at the most."""
         now = self._client.now()
-        missing = [key for key in missing if self._asked_again.get(key, now) <= now]
-        self._asked_again |= dict.fromkeys(missing, now + RETRY_AFTER)
-        async for keys, newest in self._async_in_batches("newest", missing, ask):
-            yield newest
-            if newest and largest:
-                # A reply has no more devices than that.
+        again = [key for key in missing if self._asked_again.get(key, now) <= now]
+        self._asked_again |= dict.fromkeys(again, now + RETRY_AFTER)
+        ask = partial(self._async_ask_newest, by_key)
+        async for keys, newest in self._async_in_batches("newest", again, ask):
+            some = dict(newest)
+            yield some
+            if some and largest:
+                # No reply has more devices than that.
                 self._limits["newest"] = (largest, now + RETRY_AFTER)
-            for key in [key for key in keys if key not in newest][:_SINGLE_LOOKUPS]:
+            for key in [key for key in keys if key not in some][:_SINGLE_LOOKUPS]:
                 async for _, alone in self._async_in_batches("newest", [key], ask):
-                    yield alone
+                    yield dict(alone)
+
+    async def _async_ask_newest(
+        self, by_key: Mapping[str, Device], keys: list[str]
+    ) -> Iterable[tuple[str, list[Datapoint]]]:
+        """Ask for the newest values of devices together; on the current platform, for those of one by its IMEI.
+
+        A list of names cannot hold every name.
+        """
+        if len(keys) == 1 and not self._client.has_statuses:
+            return [(keys[0], await self._client.get_newest_datapoints_of(by_key[keys[0]].imei))]
+        return await self._client.get_newest_datapoints(keys)
 
     async def _async_in_batches[T](
         self, call: str, keys: Iterable[str], ask: Callable[[list[str]], Awaitable[T]]

@@ -83,14 +83,19 @@ class Command:
     unreadable: str | None = None
 
     @classmethod
-    def from_row(cls, row: bytes) -> Self:
-        """Read a command from a row; raise LookupError, TypeError or ValueError where it is none."""
+    def from_row(cls, row: bytes, unknown: set[str] | None = None) -> Self:
+        """Read a command from a row, and add the names that this version does not know to `unknown`.
+
+        Raise LookupError, TypeError or ValueError where the row is not a command.
+        """
         data: dict[str, Any] = json_loads_object(row)
+        if unknown is not None:
+            unknown |= data.keys() - _COMMAND_FIELDS
         asked: dict[str, Any] = data["asked"]
         if "operation" not in asked:
             asked["operation"] = {"command": "read"} | {name: asked.pop(name) for name in _READ}
-        asked = _known_fields(CachedCommand, asked)
-        data = _known_fields(cls, data)
+        asked = _known(asked, _CACHED_FIELDS)
+        data = _known(data, _COMMAND_FIELDS)
         for found in (data, asked):
             for name in found:
                 if name.endswith(("_time", "_at")) and found[name] is not None:
@@ -105,11 +110,6 @@ class Command:
                 "state": CommandState(data["state"]),
             }
         )
-
-    @classmethod
-    def unknown_fields(cls, row: bytes) -> set[str]:
-        """Return the names in a row that this version does not know; raise ValueError where it is none."""
-        return json_loads_object(row).keys() - {field.name for field in fields(cls)}
 
     @property
     def context(self) -> Context:
@@ -184,10 +184,20 @@ class Command:
         )
 
 
-def _known_fields(kind: type[Any], data: dict[str, Any]) -> dict[str, Any]:
-    """Return what a version of a dataclass knows of a row."""
-    names = {field.name for field in fields(kind) if field.init}
-    return {name: value for name, value in data.items() if name in names}
+def _names(kind: type[Any]) -> frozenset[str]:
+    """Return the names with which a dataclass is made."""
+    return frozenset(field.name for field in fields(kind) if field.init)
+
+
+_COMMAND_FIELDS = _names(Command)
+_CACHED_FIELDS = _names(CachedCommand)
+_OPERATION_FIELDS = {kind: _names(kind) for kind in _OPERATIONS.values()}
+_VALUE_FIELDS = _names(WrittenValue)
+
+
+def _known(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return what this version knows of a row."""
+    return data if data.keys() <= names else {name: value for name, value in data.items() if name in names}
 
 
 def describe_confirmed(operation: Operation, read: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
@@ -208,11 +218,11 @@ def describe_confirmed(operation: Operation, read: list[dict[str, Any]] | None) 
 def _operation(data: dict[str, Any]) -> Read | Write | Execute:
     """Read an operation from a row; raise LookupError, TypeError or ValueError where it is none."""
     kind = _OPERATIONS[data["command"]]
-    data = _known_fields(kind, data)
+    data = _known(data, _OPERATION_FIELDS[kind])
     if kind is Write:
         data["mode"] = WriteMode(data["mode"])
         data["values"] = tuple(
-            WrittenValue(**_known_fields(WrittenValue, v) | {"type": ValueType(v["type"])}) for v in data["values"]
+            WrittenValue(**_known(v, _VALUE_FIELDS) | {"type": ValueType(v["type"])}) for v in data["values"]
         )
     return kind(**data)
 

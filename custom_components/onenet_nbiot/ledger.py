@@ -146,8 +146,7 @@ class Ledger:
         unknown: set[str] = set()
         for command_id, row in self._store.load_commands(self.entry_id):
             try:
-                commands.append(Command.from_row(row))
-                unknown |= Command.unknown_fields(row)
+                commands.append(Command.from_row(row, unknown))
             except (LookupError, TypeError, ValueError) as err:
                 LOGGER.error("The kept command %s cannot be read: %r", command_id, err)
         if unknown:

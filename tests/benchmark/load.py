@@ -157,7 +157,7 @@ async def one_round(hass: core.HomeAssistant, platform: Emulator, entry_id: str,
     coordinator = _coordinator(hass, entry_id)
     await platform.tell("clock", offset=offset)
     # Its date tells the time.
-    await coordinator.client.prove_key()
+    await coordinator.client.check_credentials()
     await platform.tell("requests", clear=True)
     await coordinator.async_refresh()
     assert coordinator.last_update_success

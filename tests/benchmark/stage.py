@@ -17,6 +17,7 @@ from aiohttp import ClientSession
 from homeassistant import bootstrap, core, runner
 from homeassistant.config_entries import SOURCE_USER, ConfigEntry
 
+from custom_components.onenet_nbiot import coordinator
 from tests.live.home_assistant import free_port, seed
 
 DOMAIN = "onenet_nbiot"
@@ -42,7 +43,7 @@ class Emulator:
 @contextmanager
 def emulator(key: str, devices: int) -> Iterator[Emulator]:
     """Run an emulator in a process of its own."""
-    command = [sys.executable, "-m", "tests.emulator", "--key", key, "--devices", str(devices)]
+    command = [sys.executable, "-m", "tests.emulator", "--key", key, "--devices", str(devices), "--interval", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is above
         assert process.stdout
         try:
@@ -53,7 +54,8 @@ def emulator(key: str, devices: int) -> Iterator[Emulator]:
 
 @asynccontextmanager
 async def home_assistant(config: Path, more: str = "") -> AsyncIterator[core.HomeAssistant]:
-    """Run Home Assistant in this process."""
+    """Run Home Assistant in this process, in which commands for one device need not be a pause apart."""
+    vars(coordinator)["COMMAND_PAUSE"] = 0
     seed(config, free_port(), more=more)
     hass = await bootstrap.async_setup_hass(runner.RuntimeConfig(config_dir=str(config), skip_pip=True))
     assert hass

@@ -37,6 +37,9 @@ async def main() -> None:
     parser.add_argument(
         "--other", action="store_true", help="the other answers to the questions the documents leave open"
     )
+    parser.add_argument(
+        "--interval", type=float, default=1, help="how many seconds apart the commands for one device have to be"
+    )
     arguments = parser.parse_args()
     product = Product(
         key=arguments.key,
@@ -50,6 +53,7 @@ async def main() -> None:
     switches = Switches.other() if arguments.other else Switches()
     server = await Server(OneNet(product, switches=switches)).start(arguments.port)
     server.latency = arguments.latency / 1000
+    server.onenet.command_interval = arguments.interval
     print(server.url, flush=True)
     try:
         await asyncio.Event().wait()
