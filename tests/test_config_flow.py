@@ -1,4 +1,4 @@
-"""The dialogs in which a person connects an account, and says how often OneNET is asked."""
+"""Tests of the config flow of accounts and of their options flow."""
 
 import asyncio
 from base64 import b64encode
@@ -21,6 +21,7 @@ from custom_components.onenet_nbiot.const import (
     CONF_PRODUCT_ID,
     CONF_REGION,
     CONF_SERVER,
+    CONF_USER_ID,
     DOMAIN,
     SERVICE_GET_COMMAND,
     SERVICE_LIST_COMMANDS,
@@ -34,11 +35,15 @@ NOBODY = "http://127.0.0.1:9"
 SECOND_KEY = "key-of-the-second-product"
 SECOND_ACCESS_KEY = b64encode(b"access key of the second product").decode()
 SECOND_PRODUCT = {CONF_API_KEY: SECOND_KEY, CONF_PRODUCT_ID: "Second", CONF_ACCESS_KEY: SECOND_ACCESS_KEY}
-# A key that is one, but not this product's.
+# Keys that exist, but do not belong to this product.
 OTHER_KEY = {CONF_API_KEY: DEVICE_KEY, CONF_ACCESS_KEY: SECOND_ACCESS_KEY}
-# How a person is told that OneNET does not accept what they typed.
+USER = "user"
+# The error for credentials that OneNET refuses.
 REFUSED = {CONF_API_KEY: "invalid_auth", CONF_ACCESS_KEY: "access_refused"}
 ACCESS_KEY_ACCOUNTS = {name: data for name, data in ACCOUNTS.items() if CONF_ACCESS_KEY in data}
+
+# The call without a device by which OneNET accepts or refuses the credentials.
+CHECKS = {"legacy": "/devices", "current": "/product/detail"}
 
 every_account = pytest.mark.parametrize("account_data", ACCOUNTS.values(), ids=ACCOUNTS)
 every_access_key_account = pytest.mark.parametrize(
@@ -47,29 +52,34 @@ every_access_key_account = pytest.mark.parametrize(
 
 
 def kind(account: Mapping[str, Any]) -> str:
-    """Return which kind of key an account has, which is also what the dialog calls its form."""
+    """Return the kind of key of an account, which is also the step of its form."""
     return CONF_API_KEY if CONF_API_KEY in account else CONF_ACCESS_KEY
 
 
 def on(url: str, account: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a person types for an account on a server of their own."""
+    """Return the input for an account on a custom server."""
     return {**account, CONF_SERVER: {CONF_REGION: "custom", CONF_URL: url}}
 
 
+def filled_in(typed: Mapping[str, Any], user_id: str | None = None) -> dict[str, Any]:
+    """Return the suggested values of a form that repeats an input."""
+    return {**typed} | ({USER: {CONF_USER_ID: user_id}} if CONF_ACCESS_KEY in typed else {})
+
+
 def second(account: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an account of the same kind with the second product."""
+    """Return an account of the same kind for the second product."""
     return {**account, **{name: value for name, value in SECOND_PRODUCT.items() if name in account}}
 
 
 def add_second(onenet: Server) -> None:
-    """Let there be a second product."""
+    """Add a second product."""
     onenet.onenet.products.append(
         Product(key=SECOND_KEY, id=SECOND_PRODUCT[CONF_PRODUCT_ID], access_key=SECOND_ACCESS_KEY)
     )
 
 
 def suggested(schema: vol.Schema | None) -> dict[str, Any]:
-    """Return what a form is filled in with."""
+    """Return the suggested values of a form."""
     assert schema
     return {
         str(key): suggested(field.schema)
@@ -79,15 +89,15 @@ def suggested(schema: vol.Schema | None) -> dict[str, Any]:
     }
 
 
-def is_out_of_sight(result: ConfigFlowResult) -> bool:
-    """Return whether a form hides which server an account is on."""
+def is_collapsed(result: ConfigFlowResult, name: str = CONF_SERVER) -> bool:
+    """Return whether a section of a form is collapsed."""
     assert result["data_schema"]
-    hidden: bool = result["data_schema"].schema[CONF_SERVER].options["collapsed"]
-    return hidden
+    collapsed: bool = result["data_schema"].schema[name].options["collapsed"]
+    return collapsed
 
 
 async def choose_kind(hass: HomeAssistant, menu: ConfigFlowResult, name: str) -> ConfigFlowResult:
-    """Choose a kind of key, and return the form for it."""
+    """Select a kind of key, and return its form."""
     assert menu["type"] is FlowResultType.MENU
     result = await hass.config_entries.flow.async_configure(menu["flow_id"], {"next_step_id": name})
     assert (result["type"], result["step_id"], result["errors"]) == (FlowResultType.FORM, name, {})
@@ -95,25 +105,25 @@ async def choose_kind(hass: HomeAssistant, menu: ConfigFlowResult, name: str) ->
 
 
 async def start(hass: HomeAssistant, account: Mapping[str, Any]) -> ConfigFlowResult:
-    """Open the dialog for a new account as far as the form for its kind of key."""
+    """Start the flow of a new account, and return the form for its kind of key."""
     menu = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     return await choose_kind(hass, menu, kind(account))
 
 
 async def reconfigure(hass: HomeAssistant, entry: MockConfigEntry, account: Mapping[str, Any]) -> ConfigFlowResult:
-    """Open the dialog that changes an account as far as the form for this kind of key."""
+    """Start the reconfiguration of an account, and return the form for this kind of key."""
     return await choose_kind(hass, await entry.start_reconfigure_flow(hass), kind(account))
 
 
 async def submit(hass: HomeAssistant, result: ConfigFlowResult, user_input: dict[str, Any]) -> ConfigFlowResult:
-    """Send the form of a dialog."""
+    """Submit a form."""
     result = await hass.config_entries.flow.async_configure(result["flow_id"], user_input)
     await hass.async_block_till_done()
     return result
 
 
-async def test_the_dialogs_ask_which_kind_of_key_it_is(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person would be asked for a key that they do not have."""
+async def test_both_flows_start_with_the_kind_of_key(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The first step is a menu of the kinds of keys."""
     new = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     change = await account.start_reconfigure_flow(hass)
     for result, step in ((new, "user"), (change, "reconfigure")):
@@ -125,10 +135,10 @@ async def test_the_dialogs_ask_which_kind_of_key_it_is(hass: HomeAssistant, acco
 
 
 @every_account
-async def test_a_person_connects_an_account(
+async def test_an_account_is_connected(
     hass: HomeAssistant, onenet: Server, device: object, account_data: dict[str, str]
 ) -> None:
-    """Nobody could start."""
+    """The account is created with stripped values, is loaded, and queues commands."""
     pasted = {name: value if name == CONF_PLATFORM else f" {value}\n" for name, value in account_data.items()}
     result = await submit(hass, await start(hass, account_data), on(f" {onenet.url}/ ", pasted))
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "OneNET")
@@ -141,8 +151,34 @@ async def test_a_person_connects_an_account(
     assert len(onenet.onenet.commands) == 1
 
 
-async def test_who_names_no_platform_has_the_current_one(hass: HomeAssistant, onenet: Server) -> None:
-    """Whoever registered lately would have to know that there are two."""
+@every_account
+async def test_the_credentials_are_checked_by_a_call_that_names_no_device(
+    hass: HomeAssistant, onenet: Server, account_data: dict[str, str]
+) -> None:
+    """The flow sends a single request, which has no IMEI."""
+    # Refused, so that the account does not send requests of its own.
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed"))
+    result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
+    assert result["errors"] == {"base": REFUSED[kind(account_data)]}
+    (request,) = onenet.requests
+    assert request.path == CHECKS[account_data.get(CONF_PLATFORM, "legacy")]
+    assert not request.query.keys() & {"imei", "device_name"}
+
+
+@pytest.mark.parametrize("errno", [404, 405, 10404])
+async def test_without_product_detail_the_list_of_devices_checks_the_credentials(
+    hass: HomeAssistant, onenet: Server, errno: int
+) -> None:
+    """A platform that does not have the first call is asked with the second."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, path="/product/detail", errno=errno, text="no such path"))
+    typed = ACCOUNTS["current, access key"]
+    result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert [request.path for request in onenet.requests][:2] == ["/product/detail", "/device/list"]
+
+
+async def test_the_platform_defaults_to_the_current_one(hass: HomeAssistant, onenet: Server) -> None:
+    """An input without a platform is an account on the current platform."""
     typed = {CONF_PRODUCT_ID: PRODUCT_ID, CONF_ACCESS_KEY: ACCESS_KEY}
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
     assert result["data"] == typed | {CONF_PLATFORM: "current", CONF_URL: onenet.url}
@@ -152,11 +188,19 @@ async def test_who_names_no_platform_has_the_current_one(hass: HomeAssistant, on
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        # It depends on the kind of key what a person is told when it is refused.
+        # The error for refused credentials depends on the kind of key.
+        (Fault(kind=FaultKind.ERRNO, errno=2, text="api-key missing"), None),
         (Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed"), None),
-        (Fault(kind=FaultKind.ERRNO, errno=1, text="not a master key"), None),
+        (Fault(kind=FaultKind.ERRNO, errno=1, text="authentication failed"), None),
         (Fault(kind=FaultKind.ERRNO, errno=10403, text="auth failed"), None),
-        (Fault(kind=FaultKind.PAGE, status=401), None),
+        (Fault(kind=FaultKind.ERRNO, errno=10408, text="product not exist"), None),
+        (Fault(kind=FaultKind.ERRNO, errno=8, text="not found"), None),
+        (Fault(kind=FaultKind.ERRNO, errno=1, text="internal server error"), "platform_error"),
+        (Fault(kind=FaultKind.ERRNO, errno=10001, text="invalid parameter"), "platform_error"),
+        (Fault(kind=FaultKind.ERRNO, errno=10403, text="ip limit"), "platform_error"),
+        (Fault(kind=FaultKind.ERRNO, errno=10403, text="this request has expired"), "platform_error"),
+        # A bare 401 is a proxy's.
+        (Fault(kind=FaultKind.PAGE, status=401), "unexpected_reply"),
         (Fault(kind=FaultKind.ERRNO, errno=15, text="called too often"), "platform_error"),
         (Fault(kind=FaultKind.ERRNO, errno=10500, text="internal error"), "platform_error"),
         (Fault(kind=FaultKind.ERRNO, errno=424242, text="new"), "platform_error"),
@@ -167,10 +211,10 @@ async def test_who_names_no_platform_has_the_current_one(hass: HomeAssistant, on
         (Fault(kind=FaultKind.PAGE, status=301, location="/login"), "unexpected_reply"),
     ],
 )
-async def test_every_trouble_has_its_own_text_and_can_be_mended(
+async def test_a_failed_check_shows_its_error_and_can_be_repeated(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], fault: Fault, error: str | None
 ) -> None:
-    """A person would have to start again, without a hint."""
+    """Every error has its text, and the form keeps its values."""
     onenet.faults.append(Fault(**vars(fault)))
     typed = on(onenet.url, account_data)
     result = await submit(hass, await start(hass, account_data), typed)
@@ -179,17 +223,17 @@ async def test_every_trouble_has_its_own_text_and_can_be_mended(
     placeholders = result["description_placeholders"]
     assert placeholders
     assert placeholders["message"]
-    assert suggested(result["data_schema"]) == typed
-    assert not is_out_of_sight(result)
+    assert suggested(result["data_schema"]) == filled_in(typed)
+    assert not is_collapsed(result)
     assert (await submit(hass, result, typed))["type"] is FlowResultType.CREATE_ENTRY
 
 
 @every_account
 @pytest.mark.parametrize(("scheme", "error"), [("http", "cannot_connect"), ("https", "tls_failed")])
-async def test_a_wrong_address_can_be_mended(
+async def test_an_unreachable_server_can_be_corrected(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], scheme: str, error: str
 ) -> None:
-    """A person could not tell a mistyped address from a wrong key."""
+    """A failed connection has another error than a refused key."""
     url = NOBODY if scheme == "http" else onenet.url.replace("http:", "https:")
     result = await submit(hass, await start(hass, account_data), on(url, account_data))
     assert result["errors"] == {"base": error}
@@ -199,10 +243,10 @@ async def test_a_wrong_address_can_be_mended(
 
 @every_access_key_account
 @pytest.mark.parametrize("wrong", [{CONF_ACCESS_KEY: SECOND_ACCESS_KEY}, {CONF_PRODUCT_ID: "Pr0dukt"}], ids=str)
-async def test_a_wrong_access_key_or_product_id_can_be_mended(
+async def test_a_wrong_access_key_or_product_id_can_be_corrected(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], wrong: dict[str, str]
 ) -> None:
-    """A person would not hear of it before the first command fails."""
+    """A refused product or key is an error of the form."""
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data | wrong))
     assert (result["type"], result["errors"]) == (FlowResultType.FORM, {"base": "access_refused"})
     assert onenet.requests
@@ -212,10 +256,10 @@ async def test_a_wrong_access_key_or_product_id_can_be_mended(
 
 @every_access_key_account
 @pytest.mark.parametrize("hours", [5, -30])
-async def test_a_clock_that_is_hours_off_refuses_no_key(
+async def test_an_account_is_connected_although_the_clock_is_hours_off(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], hours: int
 ) -> None:
-    """A person would look for a fault in a key that is right."""
+    """The token follows the platform's clock."""
     onenet.onenet.clock.offset = timedelta(hours=hours)
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -224,10 +268,10 @@ async def test_a_clock_that_is_hours_off_refuses_no_key(
 
 @every_account
 @pytest.mark.parametrize("key", ["", " ", "two words", "密钥", "a\nb"])
-async def test_half_a_key_is_not_sent(
+async def test_a_key_with_invalid_characters_is_not_sent(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], key: str
 ) -> None:
-    """A person would be told that the server is wrong."""
+    """The key's field shows the error."""
     name = kind(account_data)
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data | {name: key}))
     assert result["errors"] == {name: "invalid_key"}
@@ -238,10 +282,10 @@ async def test_half_a_key_is_not_sent(
 
 @every_access_key_account
 @pytest.mark.parametrize("key", [ACCESS_KEY[:-1], f"{ACCESS_KEY[:4]}-{ACCESS_KEY[5:]}", f'"{ACCESS_KEY}"', "===="])
-async def test_an_access_key_that_is_none_is_not_used(
+async def test_an_access_key_that_is_not_base64_is_not_used(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], key: str
 ) -> None:
-    """A person would be told that their product is wrong."""
+    """The key's field shows the error."""
     typed = on(onenet.url, account_data | {CONF_ACCESS_KEY: key})
     result = await submit(hass, await start(hass, account_data), typed)
     assert result["errors"] == {CONF_ACCESS_KEY: "invalid_access_key"}
@@ -252,16 +296,145 @@ async def test_an_access_key_that_is_none_is_not_used(
 
 @every_access_key_account
 @pytest.mark.parametrize("product_id", ["", " ", "two words", "产品", "a\nb", "products/Pr0duct", "Pr0duct&et=1"])
-async def test_a_product_id_that_is_none_is_not_sent(
+async def test_a_product_id_with_invalid_characters_is_not_sent(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], product_id: str
 ) -> None:
-    """A person would be told that their key is wrong."""
+    """The product's field shows the error."""
     typed = on(onenet.url, account_data | {CONF_PRODUCT_ID: product_id})
     result = await submit(hass, await start(hass, account_data), typed)
     assert result["errors"] == {CONF_PRODUCT_ID: "invalid_product_id"}
     assert not onenet.requests
     result = await submit(hass, result, on(onenet.url, account_data))
     assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+def user_key(onenet: Server, account: Mapping[str, str], user_id: str = "") -> dict[str, Any]:
+    """Return the input for an account with the key of the user, who has the product, too."""
+    typed = on(onenet.url, {**account, CONF_ACCESS_KEY: onenet.onenet.user_key})
+    return {**typed, USER: {CONF_USER_ID: user_id or onenet.onenet.user_id}}
+
+
+@every_access_key_account
+async def test_the_key_of_a_user_signs_in_the_name_of_the_user(
+    hass: HomeAssistant,
+    onenet: Server,
+    device: object,
+    account_data: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With a user ID, it is stored and every token names the user; the key is not logged."""
+    form = await start(hass, account_data)
+    assert is_collapsed(form, USER)
+    typed = user_key(onenet, account_data, f" {onenet.onenet.user_id}\n")
+    result = await submit(hass, form, typed)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    key = {CONF_ACCESS_KEY: onenet.onenet.user_key, CONF_USER_ID: onenet.onenet.user_id}
+    assert result["data"] == {**account_data, **key, CONF_URL: onenet.url}
+    await offline_read(hass)
+    assert len(onenet.onenet.commands) == 1
+    signer = f"&res=userid%2F{onenet.onenet.user_id}&"
+    assert [request.path for request in onenet.requests if signer not in request.headers["authorization"]] == []
+    assert onenet.onenet.user_key not in caplog.text
+
+
+@every_access_key_account
+@pytest.mark.parametrize("section", [{}, {USER: {}}, {USER: {CONF_USER_ID: ""}}, {USER: {CONF_USER_ID: " "}}], ids=str)
+async def test_a_blank_user_id_means_the_key_of_the_product(
+    hass: HomeAssistant, onenet: Server, account_data: dict[str, str], section: dict[str, Any]
+) -> None:
+    """Without a user ID, none is stored and the token names the product."""
+    typed = on(onenet.url, account_data) | section
+    result = await submit(hass, await start(hass, account_data), typed)
+    assert result["data"] == account_data | {CONF_URL: onenet.url}
+    assert onenet.requests
+    assert f"&res=products%2F{PRODUCT_ID}&" in onenet.requests[0].headers["authorization"]
+
+
+@every_access_key_account
+@pytest.mark.parametrize("user_id", ["two words", "用户", "a\nb", "userid/1", "1&et=1"])
+async def test_a_user_id_with_invalid_characters_is_not_sent(
+    hass: HomeAssistant, onenet: Server, account_data: dict[str, str], user_id: str
+) -> None:
+    """The form shows the error, with the section open."""
+    result = await submit(hass, await start(hass, account_data), user_key(onenet, account_data, user_id))
+    assert result["errors"] == {"base": "invalid_user_id"}
+    assert suggested(result["data_schema"])[USER] == {CONF_USER_ID: user_id}
+    assert not is_collapsed(result, USER)
+    assert not onenet.requests
+    result = await submit(hass, result, user_key(onenet, account_data))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@every_access_key_account
+async def test_a_wrong_user_id_can_be_corrected(
+    hass: HomeAssistant, onenet: Server, account_data: dict[str, str]
+) -> None:
+    """A refused user ID is an error of the form."""
+    result = await submit(hass, await start(hass, account_data), user_key(onenet, account_data, "200002"))
+    assert result["errors"] == {"base": "access_refused"}
+    result = await submit(hass, result, user_key(onenet, account_data))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+@pytest.fixture
+async def user_account(
+    hass: HomeAssistant, onenet: Server, device: object, account_data: dict[str, str]
+) -> MockConfigEntry:
+    """Return a loaded account with the key of the user."""
+    key = {CONF_ACCESS_KEY: onenet.onenet.user_key, CONF_USER_ID: onenet.onenet.user_id, CONF_URL: onenet.url}
+    entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=account_data | key)
+    entry.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return entry
+
+
+@every_access_key_account
+async def test_reconfiguring_shows_the_user_id_and_keeps_it(
+    hass: HomeAssistant, onenet: Server, user_account: MockConfigEntry, account_data: dict[str, str]
+) -> None:
+    """The section is open and filled in; a program may leave it out."""
+    before = dict(user_account.data)
+    result = await reconfigure(hass, user_account, account_data)
+    known = on(onenet.url, account_data) | {CONF_ACCESS_KEY: None}
+    assert suggested(result["data_schema"]) == filled_in(known, onenet.onenet.user_id)
+    assert not is_collapsed(result, USER)
+    typed = account_data | {CONF_ACCESS_KEY: onenet.onenet.user_key}
+    assert (await submit(hass, result, typed))["reason"] == "reconfigure_successful"
+    assert user_account.data == before
+
+
+@every_access_key_account
+async def test_clearing_the_user_id_returns_to_the_key_of_the_product(
+    hass: HomeAssistant, onenet: Server, user_account: MockConfigEntry, account_data: dict[str, str]
+) -> None:
+    """An empty section removes the stored user ID."""
+    result = await reconfigure(hass, user_account, account_data)
+    assert (await submit(hass, result, {**account_data, USER: {}}))["reason"] == "reconfigure_successful"
+    assert user_account.data == account_data | {CONF_URL: onenet.url}
+
+
+@every_access_key_account
+async def test_an_api_key_replaces_the_key_of_a_user(
+    hass: HomeAssistant, onenet: Server, user_account: MockConfigEntry, account_data: dict[str, str]
+) -> None:
+    """The data of an account with an API key has no user ID."""
+    typed = ACCOUNTS["legacy, API key"]
+    result = await submit(hass, await reconfigure(hass, user_account, typed), typed)
+    assert result["reason"] == "reconfigure_successful"
+    assert user_account.data == typed | {CONF_URL: onenet.url}
+
+
+@every_access_key_account
+async def test_reauthentication_keeps_the_user_id(
+    hass: HomeAssistant, onenet: Server, user_account: MockConfigEntry, account_data: dict[str, str]
+) -> None:
+    """A new key of the user replaces the old one."""
+    before = dict(user_account.data)
+    onenet.onenet.user_key = b64encode(b"the new key of the user").decode()
+    result = await submit(hass, await user_account.start_reauth_flow(hass), {CONF_ACCESS_KEY: onenet.onenet.user_key})
+    assert result["reason"] == "reauth_successful"
+    assert user_account.data == before | {CONF_ACCESS_KEY: onenet.onenet.user_key}
 
 
 @every_account
@@ -279,10 +452,10 @@ async def test_a_product_id_that_is_none_is_not_sent(
         {CONF_REGION: "china", CONF_URL: "https://api.example.com"},
     ],
 )
-async def test_an_address_that_is_none_is_told(
+async def test_an_invalid_address_is_an_error(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], server: dict[str, str]
 ) -> None:
-    """A person would be told that their internet connection is broken."""
+    """An invalid address, or one that would not be used, can be corrected."""
     result = await submit(hass, await start(hass, account_data), {**account_data, CONF_SERVER: server})
     assert result["errors"] == {"base": "invalid_url"}
     result = await submit(hass, result, on(onenet.url, account_data))
@@ -290,62 +463,61 @@ async def test_an_address_that_is_none_is_told(
 
 
 @every_account
-async def test_an_account_in_mainland_china_needs_no_server(
+async def test_the_server_defaults_to_mainland_china(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Most people would have to look up a server's address."""
-    # The real servers cannot be asked here.
+    """The section of the server is collapsed and need not be filled in."""
+    # The public servers are not reachable here.
     for name, platform in PLATFORMS.items():
         url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else NOBODY
         monkeypatch.setitem(platform.regions, "china", url)
     form = await start(hass, account_data)
-    assert is_out_of_sight(form)
+    assert is_collapsed(form)
     result = await submit(hass, form, account_data)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_URL] == onenet.url
 
 
-async def test_the_open_platform_is_not_in_hong_kong(
-    hass: HomeAssistant, onenet: Server, monkeypatch: pytest.MonkeyPatch
+@every_account
+async def test_hong_kong_is_a_region_of_every_platform(
+    hass: HomeAssistant, onenet: Server, account_data: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A product in Hong Kong would be looked for in mainland China."""
-    # The real server cannot be asked here.
-    monkeypatch.setitem(PLATFORMS["legacy"].regions, "hong_kong", onenet.url)
-    typed: dict[str, Any] = {**ACCOUNTS["current, access key"], CONF_SERVER: {CONF_REGION: "hong_kong"}}
-    result = await submit(hass, await start(hass, typed), typed)
-    assert result["errors"] == {"base": "no_such_region"}
-    assert not onenet.requests
-    assert not is_out_of_sight(result)
-    result = await submit(hass, result, typed | {CONF_PLATFORM: "legacy"})
+    """The base URL is that of the account's platform in the selected region."""
+    # The public servers are not reachable here.
+    for name, platform in PLATFORMS.items():
+        url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else NOBODY
+        monkeypatch.setitem(platform.regions, "hong_kong", url)
+    typed = {**account_data, CONF_SERVER: {CONF_REGION: "hong_kong"}}
+    result = await submit(hass, await start(hass, account_data), typed)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"][CONF_URL] == onenet.url
+    assert result["data"] == account_data | {CONF_URL: onenet.url}
 
 
 @every_account
 async def test_the_same_account_is_not_connected_twice(
     hass: HomeAssistant, entry: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """Every event would come twice."""
+    """A second flow for an account aborts before a request."""
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
     assert not onenet.requests
 
 
 @every_access_key_account
-async def test_a_product_is_the_same_with_another_key(
+async def test_a_product_is_the_same_account_with_another_key(
     hass: HomeAssistant, entry: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """Every event would come twice after a person connected an account anew instead of giving it a new key."""
+    """A second flow for a product aborts, whatever its key."""
     typed = on(onenet.url, account_data | {CONF_ACCESS_KEY: SECOND_ACCESS_KEY})
     result = await submit(hass, await start(hass, account_data), typed)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
 
 @every_account
-async def test_two_dialogs_at_once_do_not_connect_an_account_twice(
+async def test_of_two_flows_at_once_one_connects_the_account(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str]
 ) -> None:
-    """Every event would come twice."""
+    """The slower flow for an account aborts."""
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.1, times=2))
     dialogs = [await start(hass, account_data) for _ in range(2)]
     typed = on(onenet.url, account_data)
@@ -354,10 +526,10 @@ async def test_two_dialogs_at_once_do_not_connect_an_account_twice(
 
 
 @every_access_key_account
-async def test_a_product_of_this_name_on_another_server_is_another(
+async def test_a_product_of_this_id_on_another_server_is_another_account(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str]
 ) -> None:
-    """A person with a server of their own could not use both."""
+    """Product IDs are unique on one server only."""
     other = await Server(OneNet(Product(key=SECOND_KEY, id=PRODUCT_ID, access_key=SECOND_ACCESS_KEY))).start()
     typed = on(other.url, account_data | {CONF_ACCESS_KEY: SECOND_ACCESS_KEY})
     result = await submit(hass, await start(hass, typed), typed)
@@ -367,20 +539,20 @@ async def test_a_product_of_this_name_on_another_server_is_another(
 
 
 @every_account
-async def test_a_program_that_names_no_server_does_not_move_an_account(
+async def test_reconfiguring_without_a_server_keeps_it(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """The key would be handed to another server."""
+    """A program may leave out the server; the key is not sent to another one."""
     result = await submit(hass, await reconfigure(hass, account, account_data), account_data)
     assert result["reason"] == "reconfigure_successful"
     assert account.data == account_data | {CONF_URL: onenet.url}
 
 
 @every_access_key_account
-async def test_a_program_that_names_no_platform_does_not_move_an_account(
+async def test_reconfiguring_without_a_platform_keeps_it(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str]
 ) -> None:
-    """A new key would be asked for, though the old one was right."""
+    """A program may leave out the platform."""
     result = await reconfigure(hass, account, account_data)
     before = dict(account.data)
     typed = {name: value for name, value in account_data.items() if name != CONF_PLATFORM}
@@ -389,10 +561,10 @@ async def test_a_program_that_names_no_platform_does_not_move_an_account(
 
 
 @every_account
-async def test_several_accounts_stand_side_by_side(
+async def test_a_second_account_has_a_title_of_its_own(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """A person with two products could use only one, or not tell them apart."""
+    """Accounts of two products are loaded side by side."""
     add_second(onenet)
     typed = second(account_data)
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
@@ -401,10 +573,10 @@ async def test_several_accounts_stand_side_by_side(
 
 
 @every_account
-async def test_a_new_key_mends_an_account(
+async def test_reauthentication_replaces_the_key(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """A person would have to remove the account, and lose what hangs on it."""
+    """An accepted key is stored, and the account is loaded with it."""
     name = kind(account_data)
     new_key = b64encode(b"the new key").decode()
     onenet.onenet.products[0].key = onenet.onenet.products[0].access_key = new_key
@@ -421,11 +593,19 @@ async def test_a_new_key_mends_an_account(
     assert account.state.value == "loaded"
 
 
+async def test_reauthentication_escapes_the_title_of_the_account(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The description is Markdown; the title of an account is text."""
+    hass.config_entries.async_update_entry(account, title="*OneNET* [1](x)")
+    placeholders = (await account.start_reauth_flow(hass))["description_placeholders"]
+    assert placeholders
+    assert placeholders["name"] == r"\*OneNET\* \[1\]\(x\)"
+
+
 @every_access_key_account
-async def test_a_new_access_key_that_is_none_can_be_mended(
+async def test_a_new_access_key_that_is_not_base64_can_be_corrected(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str]
 ) -> None:
-    """A person would have to start again."""
+    """The form of the reauthentication shows the error."""
     result = await submit(hass, await account.start_reauth_flow(hass), {CONF_ACCESS_KEY: "not-base64"})
     assert result["errors"] == {CONF_ACCESS_KEY: "invalid_access_key"}
     result = await submit(hass, result, {CONF_ACCESS_KEY: ACCESS_KEY})
@@ -433,15 +613,14 @@ async def test_a_new_access_key_that_is_none_can_be_mended(
 
 
 @every_account
-async def test_an_account_moves_to_another_server(
+async def test_reconfiguring_moves_an_account_to_another_server(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """A person would have to remove the account, and lose what hangs on it."""
+    """The form shows all values but the key, and the account is loaded with the new server."""
     moved = await Server(onenet.onenet).start()
     result = await reconfigure(hass, account, account_data)
-    # All that is known but the key.
-    assert suggested(result["data_schema"]) == on(onenet.url, account_data) | {kind(account_data): None}
-    assert not is_out_of_sight(result)
+    assert suggested(result["data_schema"]) == filled_in(on(onenet.url, account_data) | {kind(account_data): None})
+    assert not is_collapsed(result)
     result = await submit(hass, result, on(NOBODY, account_data))
     assert result["errors"] == {"base": "cannot_connect"}
     result = await submit(hass, result, on(moved.url, account_data))
@@ -459,24 +638,25 @@ async def test_an_account_moves_to_another_server(
         (ACCOUNTS["legacy, access key"], "https://api.heclouds.com", "china"),
         (ACCOUNTS["legacy, access key"], "https://api.onenet.hk.chinamobile.com", "hong_kong"),
         (ACCOUNTS["current, access key"], "https://iot-api.heclouds.com", "china"),
+        (ACCOUNTS["current, access key"], "https://www.onenet.hk.chinamobile.com:2616", "hong_kong"),
     ],
 )
-async def test_a_known_server_is_shown_by_its_region(
+async def test_a_public_server_is_shown_as_its_region(
     hass: HomeAssistant, account_data: dict[str, str], url: str, region: str
 ) -> None:
-    """A person would see an address that they never typed."""
+    """The section is collapsed for the default region only."""
     entry = MockConfigEntry(domain=DOMAIN, data=account_data | {CONF_URL: url})
     entry.add_to_hass(hass)
     result = await reconfigure(hass, entry, account_data)
     assert suggested(result["data_schema"])[CONF_SERVER] == {CONF_REGION: region, CONF_URL: None}
-    assert is_out_of_sight(result) == (region == "china")
+    assert is_collapsed(result) == (region == "china")
 
 
 @every_account
-async def test_one_account_does_not_become_another(
+async def test_reconfiguring_to_another_account_aborts(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """Two accounts would become one, and every event come twice."""
+    """Two entries are never the same account."""
     add_second(onenet)
     other = MockConfigEntry(domain=DOMAIN, data=second(account_data) | {CONF_URL: onenet.url})
     other.add_to_hass(hass)
@@ -485,10 +665,10 @@ async def test_one_account_does_not_become_another(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "already_configured")
 
 
-async def test_one_account_does_not_take_over_the_key_of_another(
+async def test_reauthentication_with_the_key_of_another_account_aborts(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Two accounts would become one, and every event come twice."""
+    """Two entries are never the same account."""
     add_second(onenet)
     other = MockConfigEntry(domain=DOMAIN, data={CONF_API_KEY: SECOND_KEY, CONF_URL: onenet.url})
     other.add_to_hass(hass)
@@ -505,18 +685,18 @@ async def test_one_account_does_not_take_over_the_key_of_another(
         (ACCOUNTS["current, access key"], ACCOUNTS["legacy, API key"]),
     ],
 )
-async def test_an_account_changes_its_key_and_platform_and_keeps_its_commands(
+async def test_commands_survive_a_change_of_key_and_platform(
     hass: HomeAssistant,
     account: MockConfigEntry,
     account_data: dict[str, str],
     onenet: Server,
     changed: dict[str, str],
 ) -> None:
-    """A person would have to wait for all commands before they take what OneNET offers today."""
+    """Commands queued before the change are listed and updated after it."""
     queued = await offline_read(hass)
     result = await reconfigure(hass, account, changed)
     shown = {name: account_data.get(name) for name in changed} | {kind(changed): None}
-    assert suggested(result["data_schema"]) == on(onenet.url, shown)
+    assert suggested(result["data_schema"]) == filled_in(on(onenet.url, shown))
     result = await submit(hass, result, changed)
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
     assert account.data == changed | {CONF_URL: onenet.url}
@@ -532,7 +712,7 @@ async def test_an_account_changes_its_key_and_platform_and_keeps_its_commands(
 
 
 async def interval_shown(hass: HomeAssistant, account: MockConfigEntry) -> Any:
-    """Open the options of an account, and return the interval that a person sees there."""
+    """Return the interval that the options of an account show."""
     result = await hass.config_entries.options.async_init(account.entry_id)
     assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "init")
     schema = result["data_schema"]
@@ -542,20 +722,20 @@ async def interval_shown(hass: HomeAssistant, account: MockConfigEntry) -> Any:
     return (field.description or {}).get("suggested_value", field.default())
 
 
-async def choose(hass: HomeAssistant, account: MockConfigEntry, interval: Any) -> ConfigFlowResult:
-    """Type an interval into the options of an account."""
+async def set_interval(hass: HomeAssistant, account: MockConfigEntry, interval: Any) -> ConfigFlowResult:
+    """Submit an interval in the options of an account."""
     result = await hass.config_entries.options.async_init(account.entry_id)
     result = await hass.config_entries.options.async_configure(result["flow_id"], {CONF_INTERVAL: interval})
     await hass.async_block_till_done()
     return result
 
 
-async def test_a_person_says_how_often_onenet_is_asked(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person would ask too often, or hear too late, until the next restart."""
+async def test_the_interval_is_set_and_reloads_the_account(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The options store the interval as an integer, and show it again."""
     before = account.runtime_data
     assert await interval_shown(hass, account) == 60
-    # A browser sends a fraction, if only by its type.
-    result = await choose(hass, account, 30.0)
+    # The frontend sends a float.
+    result = await set_interval(hass, account, 30.0)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert account.options == {CONF_INTERVAL: 30}
     assert isinstance(account.options[CONF_INTERVAL], int)
@@ -565,19 +745,19 @@ async def test_a_person_says_how_often_onenet_is_asked(hass: HomeAssistant, acco
 
 
 @pytest.mark.parametrize("interval", [10, 3600])
-async def test_the_shortest_and_the_longest_interval_are_taken(
+async def test_the_shortest_and_the_longest_interval_are_accepted(
     hass: HomeAssistant, account: MockConfigEntry, interval: int
 ) -> None:
-    """A person could not have what the dialog offers."""
-    await choose(hass, account, interval)
+    """Both limits are within the range."""
+    await set_interval(hass, account, interval)
     assert account.options == {CONF_INTERVAL: interval}
 
 
 @pytest.mark.parametrize("interval", [-1, 0, 9, 9.9, 3600.5, 3601, float("nan"), float("inf"), None, "often"])
-async def test_an_interval_out_of_range_is_refused(
+async def test_an_interval_out_of_range_is_rejected(
     hass: HomeAssistant, account: MockConfigEntry, interval: Any
 ) -> None:
-    """OneNET would be asked all the time, or never."""
+    """The options stay unchanged."""
     with pytest.raises(InvalidData):
-        await choose(hass, account, interval)
+        await set_interval(hass, account, interval)
     assert not account.options

@@ -1,4 +1,4 @@
-"""What the live tests share: one real Home Assistant with an account on an emulated OneNET."""
+"""Fixtures of the live tests: a real Home Assistant with an account on an emulated OneNET."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ SECOND_ACCESS_KEY = b64encode(b"access key of the second live product").decode()
 IMEI = "866971030000001"
 
 AUTOMATION = """\
-- id: ask
-  alias: Ask when somebody asks
+- id: request
+  alias: Queue a read on request
   triggers:
     - trigger: event
-      event_type: somebody_asks
+      event_type: read_requested
   actions:
     - action: onenet_nbiot.offline_read
       data:
@@ -32,11 +32,11 @@ AUTOMATION = """\
         obj_id: 3303
         expires_in: "06:00:00"
       response_variable: queued
-    - event: somebody_was_answered
+    - event: read_queued
       event_data:
         uuid: "{{{{ queued.uuid }}}}"
-- id: hear
-  alias: Hear of every command
+- id: repeat
+  alias: Repeat every queued command
   mode: parallel
   triggers:
     - trigger: event
@@ -44,7 +44,7 @@ AUTOMATION = """\
       event_data:
         type: command_queued
   actions:
-    - event: somebody_heard
+    - event: command_repeated
       event_data:
         uuid: "{{{{ trigger.event.data.uuid }}}}"
 """
@@ -75,7 +75,7 @@ views:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def onenet() -> AsyncIterator[Server]:
-    """Return an emulated OneNET with one device that sleeps."""
+    """Return an emulated OneNET with one sleeping device."""
     product = Product(key=KEY, id=PRODUCT_ID, access_key=ACCESS_KEY)
     product.add(IMEI, "Water meter", {(3303, 0, 5700): 21.5, (3306, 0, 5850): False, (3306, 0, 5851): 10})
     second = Product(key=SECOND_KEY, id=SECOND_PRODUCT_ID, access_key=SECOND_ACCESS_KEY)
@@ -86,7 +86,7 @@ async def onenet() -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def home_assistant(onenet: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HomeAssistant]:
-    """Return a real Home Assistant in which the account was connected through the dialog."""
+    """Return a real Home Assistant with an account that was connected through the config flow."""
     config: Path = tmp_path_factory.mktemp("config")
     port = free_port()
     (config / "automations.yaml").write_text(AUTOMATION.format(imei=IMEI))
@@ -101,5 +101,5 @@ async def home_assistant(onenet: Server, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(autouse=True)
 def _room_in_the_queue(onenet: Server) -> None:
-    """Forget the commands of the test before: a device has room for ten."""
+    """Delete the commands of the test before: the queue of a device has room for ten."""
     onenet.onenet.products[0].devices[IMEI].commands.clear()

@@ -1,4 +1,4 @@
-"""Add an emulated device that sleeps to a real Home Assistant, queue a read for it, and watch what comes of it."""
+"""Demonstrate a cached read of a sleeping, emulated device in a real Home Assistant."""
 
 import argparse
 import asyncio
@@ -14,9 +14,16 @@ from tests.emulator import OneNet, Product, Server, Trigger
 from .home_assistant import DASHBOARDS, INTERFACE, PASSWORD, USER, HomeAssistant, free_port, seed
 
 KEY = "demo-master-key"
+ACCOUNTS = {
+    "legacy": {"api_key": KEY},
+    "current": {"product_id": Product.id, "access_key": Product.access_key, "platform": "current"},
+}
 IMEI = "866971030000001"
+TITLE = "Water meter, kitchen"
+TEMPERATURE = (3303, 0, 5700)
 SENSOR = "sensor.water_meter_kitchen_temperature"
-# A person presses the button, and sees the reading among the notifications.
+CONNECTIVITY = "binary_sensor.water_meter_kitchen_connectivity"
+# The automation shows the reading as a notification.
 BUTTON = """\
 input_button:
   read_water_meter:
@@ -28,10 +35,10 @@ title: Meters
 views:
   - cards:
       - type: entities
-        title: Water meter, kitchen
+        title: {TITLE}
         entities:
           - {SENSOR}
-          - binary_sensor.water_meter_kitchen_connectivity
+          - {CONNECTIVITY}
           - sensor.water_meter_kitchen_waiting_commands
           - event.water_meter_kitchen_command
           - button.water_meter_kitchen_read_now
@@ -42,7 +49,7 @@ views:
 """
 AUTOMATION = f"""\
 - id: read_water_meter
-  alias: Read the water meter and tell the value
+  alias: Read the water meter and show the value
   mode: parallel
   triggers:
     - trigger: state
@@ -75,16 +82,30 @@ def show(what: str, data: Any) -> None:
     print(f"\n{what}\n{json.dumps(data, indent=2, ensure_ascii=False)}", flush=True)
 
 
-async def main() -> None:
-    """Run the demonstration."""
+def parse_arguments() -> argparse.Namespace:
+    """Return the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--once", action="store_true", help="end after the first read instead of staying up")
+    parser.add_argument("--platform", choices=ACCOUNTS, default="legacy", help="OneNET's platform; defaults to legacy")
     parser.add_argument("--port", type=int, default=0, help="Home Assistant's port, any free one by default")
     parser.add_argument("--language", default="en", help="Home Assistant's language: en or zh-Hans")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+async def start_onenet() -> Server:
+    """Start an emulated OneNET, 12 hours ago, with a device that has reported its values and sleeps."""
     product = Product(key=KEY)
-    product.add(IMEI, "Water meter, kitchen", {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel"})
+    product.add(IMEI, TITLE, {TEMPERATURE: 21.5, (3303, 0, 5701): "Cel"})
     onenet = await Server(OneNet(product)).start()
+    onenet.onenet.clock.offset = timedelta(hours=-12)
+    onenet.onenet.report(IMEI)
+    return onenet
+
+
+async def main() -> None:
+    """Run the demonstration."""
+    arguments = parse_arguments()
+    onenet = await start_onenet()
     port = arguments.port or free_port()
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory)
@@ -93,50 +114,74 @@ async def main() -> None:
         seed(config, port, language=arguments.language, more=INTERFACE + DASHBOARDS + BUTTON)
         print("Starting Home Assistant ...", flush=True)
         async with HomeAssistant.running(config, port) as home_assistant:
-            account = await home_assistant.connect_account({"api_key": KEY}, onenet.url)
-            print(f"\nConnected the account {account['title']!r}", flush=True)
-            # Nobody who watches waits a minute.
-            await home_assistant.set_interval(account["result"], 10)
-            device = await home_assistant.add_device(account["result"], IMEI)
-            print(f"Added the device {device['name']!r}", flush=True)
+            device = await set_up(home_assistant, onenet, arguments.platform)
             async with home_assistant.events("onenet_nbiot_event") as events:
                 await demonstrate(home_assistant, onenet, events)
                 if not arguments.once:
-                    print(
-                        f"\nHome Assistant stays up at {home_assistant.url} (user {USER}, password {PASSWORD})."
-                        f"\nThe device: {home_assistant.url}/config/devices/device/{device['id']}"
-                        f"\nA dashboard: {home_assistant.url}/lovelace-meters/0"
-                        f"\nAction panel: {home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read"
-                        f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
-                        flush=True,
-                    )
-                    await asyncio.gather(wake_again_and_again(onenet), hear(events))
+                    await stay_up(home_assistant, onenet, device, events)
     await onenet.stop()
 
 
+async def set_up(home_assistant: HomeAssistant, onenet: Server, platform: str) -> dict[str, Any]:
+    """Connect the account, add the device from its list, and return the device."""
+    account = await home_assistant.connect_account(ACCOUNTS[platform], onenet.url)
+    print(f"\nConnected the account {account['title']!r} on the {platform} platform", flush=True)
+    # The default of 60 seconds is long for a spectator.
+    await home_assistant.set_interval(account["result"], 10)
+    device = await home_assistant.add_listed_device(account["result"], TITLE)
+    print(f"Added the device {device['name']!r} from the account's list", flush=True)
+    return device
+
+
 async def demonstrate(home_assistant: HomeAssistant, onenet: Server, events: asyncio.Queue[dict[str, Any]]) -> None:
-    """Queue a read, wake the device, hear what it has read, and see it."""
+    """Queue a read, wake the device, and show the event with the result and the entities."""
+    await show_entities(home_assistant, "off", "21.5")
     response = await home_assistant.call(
         "onenet_nbiot.offline_read",
         {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"days": 1}},
     )
     show("Response of onenet_nbiot.offline_read", response)
     await hear(events, "command_queued")
-    print(f"\nUUID: {response['uuid']}\n\nThe device sleeps. Half a day later it wakes ...", flush=True)
-    onenet.onenet.clock.offset += timedelta(hours=12)
-    wake(onenet)
+    print(f"\nUUID: {response['uuid']}\n\nThe device sleeps. 12 hours later it wakes ...", flush=True)
+    onenet.onenet.clock.offset = timedelta()
+    onenet.onenet.products[0].devices[IMEI].resources[TEMPERATURE] = 22.75
+    onenet.onenet.wake(IMEI, Trigger.NOTIFY)
     result = await hear(events, "command_succeeded")
     print(f"\nRESULT: {result['values'][0]['value']}", flush=True)
-    seen = await home_assistant.until(SENSOR, str(result["values"][0]["value"]))
-    told = seen["attributes"]
+    await show_entities(home_assistant, "on", str(result["values"][0]["value"]))
+    onenet.onenet.sleep(IMEI)
+
+
+async def show_entities(home_assistant: HomeAssistant, presence: str, value: str) -> None:
+    """Wait until the device's entities have these states, and print them."""
+    connectivity = await home_assistant.until(CONNECTIVITY, presence)
+    print(f"\n{connectivity['attributes']['friendly_name']}: {connectivity['state']}", flush=True)
+    sensor = await home_assistant.until(SENSOR, value)
+    details = sensor["attributes"]
     print(
-        f"{told['friendly_name']}: {seen['state']} {told['unit_of_measurement']}, measured {told['measured_at']}",
+        f"{details['friendly_name']}: {sensor['state']} {details['unit_of_measurement']},"
+        f" measured {details['measured_at']}",
         flush=True,
     )
 
 
+async def stay_up(
+    home_assistant: HomeAssistant, onenet: Server, device: dict[str, Any], events: asyncio.Queue[dict[str, Any]]
+) -> None:
+    """Print where to look, and wake the device every 30 seconds."""
+    print(
+        f"\nHome Assistant stays up at {home_assistant.url} (user {USER}, password {PASSWORD})."
+        f"\nThe device: {home_assistant.url}/config/devices/device/{device['id']}"
+        f"\nA dashboard: {home_assistant.url}/lovelace-meters/0"
+        f"\nAction panel: {home_assistant.url}/config/tools/action?service=onenet_nbiot.offline_read"
+        f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
+        flush=True,
+    )
+    await asyncio.gather(wake_repeatedly(onenet), hear(events))
+
+
 async def hear(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[str, Any]:
-    """Print the events as they come, and return the first of the type that is waited for."""
+    """Print events, and return the first one of a type."""
     while True:
         event: dict[str, Any] = (await events.get())["data"]
         show("Event onenet_nbiot_event", event)
@@ -144,17 +189,12 @@ async def hear(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[st
             return event
 
 
-def wake(onenet: Server) -> None:
-    """Let the device send a value, take what waits for it, and go back to sleep."""
-    onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-    onenet.onenet.sleep(IMEI)
-
-
-async def wake_again_and_again(onenet: Server) -> None:
-    """Wake the device every 30 seconds."""
+async def wake_repeatedly(onenet: Server) -> None:
+    """Let the device report, take its commands and go back to sleep, every 30 seconds."""
     while True:
         await asyncio.sleep(30)
-        wake(onenet)
+        onenet.onenet.wake(IMEI, Trigger.NOTIFY)
+        onenet.onenet.sleep(IMEI)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real Home Assistant in a process of its own: configured, started, signed in to, and called."""
+"""A real Home Assistant in its own process: configuration, start, sign-in and calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,6 +17,7 @@ import aiohttp
 REPOSITORY = Path(__file__).parents[2]
 USER = "demo"
 PASSWORD = "onenet-demo"
+SUBENTRY_FLOWS = "/api/config/config_entries/subentries/flow"
 
 # No default_config: it would bring integrations that need the internet, or programs that are not here.
 CONFIGURATION = """\
@@ -37,7 +38,7 @@ logger:
   logs:
     custom_components.onenet_nbiot: debug
 """
-# What a person sees and uses.
+# The frontend, and what the tests use.
 INTERFACE = """\
 api:
 config:
@@ -59,16 +60,16 @@ lovelace:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that is not given to somebody who asks for any one meanwhile."""
+    """Return a free port outside of the range from which the system assigns ports."""
     while True:
-        port = random.randrange(20_000, 30_000)  # noqa: S311 - nobody guesses it
+        port = random.randrange(20_000, 30_000)  # noqa: S311 - not a secret
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
 
 
 def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE) -> None:
-    """Write a configuration that starts without the internet, with the integration in it."""
+    """Write a configuration that starts without internet access and has the integration."""
     storage = config / ".storage"
     storage.mkdir(parents=True, exist_ok=True)
     url = f"http://127.0.0.1:{port}"
@@ -76,7 +77,7 @@ def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE
     for name, empty in (("automations.yaml", "[]\n"), ("scripts.yaml", "{}\n")):
         if not (config / name).exists():
             (config / name).write_text(empty)
-    # What is written in YAML here, Home Assistant 2026.11 takes for a trial, and restarts.
+    # Home Assistant 2026.11 treats an http section in YAML as a trial and restarts after 5 minutes.
     _store(
         storage / "http",
         2,
@@ -98,7 +99,7 @@ def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE
             "yaml_migration_done": True,
         },
     )
-    # Without these steps: they would set up integrations that need the internet.
+    # These steps would set up integrations that need internet access.
     _store(storage / "onboarding", 4, 1, {"done": ["core_config", "analytics", "integration"]})
     integrations = config / "custom_components"
     if not integrations.exists():
@@ -106,16 +107,16 @@ def seed(config: Path, port: int, *, language: str = "en", more: str = INTERFACE
 
 
 def _store(path: Path, version: int, minor_version: int, data: dict[str, Any]) -> None:
-    """Write a file as Home Assistant's own storage does."""
+    """Write a file in the format of Home Assistant's storage."""
     content = {"version": version, "minor_version": minor_version, "key": path.name, "data": data}
     path.write_text(json.dumps(content))
 
 
 class HomeAssistant:
-    """A Home Assistant that was started and can be called."""
+    """A running Home Assistant."""
 
     def __init__(self, config: Path, port: int) -> None:
-        """Prepare to start from a configuration."""
+        """Store the configuration; nothing is started yet."""
         self.config = config
         self.url = f"http://127.0.0.1:{port}"
         self._process: asyncio.subprocess.Process | None = None
@@ -125,7 +126,7 @@ class HomeAssistant:
     @classmethod
     @asynccontextmanager
     async def running(cls, config: Path, port: int) -> AsyncIterator[Self]:
-        """Start, and stop at the end."""
+        """Start Home Assistant, and stop it when the context ends."""
         home_assistant = cls(config, port)
         try:
             await home_assistant.start()
@@ -135,7 +136,7 @@ class HomeAssistant:
             await home_assistant._session.close()
 
     async def start(self) -> None:
-        """Start, the first time with a new user, and wait until automations listen."""
+        """Start, create the user at the first start, and wait until automations are loaded."""
         await self._launch()
         if not self._token:
             await self._sign_in()
@@ -144,7 +145,7 @@ class HomeAssistant:
                 await asyncio.sleep(0.1)
 
     async def _launch(self) -> None:
-        """Start the process and wait until it answers."""
+        """Start the process and wait until it accepts requests."""
         with (self.config / "output.log").open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -166,7 +167,7 @@ class HomeAssistant:
                     await asyncio.sleep(0.1)
 
     async def _sign_in(self) -> None:
-        """Create the user as the first start's dialog does, and sign in."""
+        """Create the user as the onboarding does, and sign in."""
         client = {"client_id": f"{self.url}/"}
         user = {"name": "Demo", "username": USER, "password": PASSWORD, "language": "en"}
         code = (await self.post("/api/onboarding/users", client | user))["auth_code"]
@@ -175,7 +176,7 @@ class HomeAssistant:
             self._token = (await response.json())["access_token"]
 
     async def stop(self) -> None:
-        """Stop the process, and end it where that takes too long."""
+        """Stop the process; kill it after 30 seconds."""
         if self._process and self._process.returncode is None:
             self._process.terminate()
             try:
@@ -184,38 +185,40 @@ class HomeAssistant:
                 await self.kill()
 
     async def kill(self) -> None:
-        """End the process without a warning."""
+        """Kill the process."""
         if self._process:
             self._process.kill()
             await self._process.wait()
 
     def log(self) -> str:
-        """Return what Home Assistant has logged so far."""
+        """Return the log so far."""
         return (self.config / "output.log").read_text()
 
     def complaints(self) -> list[str]:
-        """Return what was logged about the integration that a person would take for a fault."""
-        loud = re.compile(r" (WARNING|ERROR|CRITICAL) .*onenet_nbiot")
-        # It warns of each of its own when the language is changed.
+        """Return the integration's warnings and errors in the log."""
+        problem = re.compile(r" (WARNING|ERROR|CRITICAL) .*onenet_nbiot")
+        # A change of the language logs the second for every custom integration.
         expected = ("which has not been tested by Home Assistant", "Failed to load integration for translation")
         return [
-            line for line in self.log().splitlines() if loud.search(line) and not any(text in line for text in expected)
+            line
+            for line in self.log().splitlines()
+            if problem.search(line) and not any(text in line for text in expected)
         ]
 
     async def get(self, path: str) -> Any:
-        """Ask the REST API."""
+        """Send a GET request to the REST API."""
         return await self._request("GET", path)
 
     async def post(self, path: str, data: Any) -> Any:
-        """Tell the REST API."""
+        """Send a POST request to the REST API."""
         return await self._request("POST", path, data)
 
     async def delete(self, path: str) -> Any:
-        """Remove something through the REST API."""
+        """Send a DELETE request to the REST API."""
         return await self._request("DELETE", path)
 
     async def _request(self, method: str, path: str, data: Any = None) -> Any:
-        """Call the REST API."""
+        """Send a request to the REST API."""
         headers = {"Authorization": f"Bearer {self._token}"}
         async with self._session.request(method, f"{self.url}{path}", json=data, headers=headers) as response:
             text = await response.text()
@@ -230,7 +233,7 @@ class HomeAssistant:
         return response
 
     async def connect_account(self, typed: dict[str, str], url: str) -> dict[str, Any]:
-        """Go through the dialog for a new account, type this and where its server is, and return the dialog's end."""
+        """Connect an account on a custom server through the config flow, and return the result."""
         flows = "/api/config/config_entries/flow"
         flow = f"{flows}/{(await self.post(flows, {'handler': 'onenet_nbiot'}))['flow_id']}"
         await self.post(flow, {"next_step_id": "api_key" if "api_key" in typed else "access_key"})
@@ -240,18 +243,32 @@ class HomeAssistant:
     async def add_device(
         self, account: dict[str, Any], imei: str, resources: list[str] | None = None
     ) -> dict[str, Any]:
-        """Go through the dialog for a device, show these resources or what is suggested, and return it."""
-        flows = "/api/config/config_entries/subentries/flow"
-        flow = await self.post(flows, {"handler": [account["entry_id"], "device"]})
-        form = await self.post(f"{flows}/{flow['flow_id']}", {"imei": imei})
+        """Add a device by its IMEI, with these resources or the suggested ones, and return it."""
+        flow = await self.post(SUBENTRY_FLOWS, {"handler": [account["entry_id"], "device"]})
+        return await self._enter_device(flow, imei, resources)
+
+    async def add_listed_device(self, account: dict[str, Any], title: str) -> dict[str, Any]:
+        """Select a device by its title in the list that the flow offers, add it, and return it."""
+        flow = await self.post(SUBENTRY_FLOWS, {"handler": [account["entry_id"], "device"]})
+        (field,) = flow["data_schema"]
+        options = field["selector"]["select"]["options"]
+        imei = next(option["value"] for option in options if option["label"].startswith(f"{title} ("))
+        return await self._enter_device(flow, imei)
+
+    async def _enter_device(
+        self, flow: dict[str, Any], imei: str, resources: list[str] | None = None
+    ) -> dict[str, Any]:
+        """Submit an IMEI and resources, the suggested ones by default, and return the added device."""
+        url = f"{SUBENTRY_FLOWS}/{flow['flow_id']}"
+        form = await self.post(url, {"imei": imei})
         if resources is None:
             (field,) = form["data_schema"]
             resources = field["description"]["suggested_value"]
-        await self.post(f"{flows}/{flow['flow_id']}", {"resources": resources})
+        await self.post(url, {"resources": resources})
         return await self.device(imei)
 
     async def device(self, imei: str) -> dict[str, Any]:
-        """Return a device of Home Assistant's, with its name, its id, and where it belongs; wait until it is there."""
+        """Wait for a device in Home Assistant's registry, and return it."""
         async with asyncio.timeout(20):
             while True:
                 for device in await self.order("config/device_registry/list"):
@@ -261,7 +278,7 @@ class HomeAssistant:
                 await asyncio.sleep(0.1)
 
     async def until(self, entity_id: str, state: str) -> dict[str, Any]:
-        """Wait until an entity has a state, and return that with its attributes."""
+        """Wait until an entity has a state, and return it with its attributes."""
         async with asyncio.timeout(60):
             while True:
                 with suppress(RuntimeError):
@@ -271,32 +288,32 @@ class HomeAssistant:
                 await asyncio.sleep(0.1)
 
     async def set_interval(self, account: dict[str, Any], seconds: int) -> None:
-        """Say in the dialog for an account's options how often OneNET is asked, and wait until that counts."""
+        """Set the polling interval in an account's options, and wait until the account is reloaded."""
         flows = "/api/config/config_entries/options/flow"
         flow = await self.post(flows, {"handler": account["entry_id"]})
         await self.post(f"{flows}/{flow['flow_id']}", {"interval": seconds})
         await self._loaded(account)
 
     async def set_language(self, account: dict[str, Any], language: str) -> None:
-        """Give the house another language, and the account's entities their names in it."""
+        """Set Home Assistant's language, and reload the account for its entities' names."""
         await self.order("config/core/update", language=language)
         await self.post(f"/api/config/config_entries/entry/{account['entry_id']}/reload", {})
         await self._loaded(account)
 
     async def _loaded(self, account: dict[str, Any]) -> None:
-        """Wait until an account is set up."""
+        """Wait until an account is loaded."""
         async with asyncio.timeout(60):
             while (await self._entry(account["entry_id"]))["state"] != "loaded":  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
 
     async def _entry(self, entry_id: str) -> dict[str, Any]:
-        """Return what is told of a config entry."""
+        """Return a config entry."""
         entries: list[dict[str, Any]] = await self.get("/api/config/config_entries/entry")
         return next(entry for entry in entries if entry["entry_id"] == entry_id)
 
     @asynccontextmanager
     async def events(self, event_type: str) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
-        """Receive events over the websocket."""
+        """Subscribe to events over the websocket, and return the queue that receives them."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         async with self._websocket() as socket_:
             await _order(socket_, "subscribe_events", {"event_type": event_type})
@@ -312,13 +329,13 @@ class HomeAssistant:
                 receiver.cancel()
 
     async def order(self, type_: str, **data: Any) -> Any:
-        """Send one command over the websocket, as the frontend does, and return its result."""
+        """Send a command over a websocket of its own, and return its result."""
         async with self._websocket() as socket_:
             return await _order(socket_, type_, data)
 
     @asynccontextmanager
     async def _websocket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Open a websocket and sign in."""
+        """Open a websocket and authenticate."""
         async with self._session.ws_connect(f"{self.url}/api/websocket") as socket_:
             await socket_.receive_json()
             await socket_.send_json({"type": "auth", "access_token": self._token})

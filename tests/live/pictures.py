@@ -13,7 +13,8 @@ from tests.emulator import Product, Trigger
 from .conftest import KEY
 from .home_assistant import REPOSITORY
 from .test_browser import WAIT, browser
-from .test_devices import LANGUAGES, METER, House, Person, house_with, make_dashboard
+from .test_devices import METER, House, Person, house_with, make_dashboard
+from .texts import LANGUAGES
 
 COVER = "866971050000002"
 TITLES = {
@@ -51,8 +52,8 @@ def product(locale: str) -> Product:
 
 
 async def take(person: Person, name: str, *parts: Locator, margin: int = 0) -> None:
-    """Take a picture of what these parts of a page take up."""
-    # What moves comes to rest.
+    """Take a picture of the area of these parts of a page."""
+    # Animations end.
     await person.page.wait_for_timeout(1000)
     boxes = [box for part in parts if (box := await part.bounding_box())]
     left, top = min(box["x"] for box in boxes) - margin, min(box["y"] for box in boxes) - margin
@@ -65,7 +66,7 @@ async def take(person: Person, name: str, *parts: Locator, margin: int = 0) -> N
 
 
 async def take_all(house: House, person: Person) -> None:
-    """Go through what a person does with a device."""
+    """Add a device, queue reads and wake it, with a picture of each step."""
     home_assistant, onenet = house.home_assistant, house.onenet.onenet
     title = TITLES[person.locale][METER]
     await home_assistant.add_device(house.account, COVER)
@@ -79,9 +80,9 @@ async def take_all(house: House, person: Person) -> None:
     await person.goto(page)
     await person.sees({"Temperature": "8.5"})
     await person.row("Read now").get_by_text(person.text("Press")).click()
-    await person.sees({"Temperature": "8.5", "Waiting commands": person.text("5 commands")})
+    await person.sees({"Temperature": "8.5", "Waiting commands": person.commands(5)})
     await person.goto(page)
-    await person.sees({"Temperature": "8.5", "Waiting commands": person.text("5 commands")})
+    await person.sees({"Temperature": "8.5", "Waiting commands": person.commands(5)})
     cards = await person.page.locator("ha-config-device-page ha-device-entities-card").all()
     first = person.page.locator("ha-config-device-page ha-device-info-card")
     await take(person, "device-page", first, *cards, margin=2 * MARGIN)
@@ -102,7 +103,7 @@ async def main() -> None:
                 profile = Path(directory) / "profile"
                 async with browser(house.home_assistant, profile, locale, size=SIZE, scale=SCALE) as page:
                     await take_all(house, Person(house, page, locale))
-                # In a browser that was there before, the frontend of 2026.11 shows keywords instead of options.
+                # In a browser profile that was used before, the frontend of 2026.11 shows keywords instead of options.
                 profile = Path(directory) / "new profile"
                 async with browser(house.home_assistant, profile, locale, size=FORM_SIZE) as page:
                     person = Person(house, page, locale)

@@ -1,4 +1,4 @@
-"""An account with an access key on the current platform, in a real Home Assistant of its own."""
+"""Commands of an account with an access key on the current platform."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ LATER = {"expires_in": {"hours": 12}}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def platform() -> AsyncIterator[Server]:
-    """Return an emulated OneNET with one device that sleeps."""
+    """Return an emulated OneNET with one sleeping device."""
     product = Product(key="never-used", id=PRODUCT_ID, access_key=ACCESS_KEY)
     resources = {(3303, 0, 5700): 21.5, (3306, 0, 5850): False, (3306, 0, 5851): 10}
     product.add(IMEI, "Valve", resources).executables.add((3, 0, 4))
@@ -33,7 +33,7 @@ async def platform() -> AsyncIterator[Server]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(platform: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HomeAssistant]:
-    """Return a real Home Assistant in which the account was connected through the dialog."""
+    """Return a real Home Assistant with an account that was connected through the config flow."""
     config = tmp_path_factory.mktemp("access_key")
     port = free_port()
     seed(config, port)
@@ -47,15 +47,15 @@ async def house(platform: Server, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.fixture
 def device(platform: Server) -> Device:
-    """Return the device, asleep and with nothing to do."""
+    """Return the device, asleep and without commands."""
     device = platform.onenet.products[0].devices[IMEI]
     device.commands.clear()
     device.online = False
     return device
 
 
-async def next_news(events: asyncio.Queue[dict[str, Any]]) -> tuple[str, str]:
-    """Return of which command there is news, and what."""
+async def next_event(events: asyncio.Queue[dict[str, Any]]) -> tuple[str, str]:
+    """Return the UUID and the type of the next event."""
     data = (await asyncio.wait_for(events.get(), 30))["data"]
     return data["uuid"], data["type"]
 
@@ -63,14 +63,14 @@ async def next_news(events: asyncio.Queue[dict[str, Any]]) -> tuple[str, str]:
 async def test_a_sleeping_device_is_written_to_and_executed(
     house: HomeAssistant, platform: Server, device: Device
 ) -> None:
-    """Whoever registered lately could not switch anything."""
+    """Both commands are queued, and succeed when the device wakes."""
     values = [{"res_id": 5850, "value": True}, {"res_id": 5851, "value": 80}]
     async with house.events("onenet_nbiot_event") as events:
         written = await house.call("onenet_nbiot.offline_write", SWITCH | LATER | {"values": values})
         executed = await house.call("onenet_nbiot.offline_execute", REBOOT | LATER | {"args": "0='10'"})
-        queued = [await next_news(events) for _ in range(2)]
+        queued = [await next_event(events) for _ in range(2)]
         platform.onenet.wake(IMEI, Trigger.REGISTER)
-        finished = [await next_news(events) for _ in range(2)]
+        finished = [await next_event(events) for _ in range(2)]
     uuids = [written["uuid"], executed["uuid"]]
     assert uuids == [command.uuid for command in platform.onenet.commands]
     assert queued == [(uuid, "command_queued") for uuid in uuids]
@@ -81,30 +81,34 @@ async def test_a_sleeping_device_is_written_to_and_executed(
     assert (await house.call("onenet_nbiot.get_command", {"uuid": written["uuid"]}))["state"] == "succeeded"
 
 
-async def test_a_device_that_is_awake_is_read_at_once(house: HomeAssistant, platform: Server, device: Device) -> None:
-    """A person beside the device would have to wait until it next wakes."""
+async def test_a_device_that_is_awake_is_read_immediately(
+    house: HomeAssistant, platform: Server, device: Device
+) -> None:
+    """The response has the value, and no command is queued."""
     platform.onenet.wake(IMEI, Trigger.UPDATE)
     response = await house.call("onenet_nbiot.read", READ)
     assert response["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
     assert not platform.onenet.commands
 
 
-async def test_who_reads_a_sleeping_device_is_told_what_helps(
+async def test_reading_a_sleeping_device_immediately_names_the_action_that_queues(
     house: HomeAssistant, platform: Server, device: Device
 ) -> None:
-    """A person would only hear that it failed."""
+    """The error suggests onenet_nbiot.offline_read, and no command is queued."""
     with pytest.raises(RuntimeError, match=r"(?s)500.*onenet_nbiot\.offline_read"):
         await house.call("onenet_nbiot.read", READ)
     assert not platform.onenet.commands
 
 
-async def test_a_read_is_left_for_a_device_that_sleeps(house: HomeAssistant, platform: Server, device: Device) -> None:
-    """An automation would have to try in one way and then in the other."""
+async def test_a_read_is_queued_if_the_device_is_offline(
+    house: HomeAssistant, platform: Server, device: Device
+) -> None:
+    """One action reads immediately or, with if_offline, queues."""
     async with house.events("onenet_nbiot_event") as events:
         queued = await house.call("onenet_nbiot.read", READ | LATER | {"if_offline": "queue"})
         platform.onenet.wake(IMEI, Trigger.NOTIFY)
-        said = [await next_news(events) for _ in range(2)]
-    assert said == [(queued["uuid"], "command_queued"), (queued["uuid"], "command_succeeded")]
+        received = [await next_event(events) for _ in range(2)]
+    assert received == [(queued["uuid"], "command_queued"), (queued["uuid"], "command_succeeded")]
     found = await house.call("onenet_nbiot.get_command", {"uuid": queued["uuid"]})
     assert [value["value"] for value in found["values"]] == [21.5]
 
@@ -112,7 +116,7 @@ async def test_a_read_is_left_for_a_device_that_sleeps(house: HomeAssistant, pla
 async def test_neither_the_access_key_nor_a_signature_is_in_the_log(
     house: HomeAssistant, platform: Server, device: Device
 ) -> None:
-    """A person would publish their key with the log."""
+    """Neither is logged, also not with a refusal."""
     await house.call("onenet_nbiot.offline_read", READ | LATER)
     platform.onenet.products[0].access_key = "YW5vdGhlcg=="
     with pytest.raises(RuntimeError, match="does not accept the account's key"):

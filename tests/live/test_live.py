@@ -1,4 +1,4 @@
-"""The ways in which a person meets the integration, in a real Home Assistant."""
+"""Actions, events, automations and scripts in a real Home Assistant."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ async def next_event(events: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
 
 
 async def test_the_rest_api_answers_with_the_uuid(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """Programs outside could not use the action."""
+    """The response of the action and its event have the same fields."""
     async with home_assistant.events("onenet_nbiot_event") as events:
         response = await home_assistant.call("onenet_nbiot.offline_read", READ)
         event = await next_event(events)
@@ -33,10 +33,10 @@ async def test_the_rest_api_answers_with_the_uuid(home_assistant: HomeAssistant,
     assert event["context"]["user_id"]
 
 
-async def test_the_value_is_looked_up_when_the_device_has_answered(
+async def test_the_value_is_in_the_details_after_the_device_has_answered(
     home_assistant: HomeAssistant, onenet: Server
 ) -> None:
-    """A person would have to go to OneNET's console for every reading."""
+    """State, value and log of a command are available by its UUID."""
     queued = await home_assistant.call("onenet_nbiot.offline_read", READ)
     command = {"imei": IMEI, "uuid": queued["uuid"]}
     assert (await home_assistant.call("onenet_nbiot.get_command", command))["state"] == "queued"
@@ -47,27 +47,27 @@ async def test_the_value_is_looked_up_when_the_device_has_answered(
     assert [command["uuid"] for command in listed["commands"]] == [queued["uuid"]]
 
 
-async def test_the_result_is_heard_without_asking(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """An automation would have to ask again and again."""
+async def test_the_result_is_fired_as_an_event(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """The event, the waiting action and the event entity have the values."""
     async with home_assistant.events("onenet_nbiot_event") as events:
         queued = await home_assistant.call("onenet_nbiot.offline_read", READ)
-        patience = {"uuid": queued["uuid"], "timeout": {"seconds": 60}}
-        waiting = asyncio.create_task(home_assistant.call("onenet_nbiot.wait_for_command", patience))
+        fields = {"uuid": queued["uuid"], "timeout": {"seconds": 60}}
+        waiting = asyncio.create_task(home_assistant.call("onenet_nbiot.wait_for_command", fields))
         onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-        said = [await next_event(events) for _ in range(2)]
+        received = [await next_event(events) for _ in range(2)]
     values = [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
-    assert said[1]["data"] == {**queued, "type": "command_succeeded", "values": values}
-    assert said[1]["context"]["user_id"] == said[0]["context"]["user_id"]
+    assert received[1]["data"] == {**queued, "type": "command_succeeded", "values": values}
+    assert received[1]["context"]["user_id"] == received[0]["context"]["user_id"]
     waited = await waiting
     assert (waited["uuid"], waited["state"], waited["values"]) == (queued["uuid"], "succeeded", values)
-    heard = await home_assistant.get("/api/states/event.onenet_command")
-    assert heard["attributes"].items() >= {"event_type": "succeeded", "uuid": queued["uuid"], "values": values}.items()
+    entity = await home_assistant.get("/api/states/event.onenet_command")
+    assert entity["attributes"].items() >= {"event_type": "succeeded", "uuid": queued["uuid"], "values": values}.items()
 
 
-async def test_a_command_is_known_by_its_uuid_and_seen_in_the_entities(home_assistant: HomeAssistant) -> None:
-    """A person would have to note more than the UUID, and would see nothing on a dashboard."""
+async def test_a_command_is_addressed_by_its_uuid_and_shown_by_the_entities(home_assistant: HomeAssistant) -> None:
+    """The account's entities show the number of waiting commands and the newest state."""
 
-    async def seen() -> tuple[int, str, str]:
+    async def shown() -> tuple[int, str, str]:
         waiting, event = [
             await home_assistant.get(f"/api/states/{entity_id}")
             for entity_id in ("sensor.onenet_waiting_commands", "event.onenet_command")
@@ -78,45 +78,47 @@ async def test_a_command_is_known_by_its_uuid_and_seen_in_the_entities(home_assi
 
     queued = await home_assistant.call("onenet_nbiot.offline_read", READ)
     uuid = {"uuid": queued["uuid"]}
-    waiting, *last = await seen()
+    waiting, *last = await shown()
     assert last == ["queued", queued["uuid"]]
     assert (await home_assistant.call("onenet_nbiot.get_command", uuid))["state"] == "queued"
     await home_assistant.call("onenet_nbiot.cancel_command", uuid)
-    assert await seen() == (waiting - 1, "cancelled", queued["uuid"])
+    assert await shown() == (waiting - 1, "cancelled", queued["uuid"])
     assert (await home_assistant.call("onenet_nbiot.get_command", uuid))["state"] == "cancelled"
 
 
-async def test_waiting_commands_are_taken_back(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """A person could not stop a command that they regret."""
+async def test_waiting_commands_are_cancelled(home_assistant: HomeAssistant, onenet: Server) -> None:
+    """One command or all of a device are cancelled, and none is sent."""
     async with home_assistant.events("onenet_nbiot_event") as events:
         queued = [await home_assistant.call("onenet_nbiot.offline_read", READ) for _ in range(2)]
         await home_assistant.call("onenet_nbiot.cancel_command", {"imei": IMEI, "uuid": queued[0]["uuid"]})
         await home_assistant.call("onenet_nbiot.cancel_commands", {"imei": IMEI})
-        said = [await next_event(events) for _ in range(4)]
-    assert [event["data"]["type"] for event in said[2:]] == ["command_cancelled"] * 2
-    assert [event["data"]["uuid"] for event in said[2:]] == [command["uuid"] for command in queued]
+        received = [await next_event(events) for _ in range(4)]
+    assert [event["data"]["type"] for event in received[2:]] == ["command_cancelled"] * 2
+    assert [event["data"]["uuid"] for event in received[2:]] == [command["uuid"] for command in queued]
     assert onenet.onenet.wake(IMEI, Trigger.REGISTER) == []
 
 
 async def test_a_wrong_field_is_explained_to_a_caller_of_the_rest_api(home_assistant: HomeAssistant) -> None:
-    """A person would see a number instead of a sentence."""
-    with pytest.raises(RuntimeError, match=r"400.*is not an IMEI: it has 15 digits"):
+    """The error has the text of the integration."""
+    with pytest.raises(RuntimeError, match=r"400.*12 is not an IMEI"):
         await home_assistant.call("onenet_nbiot.offline_read", READ | {"imei": "12"})
 
 
-async def test_an_automation_asks_and_another_hears_of_it(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """The integration would be of no use in automations."""
+async def test_an_automation_queues_and_another_receives_the_event(
+    home_assistant: HomeAssistant, onenet: Server
+) -> None:
+    """Both have the UUID of the command."""
     async with (
-        home_assistant.events("somebody_was_answered") as answers,
-        home_assistant.events("somebody_heard") as rumours,
+        home_assistant.events("read_queued") as responses,
+        home_assistant.events("command_repeated") as repetitions,
     ):
-        await home_assistant.post("/api/events/somebody_asks", {})
-        answer, rumour = await next_event(answers), await next_event(rumours)
-    assert answer["data"]["uuid"] == rumour["data"]["uuid"] == onenet.onenet.commands[0].uuid
+        await home_assistant.post("/api/events/read_requested", {})
+        response, repetition = await next_event(responses), await next_event(repetitions)
+    assert response["data"]["uuid"] == repetition["data"]["uuid"] == onenet.onenet.commands[0].uuid
 
 
 async def test_a_script_as_a_dashboard_button_runs_it(home_assistant: HomeAssistant, onenet: Server) -> None:
-    """A button on a dashboard would do nothing."""
+    """The script of a dashboard's button queues a read."""
     async with home_assistant.events("onenet_nbiot_event") as events:
         await home_assistant.post("/api/services/script/read_water_meter", {})
         event = await next_event(events)
@@ -124,7 +126,7 @@ async def test_a_script_as_a_dashboard_button_runs_it(home_assistant: HomeAssist
 
 
 async def test_the_configuration_check_finds_nothing(home_assistant: HomeAssistant) -> None:
-    """A person would be warned of an integration that works."""
+    """check_config prints no problem."""
     check = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "homeassistant", "--script", "check_config", "--config", str(home_assistant.config)],
@@ -137,12 +139,12 @@ async def test_the_configuration_check_finds_nothing(home_assistant: HomeAssista
     assert not re.search(r"(?i)error|warning|invalid|failed", output), output
 
 
-async def test_the_log_stays_clean_and_without_the_key(home_assistant: HomeAssistant) -> None:
-    """A person would look for faults that are none, or publish their key with the log."""
+async def test_the_log_has_no_problem_and_no_key(home_assistant: HomeAssistant) -> None:
+    """Nothing above the level of information is logged, and the key at no level."""
     await home_assistant.call("onenet_nbiot.offline_read", READ)
     log = home_assistant.log()
     assert KEY not in log
-    # A test above mistypes an IMEI. This machine may have no programs for video, which Home Assistant's cameras miss.
+    # A test above has a wrong IMEI. Home Assistant's cameras need programs that may not be installed.
     expected = (
         "We found a custom integration onenet_nbiot which has not been tested",
         "12 is not an IMEI",
@@ -150,5 +152,5 @@ async def test_the_log_stays_clean_and_without_the_key(home_assistant: HomeAssis
         "Error starting FFmpeg",
         "Error loading libturbojpeg",
     )
-    loud = [line for line in log.splitlines() if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
-    assert [line for line in loud if not any(text in line for text in expected)] == []
+    problems = [line for line in log.splitlines() if re.search(r" (WARNING|ERROR|CRITICAL) ", line)]
+    assert [line for line in problems if not any(text in line for text in expected)] == []

@@ -1,0 +1,322 @@
+"""Subentry flow: add devices to an account, and select the resources that are shown as entities."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+import re
+from typing import Any
+
+from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+from homeassistant.helpers.translation import async_get_translations
+import voluptuous as vol
+
+from .const import ATTR_MESSAGE, CONF_IMEI, CONF_RESOURCES, DOMAIN, LOGGER
+from .coordinator import create_client
+from .exceptions import escape_markdown, form_error
+from .onenet.client import OneNetClient
+from .onenet.errors import NotSupportedError, OneNetError
+from .onenet.models import Datapoint, Device, DevicePage, Resource
+from .onenet.operations import TIMEOUT_MIN, Discover
+from .resources import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
+from .validation import imei as valid_imei
+
+# Size of a page of the list of devices, how many pages are read at once, and how many at most.
+_PER_PAGE = 100
+_PAGES_AT_ONCE = 5
+_PAGES_MAX = 100
+# How many objects a device is asked for. OneNET takes one call per device and second, and the person waits.
+_DISCOVERIES = 3
+# The object that every LwM2M device has.
+_DEVICE_OBJECT = 3
+_INVISIBLE_CHARACTERS = "invisible_characters"
+_CHARACTERS = "characters"
+
+
+class OneNetDeviceFlow(ConfigSubentryFlow):
+    """Add a device to an account, or change which of its resources are shown."""
+
+    def __init__(self) -> None:
+        """Start without a device."""
+        self._imei = ""
+        self._title = ""
+        self._devices: dict[str, Device] = {}
+        self._choices: list[SelectOptionDict] = []
+        self._suggested: list[str] = []
+        self._errors: dict[str, str] = {}
+        self._message = ""
+        self._characters = ""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Select one of the account's devices, or type an IMEI."""
+        client = self._client()
+        if user_input is None:
+            await self._async_list_devices(client)
+        elif (device := await self._async_find_device(client, user_input[CONF_IMEI])) is not None:
+            await self._async_list_resources(client, device)
+            self._suggested = [
+                choice["value"] for choice in self._choices if is_measurement(Resource.from_path(choice["value"]))
+            ]
+            return self._show_resources("resources")
+        which = SelectSelector(
+            SelectSelectorConfig(options=self._choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+        )
+        schema = vol.Schema({vol.Required(CONF_IMEI): which if self._choices else TextSelector()})
+        return self.async_show_form(
+            step_id="user",
+            # Without a suggested value, the frontend preselects the first device.
+            data_schema=self.add_suggested_values_to_schema(schema, user_input or {CONF_IMEI: ""}),
+            errors=self._errors,
+            description_placeholders={ATTR_MESSAGE: self._message, _CHARACTERS: self._characters},
+        )
+
+    async def async_step_resources(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Select the resources of a new device, and add it."""
+        if user_input is None or (paths := self._selected_paths(user_input)) is None:
+            return self._show_resources("resources")
+        if self._imei in self._added_imeis():
+            # Another flow has added it meanwhile.
+            return self.async_abort(reason="already_configured")
+        return self.async_create_entry(
+            title=self._title, data={CONF_IMEI: self._imei, CONF_RESOURCES: paths}, unique_id=self._imei
+        )
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Select other resources of a device."""
+        subentry = self._get_reconfigure_subentry()
+        if user_input is None:
+            self._imei, self._title = subentry.data[CONF_IMEI], subentry.title
+            self._suggested = list(subentry.data[CONF_RESOURCES])
+            client = self._client()
+            try:
+                device = await client.get_device(self._imei)
+            except OneNetError as err:
+                LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
+                device = _unidentified(self._imei)
+            await self._async_list_resources(client, device)
+        elif (paths := self._selected_paths(user_input)) is not None:
+            return self.async_update_and_abort(self._get_entry(), subentry, data_updates={CONF_RESOURCES: paths})
+        return self._show_resources("reconfigure")
+
+    def _client(self) -> OneNetClient:
+        """Return a client, also for an account that is not loaded."""
+        return create_client(self.hass, self._get_entry().data)
+
+    def _added_imeis(self) -> set[str | None]:
+        """Return the IMEIs of the account's added devices."""
+        return {subentry.unique_id for subentry in self._get_entry().subentries.values()}
+
+    def _set_error(self, err: OneNetError) -> None:
+        """Set the error of the next form."""
+        self._errors = {"base": form_error(err)}
+        self._message = str(err)
+
+    async def _async_list_devices(self, client: OneNetClient) -> None:
+        """Offer the account's devices that are not added yet, sorted by title."""
+        try:
+            async for device in _all_devices(client):
+                if device.imei is not None:
+                    self._devices[device.imei] = device
+        except NotSupportedError as err:
+            LOGGER.debug("The devices of an account cannot be listed: %s", err)
+        except OneNetError as err:
+            # An IMEI can be typed nevertheless.
+            self._set_error(err)
+        added = self._added_imeis()
+        self._choices = [
+            SelectOptionDict(value=imei, label=imei if device.title in ("", imei) else f"{device.title} ({imei})")
+            for imei, device in sorted(self._devices.items(), key=lambda item: _natural(item[1].title))
+            if imei not in added
+        ]
+
+    async def _async_find_device(self, client: OneNetClient, typed: str) -> Device | None:
+        """Return the account's device with an IMEI, and store its title; set the error and return None if not found."""
+        try:
+            self._imei = valid_imei(typed)
+        except ValueError as err:
+            self._errors = {CONF_IMEI: "invalid_imei"}
+            # Invisible characters have an error of their own, which names them.
+            if (characters := getattr(err, "placeholders", {}).get(_CHARACTERS)) is not None:
+                self._errors = {CONF_IMEI: _INVISIBLE_CHARACTERS}
+                self._characters = characters
+            return None
+        if self._imei in self._added_imeis():
+            self._errors = {CONF_IMEI: "already_added"}
+            return None
+        try:
+            device = await client.get_device(self._imei)
+        except NotSupportedError as err:
+            LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
+            device = self._devices.get(self._imei) or _unidentified(self._imei)
+        except OneNetError as err:
+            self._set_error(err)
+            return None
+        self._title = device.title or self._imei
+        self._errors = {}
+        return device
+
+    async def _async_list_resources(self, client: OneNetClient, device: Device) -> None:
+        """Offer the resources that the device is known to have, and those that are already shown."""
+        found, failures = await _find_resources(client, self._imei, device)
+        if failures:
+            # Resources can be typed nevertheless.
+            self._set_error(failures[0])
+        found |= {Resource.from_path(path) for path in self._suggested}
+        texts = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])
+        self._choices = [
+            SelectOptionDict(value=resource.path, label=f"{_name(resource, texts)} ({resource.path})")
+            for resource in sorted(found, key=_ids)
+        ]
+
+    def _selected_paths(self, user_input: Mapping[str, Any]) -> list[str] | None:
+        """Return the paths of the selected and typed resources; set the error and return None if one is invalid."""
+        self._suggested = user_input.get(CONF_RESOURCES, [])
+        self._errors = {}
+        try:
+            resources = [Resource.from_path(typed) for typed in self._suggested]
+        except ValueError:
+            self._errors = {CONF_RESOURCES: "invalid_resource"}
+            return None
+        return [resource.path for resource in dict.fromkeys(resources)]
+
+    def _show_resources(self, step_id: str) -> SubentryFlowResult:
+        """Show the form of the resources."""
+        which = SelectSelector(
+            SelectSelectorConfig(
+                options=self._choices, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN
+            )
+        )
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(
+                vol.Schema({vol.Optional(CONF_RESOURCES): which}), {CONF_RESOURCES: self._suggested}
+            ),
+            errors=self._errors,
+            description_placeholders={
+                ATTR_MESSAGE: self._message,
+                # The title of a form is plain text, its description Markdown.
+                "name": self._title,
+                "device": escape_markdown(self._title),
+                CONF_IMEI: self._imei,
+            },
+        )
+
+
+def _unidentified(imei: str) -> Device:
+    """Return a device of which only the IMEI is known."""
+    return Device(id="", name="", title="", online=None, imei=imei)
+
+
+async def _all_devices(client: OneNetClient) -> AsyncIterator[Device]:
+    """Yield every device of an account once."""
+    seen: set[str] = set()
+    async for pages in _batches_of_pages(client):
+        devices = {device.id: device for page in pages for device in page.devices}
+        if devices and devices.keys() <= seen:
+            # The platform ignores the number of the page.
+            return
+        for device in devices.values():
+            if device.id not in seen:
+                yield device
+        seen |= devices.keys()
+
+
+async def _batches_of_pages(client: OneNetClient) -> AsyncIterator[list[DevicePage]]:
+    """Yield the first page of the account's devices, then the others, some at once."""
+    first = await client.get_devices(per_page=_PER_PAGE)
+    yield [first]
+    last = _PAGES_MAX if first.total_count is None else min(_PAGES_MAX, -(-first.total_count // _PER_PAGE))
+    more = first.more
+    for start in range(2, last + 1, _PAGES_AT_ONCE):
+        if not more:
+            return
+        numbers = range(start, min(start + _PAGES_AT_ONCE, last + 1))
+        pages = await asyncio.gather(*(client.get_devices(page=number, per_page=_PER_PAGE) for number in numbers))
+        yield pages
+        more = all(page.more for page in pages)
+
+
+async def _find_resources(client: OneNetClient, imei: str, device: Device) -> tuple[set[Resource], list[OneNetError]]:
+    """Return the resources of a device from every source that answers, and the errors of the others.
+
+    What has a value can be shown; what is only listed must be readable, too.
+    """
+    failures: list[OneNetError] = []
+    newest, past = await asyncio.gather(
+        _attempt(_with_newest_values(client, imei), failures), _attempt(_with_past_values(client, device), failures)
+    )
+    listed = await _attempt(_listed(client, imei, device, newest | past), failures)
+    return newest | past | set(filter(is_readable, listed)), failures
+
+
+async def _attempt(source: Awaitable[set[Resource]], failures: list[OneNetError]) -> set[Resource]:
+    """Return the resources of a source; none of one that does not exist, or that fails, with its error in failures."""
+    try:
+        return await source
+    except NotSupportedError as err:
+        LOGGER.debug("A source of resources does not exist: %s", err)
+    except OneNetError as err:
+        failures.append(err)
+    return set()
+
+
+async def _with_newest_values(client: OneNetClient, imei: str) -> set[Resource]:
+    """Return the resources with a newest value."""
+    return _resources_of(await client.get_newest_datapoints_of(imei))
+
+
+async def _with_past_values(client: OneNetClient, device: Device) -> set[Resource]:
+    """Return the resources with a value in the history; without a start, it has the newest of each resource."""
+    return _resources_of((await client.get_history_page(device.name)).points) if device.name else set()
+
+
+def _resources_of(points: Iterable[Datapoint]) -> set[Resource]:
+    """Return the resources of datapoints."""
+    return {Resource.from_path(point.path) for point in points}
+
+
+async def _listed(client: OneNetClient, imei: str, device: Device, known: set[Resource]) -> set[Resource]:
+    """Return OneNET's list of a device's resources; without that call, discover those of a device that is online."""
+    try:
+        return set(await client.get_resources(imei))
+    except NotSupportedError as err:
+        LOGGER.debug("The resources of a device cannot be listed: %s", err)
+    return await _discover(client, imei, known) if device.online else set()
+
+
+async def _discover(client: OneNetClient, imei: str, known: set[Resource]) -> set[Resource]:
+    """Return the resources that an online device has of the objects that it is known to have."""
+    found: set[Resource] = set()
+    # Measurements have high object ids.
+    objects = sorted({_DEVICE_OBJECT, *(resource.obj_id for resource in known)}, reverse=True)
+    for obj_id in objects[:_DISCOVERIES]:
+        try:
+            found |= set(await client.discover(Discover(imei=imei, obj_id=obj_id), device_timeout=TIMEOUT_MIN))
+        except OneNetError as err:
+            LOGGER.debug("The resources of object %s cannot be discovered: %s", obj_id, err)
+            break
+    return found
+
+
+def _natural(text: str) -> list[str | int]:
+    """Return a sort key that puts "Lamp 3" before "Lamp 10"."""
+    # Texts and numbers alternate; int() refuses thousands of digits.
+    return [int(part) if part.isdecimal() else part.casefold() for part in re.split(r"(\d{1,18})", text)]
+
+
+def _ids(resource: Resource) -> tuple[int, int, int]:
+    """Return the sort key of a resource."""
+    return resource.obj_id, resource.obj_inst_id, resource.res_id or 0
+
+
+def _name(resource: Resource, texts: Mapping[str, str]) -> str:
+    """Return the name that the entity of a resource will have."""
+    description = describe(resource.path)
+    kind = "sensor" if isinstance(description, ResourceSensorDescription) else "binary_sensor"
+    text = texts.get(f"component.{DOMAIN}.entity.{kind}.{description.translation_key}.name")
+    return lwm2m_name(resource) if text is None else text.format(number=description.number)
