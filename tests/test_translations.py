@@ -11,15 +11,15 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
-from custom_components.onenet_nbiot import config_flow, device_flow, resources, services
+from custom_components.onenet_nbiot import config_flow, device_flow, lwm2m, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.ledger import IfWaiting
+from custom_components.onenet_nbiot.lwm2m import ResourceSensorDescription
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
-from custom_components.onenet_nbiot.resources import ResourceSensorDescription
 from custom_components.onenet_nbiot.validation import ActionSchema, IfOffline
 
 INTEGRATION = Path(services.__file__).parent
@@ -140,7 +140,7 @@ def test_every_entity_has_an_icon_of_its_own_or_of_its_device_class(language: st
     device_classes: dict[tuple[str, str | None], set[Any]] = {
         ("binary_sensor", connectivity.translation_key): {connectivity.device_class}
     }
-    for row in resources._TABLE.values():
+    for row in lwm2m.DESCRIPTIONS.values():
         platform = "sensor" if isinstance(row, ResourceSensorDescription) else "binary_sensor"
         device_classes.setdefault((platform, row.translation_key), set()).add(row.device_class)
     assert icons <= texts

@@ -15,8 +15,8 @@ from .const import ATTR_LAST_SEEN
 from .coordinator import OneNetConfigEntry
 from .device import AVAILABILITY, PRESENCE
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
+from .lwm2m import ResourceBinarySensorDescription
 from .onenet.models import Opaque
-from .resources import ResourceBinarySensorDescription
 
 # The entities never poll.
 PARALLEL_UPDATES = 0

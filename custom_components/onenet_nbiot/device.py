@@ -28,9 +28,9 @@ from .const import (
     SUBENTRY_DEVICE,
 )
 from .exceptions import escape_markdown
+from .lwm2m import describe
 from .onenet.models import Datapoint, Opaque, Resource
 from .onenet.operations import WAITING_MAX, Read
-from .resources import describe
 from .store import CommandStore
 
 # What can change of a device, beside its resources.

@@ -19,11 +19,11 @@ import voluptuous as vol
 from .const import ATTR_MESSAGE, CONF_IMEI, CONF_RESOURCES, DOMAIN, LOGGER
 from .coordinator import create_client
 from .exceptions import escape_markdown, form_error
+from .lwm2m import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
 from .onenet.operations import TIMEOUT_MIN, Discover
-from .resources import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
 from .validation import imei as valid_imei
 
 # Size of a page of the list of devices, how many pages are read at once, and how many at most.
@@ -59,9 +59,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             await self._async_list_devices(client)
         elif (device := await self._async_find_device(client, user_input[CONF_IMEI])) is not None:
             await self._async_list_resources(client, device)
-            self._suggested = [
-                choice["value"] for choice in self._choices if is_measurement(Resource.from_path(choice["value"]))
-            ]
+            self._suggested = [choice["value"] for choice in self._choices if is_measurement(choice["value"])]
             return self._show_resources("resources")
         which = SelectSelector(
             SelectSelectorConfig(options=self._choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
@@ -251,7 +249,7 @@ async def _find_resources(client: OneNetClient, imei: str, device: Device) -> tu
         _attempt(_with_newest_values(client, imei), failures), _attempt(_with_past_values(client, device), failures)
     )
     listed = await _attempt(_listed(client, imei, device, newest | past), failures)
-    return newest | past | set(filter(is_readable, listed)), failures
+    return newest | past | {resource for resource in listed if is_readable(resource.path)}, failures
 
 
 async def _attempt(source: Awaitable[set[Resource]], failures: list[OneNetError]) -> set[Resource]:
@@ -319,4 +317,4 @@ def _name(resource: Resource, texts: Mapping[str, str]) -> str:
     description = describe(resource.path)
     kind = "sensor" if isinstance(description, ResourceSensorDescription) else "binary_sensor"
     text = texts.get(f"component.{DOMAIN}.entity.{kind}.{description.translation_key}.name")
-    return lwm2m_name(resource) if text is None else text.format(number=description.number)
+    return lwm2m_name(resource.path) if text is None else text.format(number=description.number)

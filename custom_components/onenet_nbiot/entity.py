@@ -16,7 +16,7 @@ from homeassistant.util.signal_type import SignalType
 from .const import ATTR_MEASURED_AT, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator
 from .device import AVAILABILITY, Device
-from .resources import Description, describe
+from .lwm2m import Description, describe
 
 
 class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):

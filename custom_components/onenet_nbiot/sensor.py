@@ -20,8 +20,8 @@ from .entity import (
     OneNetResourceEntity,
     async_add_device_entities,
 )
+from .lwm2m import ResourceSensorDescription, is_unit, known_unit
 from .onenet.models import Opaque
-from .resources import ResourceSensorDescription, is_unit, known_unit
 
 # The entities never poll.
 PARALLEL_UPDATES = 0
