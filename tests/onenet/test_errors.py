@@ -80,11 +80,48 @@ def test_what_is_not_about_the_credentials_asks_for_no_others(errno: int, text: 
     assert not isinstance(error, errors.AuthenticationError | errors.DeviceNotPermittedError)
 
 
-@pytest.mark.parametrize("errno", [1, 7, 14, 15, 17, 18, 429, 500, 5108, 5117, 10429, 10500])
+@pytest.mark.parametrize(
+    ("errno", "text", "reason"),
+    [
+        (10404, "path /nb-iot/offline/cancel/all does not exist", "not_supported"),
+        (404, "not found: /nbiot/offline/history", "not_supported"),
+        (405, "method not allowed for /nb-iot/execute/offline", "not_supported"),
+        (5006, "offline command count exceeds the limit", "limit_reached"),
+        (5006, "离线命令数量超限", "limit_reached"),
+        (8, "offline command not found", "unknown_command"),
+        (10421, "device offline, offline command kept", "device_offline"),
+    ],
+)
+def test_the_word_offline_in_the_name_of_a_call_says_nothing_of_the_device(errno: int, text: str, reason: str) -> None:
+    """OneNET calls its cached commands offline commands, and has the word in their paths."""
+    error = platform_error(errno, text, idempotent=False, names_device=True, about_command=True)
+    assert error.reason == reason
+
+
+@pytest.mark.parametrize("errno", [1, 7, 14, 15, 17, 18, 429, 500, 502, 503, 504, 5108, 5117, 10429, 10500])
 def test_a_temporary_error_leaves_open_whether_a_command_was_queued(errno: int) -> None:
     """A command that is sent again blindly may be carried out twice."""
     assert platform_error(errno, "internal error", idempotent=True, names_device=True).reason == "platform_busy"
     assert platform_error(errno, "internal error", idempotent=False, names_device=True).reason == "outcome_unknown"
+
+
+@pytest.mark.parametrize(
+    ("errno", "text", "over"),
+    [
+        (15, "", True),
+        (429, "", True),
+        (10429, "", True),
+        (7, "request too frequent", True),
+        (7, "", False),
+        (10500, "internal error", False),
+        (503, "", False),
+    ],
+)
+def test_a_call_that_came_too_often_was_not_carried_out(errno: int, text: str, *, over: bool) -> None:
+    """A command that can no longer be queued need not be looked for."""
+    error = platform_error(errno, text, idempotent=False, names_device=True)
+    assert isinstance(error, errors.OutcomeUnknownError)
+    assert error.over is over
 
 
 def test_an_error_keeps_what_it_knows_with_another_text() -> None:

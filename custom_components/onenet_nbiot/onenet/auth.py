@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 import hmac
+import re
 from typing import override
 from urllib.parse import quote, unquote
 
@@ -67,9 +68,13 @@ class AccessKey(Credentials):
 
 
 def redact(text: str, headers: Mapping[str, str]) -> str:
-    """Return a text without the secrets of these headers, in whichever form a server may have repeated them."""
+    """Return a text without the secrets of these headers, in any form in which a server may have repeated them."""
     for value in headers.values():
-        # Of a token, the signature alone is enough to be misused; of a key there is nothing but the whole.
+        # Of a token, the signature alone is enough to be misused; of a key, only the whole is secret.
         for secret in (value, value.rpartition("sign=")[2]):
-            text = text.replace(secret, "***").replace(unquote(secret), "***")
+            for plain in (secret, unquote(secret)):
+                encoded = quote(plain, safe="")
+                # In a URL, case does not matter to the digits of an encoded character.
+                for form in (plain, encoded, re.sub("%..", lambda digits: digits[0].lower(), encoded)):
+                    text = text.replace(form, "***")
     return text

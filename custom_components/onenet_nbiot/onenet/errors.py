@@ -241,10 +241,11 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     21: InvalidRequestError,
     22: InvalidRequestError,
     23: InvalidRequestError,
-    404: NotSupportedError,
-    405: NotSupportedError,
     429: PlatformBusyError,
     500: PlatformBusyError,
+    502: PlatformBusyError,
+    503: PlatformBusyError,
+    504: PlatformBusyError,
     2001: DeviceOfflineError,
     5006: LimitReachedError,
     5106: DeviceError,
@@ -252,7 +253,6 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     5117: PlatformBusyError,
     10001: InvalidRequestError,
     10403: AuthenticationError,
-    10404: NotSupportedError,
     10406: InvalidRequestError,
     10407: InvalidRequestError,
     # The product id is part of the credentials.
@@ -264,6 +264,9 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     10429: PlatformBusyError,
     10500: PlatformBusyError,
 }
+_NO_SUCH_CALL = {404, 405, 10404}
+# Called too often: turned away before anything was done.
+_TOO_OFTEN = {15, 429, 10429}
 # The text is the device's answer.
 _DEVICE_ANSWERS = {16, 5106}
 # A time-out in the text is the device's.
@@ -282,6 +285,11 @@ _TRANSIENT = ("internal", "servererror", "busy", "frequen")
 _CALLER = ("invalidparam", "parameterrequired", "invalidjson", "illegal")
 _AUTHENTICATION = ("authfailed", "authentication", "authorization", "unauthorized", "apikey", "鉴权")
 _ADDRESS = ("iplimit", "whitelist")
+# Not about the device: paths, and OneNET's name for cached commands.
+_PATH = re.compile(r"/[\w./-]+")
+_CACHED = re.compile(
+    r"offline(?:command|cmd|cache|history|instruction|message|msg|request|task)|离线(?:命令|指令|缓存|消息|任务)"
+)
 
 
 def platform_error(
@@ -300,7 +308,7 @@ def platform_error(
     if error is AuthenticationError and names_device:
         error = DeviceNotPermittedError
     if error is PlatformBusyError and not idempotent:
-        return OutcomeUnknownError(text, errno)
+        return OutcomeUnknownError(text, errno, over=errno in _TOO_OFTEN or "frequen" in text.lower())
     return error(text, errno)
 
 
@@ -309,7 +317,7 @@ def _classify(errno: int | None, text: str, *, names_device: bool) -> type[Platf
     if errno in _DEVICE_ANSWERS and (match := _ANSWER_NUMBER.search(text)):
         return _ANSWER_NUMBERS.get(int(match[1]), DeviceError)
     # Without case and separators: TIME_OUT, time out and timeout are one word.
-    folded = re.sub(r"[\s_-]+", "", text.lower())
+    folded = _CACHED.sub("", re.sub(r"[\s_-]+", "", _PATH.sub(" ", text.lower())))
 
     def has(words: tuple[str, ...]) -> bool:
         return any(word in folded for word in words)
@@ -317,6 +325,7 @@ def _classify(errno: int | None, text: str, *, names_device: bool) -> type[Platf
     from_device = errno in _DEVICE_ANSWERS
     # The order counts: a text may have words of several classes.
     rules: tuple[tuple[bool, type[PlatformError]], ...] = (
+        (errno in _NO_SUCH_CALL, NotSupportedError),
         (has(_OFFLINE) or (from_device and "forbidden" in folded), DeviceOfflineError),
         (errno in _DEVICE_TIMEOUTS and has(_TIMEOUT), DeviceTimeoutError),
         (not from_device and has(_TRANSIENT), PlatformBusyError),
