@@ -537,7 +537,9 @@ class Ledger:
             command = self.known(record.uuid, imei)
             if command is None or command.is_over:
                 continue
-            if record.state is not CommandState.SUCCEEDED or not isinstance(command.asked.operation, Read):
+            is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
+            # A list may lack the device's answer that the details have.
+            if not is_read and not record.lacks_answer:
                 self._advance(command, record)
                 continue
             try:

@@ -135,6 +135,11 @@ def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
         # Opaque: a list of byte values; another list stays as it is.
         ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [0, 255, 16]}]}], [(3303, 0, 1, None, "00ff10")]),
         ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [256]}]}], [(3303, 0, 1, None, [256])]),
+        # A list of a list, and a reply that is nothing but its data.
+        ([[{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}]], [(3303, 0, 1, None, 1)]),
+        ({"data": [{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}]}, [(3303, 0, 1, None, 1)]),
+        # JSON text of JSON text.
+        (json.dumps(json.dumps([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}])), [(3303, 0, 1, None, 1)]),
         # What nobody has seen must not stop the others.
         (
             [
@@ -273,6 +278,31 @@ async def test_pages_of_any_size_and_count_are_all_read(
         onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
     commands = await client.get_all_commands(IMEI, start=LONG_AGO)
     assert [command.uuid for command in commands] == ["a", "b"]
+
+
+async def test_a_total_that_is_too_low_hides_no_command(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """A full page shows that there may be more."""
+    uuids = [f"u{number}" for number in range(250)]
+    for start in (0, 100, 200):
+        items = [{"cmd_uuid": uuid, "send_status": 1} for uuid in uuids[start : start + 100]]
+        onenet.faults.append(Fault(kind=FaultKind.DATA, data={"total_count": 100, "items": items}))
+    commands = await client.get_all_commands(IMEI, start=LONG_AGO)
+    assert [command.uuid for command in commands] == uuids
+
+
+async def test_pages_that_are_too_large_for_onenet_are_asked_for_in_a_smaller_size(
+    client: OneNetClient, onenet: Server, device: Device
+) -> None:
+    """The documents give no maximum; the size is learned once."""
+    uuid = await client.queue(read())
+    onenet.requests.clear()
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=6, text="invalid parameter: per_page"))
+    for _ in range(2):
+        assert [command.uuid for command in await client.get_all_commands(IMEI, start=LONG_AGO)] == [uuid]
+    assert [request.query["per_page"] for request in onenet.requests] == ["100", "30", "30"]
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=6, text="invalid parameter: imei"))
+    with pytest.raises(errors.InvalidRequestError):
+        await client.get_all_commands(IMEI, start=LONG_AGO)
 
 
 @pytest.mark.parametrize("data", ["null", "{}"])

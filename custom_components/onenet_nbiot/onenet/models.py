@@ -19,6 +19,7 @@ _PATH = re.compile(r"(\d{1,5})([/_])(\d{1,5})\2(\d{1,5})", re.ASCII)
 _IMEI = re.compile(r"\d{15}", re.ASCII)
 # Also of a test device.
 _ANY_IMEI = re.compile(r"\d{15}|\d{4}", re.ASCII)
+_LEADING_IMEI = re.compile(r"(?:\d{15}|\d{4})(?!\d)", re.ASCII)
 # OneNET keeps the history of commands for so long.
 HISTORY = timedelta(days=180)
 
@@ -160,22 +161,26 @@ class ReadResult(NamedTuple):
 
 
 def _without_envelope(data: Any) -> Any:
-    """Return the data of a reply within a reply, which may be in a list of one; anything else as it is."""
+    """Return the data of a reply within a reply, either of which may be in a list of one; anything else as it is."""
     reply = from_json(data)
-    if isinstance(reply, list) and len(reply) == 1:
+    while isinstance(reply, list) and len(reply) == 1:
         reply = from_json(reply[0])
-    return reply.get("data") if isinstance(reply, dict) and reply.keys() & {"errno", "code"} else data
+    if not isinstance(reply, dict):
+        return data
+    is_reply = reply.keys() & {"errno", "code"} or reply.keys() == {"data"}
+    return reply.get("data") if is_reply else data
 
 
-def _has_no_resource(instances: Any) -> bool:
+def _has_no_resource(payload: Any) -> bool:
     """Return whether these are object instances without a resource."""
-    return isinstance(instances, list) and all(
-        isinstance(item, dict) and (not item or is_empty(item.get("res", "?"))) for item in instances
-    )
+    instances = payload if isinstance(payload, list) else [payload]
+    return all(isinstance(item, dict) and (not item or is_empty(item.get("res", "?"))) for item in instances)
 
 
 def _values(instances: Any, obj_id: int | None, asked_inst_id: int | None) -> Iterator[ResourceValue]:
     """Yield the values of object instances."""
+    while isinstance(instances, list) and len(instances) == 1 and isinstance(instances[0], list):
+        instances = instances[0]
     for instance in objects(instances):
         obj_inst_id = _lwm2m_id(instance.get("obj_inst_id"))
         resources = objects(instance.get("res"))
@@ -260,6 +265,11 @@ class CommandRecord:
             confirm_time=moment(data.get("confirm_time")),
             remain=integer(data.get("remain")),
         )
+
+    @property
+    def lacks_answer(self) -> bool:
+        """Return whether the command was delivered, but the device's answer is not there."""
+        return self.send_status == _DELIVERED and self.confirm_status is None
 
     @property
     def state(self) -> CommandState:
@@ -540,27 +550,45 @@ class Device:
         if not is_empty(data) and not found:
             raise UnexpectedReplyError("The reply does not describe a device")
         record = found[0] if found else {}
-        current = "did" in record
-        id_ = identifier(record.get("did") if current else record.get("id"))
+        current = bool(record.keys() & {"did", "pid", "access_pt"})
+        name = identifier(record.get("name"))
+        id_ = (identifier(record.get("did")) or name) if current else identifier(record.get("id"))
         if not id_:
             raise UnknownDeviceError("no such device")
-        name = identifier(record.get("name")) if current else id_
-        status = integer(record.get("status"))
+        name = (name or id_) if current else id_
+        status = record.get("status")
         return cls(
             id=id_,
             name=name,
             title=text(record.get("desc")).strip() or name if current else text(record.get("title")).strip(),
-            online=(None if status is None else status == 1) if current else truth(record.get("online")),
-            imei=imei or (_imei(record.get("imei")) if current else _imei_of(record)),
+            online=_online(status) if current else truth(record.get("online")),
+            imei=imei or (_imei(record.get("imei")) or _named(name) if current else _imei_of(record)),
             last_time=moment(record.get("last_time") if current else record.get("last_ct")),
             paths=tuple(_paths(record.get("datastreams"))),
         )
+
+
+def _online(status: Any) -> bool | None:
+    """Return whether a device of the current platform is online: 1, or a word; other numbers say that it is not."""
+    number = integer(status)
+    return truth(status) if number is None else number == 1
 
 
 def _imei(value: Any) -> str | None:
     """Return an IMEI; None for anything else."""
     imei = identifier(value)
     return imei if _ANY_IMEI.fullmatch(imei) else None
+
+
+def _named(name: str) -> str | None:
+    """Return the name of a device if it is an IMEI."""
+    return name if _IMEI.fullmatch(name) else None
+
+
+def _imei_in(text: str) -> str | None:
+    """Return the IMEI that a text begins with, or the first 15 digits in it; None where it has neither."""
+    match = _LEADING_IMEI.match(text) or _IMEI.search(text)
+    return match[0] if match else None
 
 
 def _imei_of(record: dict[str, Any]) -> str | None:
@@ -571,11 +599,7 @@ def _imei_of(record: dict[str, Any]) -> str | None:
     if isinstance(auth_info, dict | list):
         # An object has the IMEI as its key, and the IMSI as its value.
         auth_info = next(iter(auth_info), None)
-        if (imei := _imei(auth_info)) is not None:
-            return imei
-    if match := _IMEI.search(identifier(auth_info)):
-        return match[0]
-    return _imei(record.get("rg_id"))
+    return _imei_in(identifier(auth_info)) or _imei(record.get("rg_id"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -604,7 +628,8 @@ class DevicePage:
             except UnknownDeviceError:
                 continue
         total_count = _total(data)
-        more = size >= per_page if total_count is None else size > 0 and page * per_page < total_count
+        # A full page may be followed by another whatever the total says.
+        more = size >= per_page or (total_count is not None and size > 0 and page * per_page < total_count)
         return cls(total_count=total_count, more=more, devices=tuple(devices))
 
 

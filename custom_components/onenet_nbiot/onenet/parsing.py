@@ -68,13 +68,18 @@ def moment(value: Any) -> datetime | None:
 
 
 def from_json(value: Any) -> Any:
-    """Return what a text says in JSON, None where it is no JSON; anything but a text as it is."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value, strict=False)
-    except RecursionError, ValueError:
-        return None
+    """Return what a text says in JSON, also where it was encoded twice; None where it is no JSON.
+
+    Anything but a text is returned as it is.
+    """
+    for _ in range(2):
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value, strict=False)
+        except RecursionError, ValueError:
+            return None
+    return value
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
