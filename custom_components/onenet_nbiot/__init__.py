@@ -8,11 +8,11 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
-from .const import ATTR_MESSAGE, DOMAIN, LOGGER
+from .const import ATTR_MESSAGE, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, create_client
 from .exceptions import setup_error
 from .ledger import async_get_ledger, async_remove_ledger
-from .onenet.errors import NotSupportedError, OneNetError
+from .onenet.errors import OneNetError
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -38,10 +38,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
             translation_placeholders={ATTR_MESSAGE: str(err)},
         ) from err
     try:
-        await client.check_credentials()
-    except NotSupportedError as err:
-        # A call that one edition of OneNET does not have is no reason to do without the others.
-        LOGGER.debug("The credentials cannot be checked: %s", err)
+        await client.check_connection()
     except OneNetError as err:
         raise setup_error(err) from err
     entry.runtime_data = OneNetCoordinator(hass, entry, client, ledger)

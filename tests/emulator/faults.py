@@ -1,5 +1,6 @@
 """Faults of replies."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,12 +26,13 @@ class FaultKind(StrEnum):
 
 @dataclass(kw_only=True)
 class Fault:
-    """A fault: for how many requests, of which path and device, after how many seconds, and its parameters."""
+    """A fault: of which requests, for how many of them, after how many seconds, and its parameters."""
 
     kind: FaultKind
     times: int = 1
     path: str = ""
     imei: str = ""
+    device_id: str = ""
     seconds: float = 0
     status: int = 502
     reason: str = ""
@@ -38,3 +40,10 @@ class Fault:
     text: str = "<html><body>Welcome</body></html>"
     location: str = ""
     data: Any = None
+
+    def concerns(self, path: str, query: Mapping[str, str]) -> bool:
+        """Return whether a request is one to spoil."""
+        ids = query.get("devIds", "").split(",")
+        return (
+            self.path in path and self.imei in query.get("imei", "") and (not self.device_id or self.device_id in ids)
+        )

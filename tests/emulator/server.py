@@ -95,8 +95,7 @@ class Server:
         # A sleep of 0 seconds would let other requests pass.
         if self.latency:
             await asyncio.sleep(self.latency)
-        imei = request.query.get("imei", "")
-        fault = next((fault for fault in self.faults if fault.path in request.path and fault.imei in imei), None)
+        fault = next((fault for fault in self.faults if fault.concerns(request.path, request.query)), None)
         if fault is None:
             return web.json_response(await self._call(request))
         fault.times -= 1

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+import time
 from typing import Any, Final
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
@@ -21,6 +22,8 @@ from .errors import (
     ClockError,
     ConfirmationLostError,
     DeviceNotPermittedError,
+    InvalidRequestError,
+    LimitReachedError,
     NoReplyError,
     NotSupportedError,
     OneNetError,
@@ -56,13 +59,16 @@ from .operations import TIMEOUT_DEFAULT, CachedCommand, Discover, Execute, Obser
 from .pacing import Pacer
 from .parsing import truth
 
-# The newest values of as many devices as one call takes need more than one mebibyte.
-REPLY_MAX = 4 * 2**20
+# The newest values of many devices need more than one mebibyte; to decode two takes 40 ms.
+REPLY_MAX = 2 * 2**20
 TEXT_MAX = 300
 # Seconds between two calls that queue or send something for one device: OneNET takes one a second, counted at its end.
 COMMAND_PAUSE: Final = 1.1
 _PER_PAGE = 100
+# OneNET may not document a maximum, but have one.
+_PER_PAGE_DEFAULT = 30
 _SECOND = timedelta(seconds=1)
+_ABOUT_NOW = timedelta(seconds=2)
 _JSON = {hdrs.CONTENT_TYPE: "application/json"}
 # The method of an operation, and its path after the prefix; of a cached command, that with "/offline" behind it.
 _CALLS: dict[str, tuple[str, str]] = {
@@ -75,6 +81,8 @@ _CALLS: dict[str, tuple[str, str]] = {
 # Requests that wait for a device leave connections for others: a session may have no more than a hundred to a host.
 _WAITING_MAX = 50
 _WAITING: WeakKeyDictionary[aiohttp.ClientSession, asyncio.Semaphore] = WeakKeyDictionary()
+# Shared, so that the turns of devices outlive a client.
+_PACERS: WeakKeyDictionary[aiohttp.ClientSession, Pacer] = WeakKeyDictionary()
 # Without a reply of OneNET's, these say that a server did not pass the request on.
 _REJECTIONS = {
     HTTPStatus.BAD_REQUEST,
@@ -142,20 +150,31 @@ class OneNetClient:
         self._credentials = credentials
         self._product = {"product_id": product_id} if platform.names_product and product_id else {}
         self._seconds = timeout
-        self._pacer = Pacer(pause)
+        self._pause = pause
+        self._pacer = _PACERS.setdefault(session, Pacer())
         self._waiting = _WAITING.setdefault(session, asyncio.Semaphore(_WAITING_MAX))
-        self.skew = timedelta()
-        """How far the platform's time is ahead of the clock here, as far as its replies have shown."""
-        # The same, but kept only once it made a refused request succeed: a gateway's date may be wrong.
+        # The platform's time at the last reply, and when that was: the clock here may be set meanwhile.
+        self._platform_time: datetime | None = None
+        self._learned_at = 0.0
+        # How far the platform's time is ahead of the clock here, kept once it has made a refused request succeed: the
+        # date of a gateway may be wrong.
         self._signing_skew = timedelta()
         self._date: str | None = None
+        self._per_page = _PER_PAGE
 
     def now(self) -> datetime:
         """Return the time at the platform, as far as its replies have shown it.
 
         Whatever is compared with the platform's times must use this, because the clock here may be wrong.
         """
-        return datetime.now(UTC) + self.skew
+        if self._platform_time is None:
+            return datetime.now(UTC)
+        return self._platform_time + timedelta(seconds=time.monotonic() - self._learned_at)
+
+    @property
+    def skew(self) -> timedelta:
+        """Return how far the platform's time is ahead of the clock here, as far as its replies have shown it."""
+        return self.now() - datetime.now(UTC)
 
     @property
     def has_statuses(self) -> bool:
@@ -176,10 +195,20 @@ class OneNetClient:
         for path in preferred:
             try:
                 await self._ask_account(path)
-            except NotSupportedError:
+            except NotSupportedError, RequestRejectedError:
                 continue
             return
         await self._ask_account(last, self._platform.page_query(1, 1))
+
+    async def check_connection(self) -> None:
+        """Find out whether OneNET can be reached and accepts the credentials, as far as a call can tell.
+
+        Raise OneNetError where not. Where the platform has none of the calls that name no device, its answer is enough.
+        """
+        try:
+            await self.check_credentials()
+        except NotSupportedError:
+            return
 
     async def get_product(self) -> Product:
         """Return the product of the account; only the current platform has this call. Source: "Product detail"."""
@@ -304,20 +333,19 @@ class OneNetClient:
         operation = command.operation
         body = operation.body()
         method, path = _CALLS[operation.command]
-        async with self._pacer.turn(operation.imei):
-            pass
-        if command.valid_time is not None and command.valid_time <= self.now():
-            # It has begun meanwhile; OneNET takes only times to come.
-            command = replace(command, valid_time=None)
-        call = _Call(
-            method=method,
-            path=self._nbiot(f"{path}/offline"),
-            query=command.query(),
-            body=body,
-            idempotent=False,
-        )
         try:
-            return uuid_from_wire(await self._request(call))
+            async with self._pacer.turn(operation.imei, self._pause):
+                if command.valid_time is not None and command.valid_time <= self.now() + _ABOUT_NOW:
+                    # It has begun meanwhile; OneNET takes only times to come.
+                    command = replace(command, valid_time=None)
+                call = _Call(
+                    method=method,
+                    path=self._nbiot(f"{path}/offline"),
+                    query=command.query(),
+                    body=body,
+                    idempotent=False,
+                )
+                return uuid_from_wire(await self._request(call))
         except RequestRejectedError:
             raise
         except NoReplyError as err:
@@ -395,13 +423,21 @@ class OneNetClient:
         page = seen = 0
         while True:
             page += 1
-            got = await self.get_commands(imei, start=start, page=page, per_page=_PER_PAGE)
+            try:
+                got = await self.get_commands(imei, start=start, page=page, per_page=self._per_page)
+            except InvalidRequestError, LimitReachedError:
+                if page > 1 or self._per_page == _PER_PAGE_DEFAULT:
+                    raise
+                self._per_page, page = _PER_PAGE_DEFAULT, 0
+                continue
             seen += got.size
             known = len(commands)
             # A command that is queued meanwhile moves the last one of this page to the next.
             commands |= {command.uuid: command for command in got.commands}
-            # The platform may give fewer on a page than it was asked for, and its count may be missing or wrong.
-            if (got.total_count is not None and seen >= got.total_count) or len(commands) == known:
+            # The platform may give fewer on a page than it was asked for, and its count may be missing or wrong: only
+            # a page that is neither full nor expected is the last, or one that brings nothing new.
+            expected = got.total_count is None or seen < got.total_count
+            if (not expected and got.size < self._per_page) or len(commands) == known:
                 return list(commands.values())
 
     async def get_command(self, imei: str, uuid: str) -> CommandDetail:
@@ -464,12 +500,14 @@ class OneNetClient:
             idempotent=idempotent,
             wait=device_timeout or TIMEOUT_DEFAULT,
         )
-        async with self._pacer.turn(operation.imei):
+        async with self._pacer.turn(operation.imei, self._pause):
             await self._waiting.acquire()
-        try:
-            return await self._request(call)
-        finally:
-            self._waiting.release()
+            request = asyncio.ensure_future(self._request(call))
+            request.add_done_callback(lambda _: self._waiting.release())
+            # Time to arrive; the device may take much longer to answer.
+            await _wait(request, self._pause)
+        await _wait(request)
+        return request.result()
 
     async def _call_not_idempotent(self, operation: Operation, device_timeout: int | None) -> None:
         """Have a device carry out an operation that must not be repeated."""
@@ -529,7 +567,7 @@ class OneNetClient:
 
     async def _exchange(self, call: _Call, headers: dict[str, str]) -> Any:
         """Send one request and read its reply."""
-        sent = datetime.now(UTC)
+        sent = time.monotonic()
         seconds = self._seconds + call.wait
         try:
             async with self._session.request(
@@ -544,9 +582,6 @@ class OneNetClient:
                 raise_for_status=False,
                 middlewares=(_send_once,),
             ) as response:
-                # Most replies come in the same second as one before, and reading a date costs.
-                if (date := response.headers.get(hdrs.DATE)) != self._date and date is not None:
-                    self._learn_time(date, sent)
                 body = await _read(response)
         except aiohttp.ClientSSLError as err:
             raise TlsError(str(err)) from err
@@ -563,6 +598,9 @@ class OneNetClient:
             reply = platforms.read_reply(body)
         except UnexpectedReplyError as err:
             raise _status_error(response, call) or err from err
+        # Of others, such as a proxy, the clock is not OneNET's. Most replies come in the same second as one before.
+        if (date := response.headers.get(hdrs.DATE)) != self._date and date is not None:
+            self._learn_time(date, sent)
         # An envelope is OneNET's word, whatever the HTTP status.
         if reply.errno == 0:
             return reply.data
@@ -574,16 +612,27 @@ class OneNetClient:
             about_command=call.about_command,
         )
 
-    def _learn_time(self, date: str, sent: datetime) -> None:
-        """Learn from the date of a reply, and from when its request was sent, how wrong the clock here is."""
+    def _learn_time(self, date: str, sent: float) -> None:
+        """Learn the platform's time from the date of a reply whose request was sent then."""
         self._date = date
         try:
             moment = clock.from_header(date)
         except ValueError:
             return
-        # The date is a whole second and was written between sending and now: a skew that agrees with it is kept, or
-        # that of a clock that is right would change with every reply.
-        self.skew = min(max(self.skew, moment - datetime.now(UTC)), moment + _SECOND - sent)
+        learned_at = time.monotonic()
+        # The date is a whole second and was written since the request was sent: what agrees with it is kept, or a clock
+        # that is right would change with every reply.
+        latest = moment + _SECOND + timedelta(seconds=learned_at - sent)
+        self._platform_time, self._learned_at = min(max(self.now(), moment), latest), learned_at
+
+
+async def _wait(request: asyncio.Future[Any], seconds: float | None = None) -> None:
+    """Wait until a request ends, at most for so many seconds, and cancel it if the caller is cancelled."""
+    try:
+        await asyncio.wait((request,), timeout=seconds)
+    except asyncio.CancelledError:
+        request.cancel()
+        raise
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

@@ -10,29 +10,33 @@ _KEPT = 1000
 
 
 class Pacer:
-    """Let the calls for one device start `pause` seconds apart, in the order in which they came."""
+    """Keep the calls for one device a pause apart, in the order in which they came."""
 
-    def __init__(self, pause: float) -> None:
+    def __init__(self) -> None:
         """Start with no call."""
-        self._pause = pause
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         # When the next call for a device may start.
         self._next: dict[str, float] = {}
 
     @asynccontextmanager
-    async def turn(self, imei: str) -> AsyncIterator[None]:
-        """Wait for a device's turn, which is at once for the first call; the call starts when the context ends."""
-        if not self._pause:
+    async def turn(self, imei: str, pause: float) -> AsyncIterator[None]:
+        """Wait for a device's turn, which is at once for the first call; the next one is `pause` seconds after this.
+
+        The pause begins at the end of the context: a call may take its time to arrive.
+        """
+        if not pause:
             yield
             return
         loop = asyncio.get_running_loop()
         if (lock := self._locks.get(imei)) is None:
             lock = self._locks[imei] = asyncio.Lock()
         async with lock:
-            if (pause := self._next.get(imei, 0) - loop.time()) > 0:
-                await asyncio.sleep(pause)
-            yield
-            now = loop.time()
-            if len(self._next) > _KEPT:
-                self._next = {device: moment for device, moment in self._next.items() if moment > now}
-            self._next[imei] = now + self._pause
+            if (seconds := self._next.get(imei, 0) - loop.time()) > 0:
+                await asyncio.sleep(seconds)
+            try:
+                yield
+            finally:
+                now = loop.time()
+                if len(self._next) > _KEPT:
+                    self._next = {device: moment for device, moment in self._next.items() if moment > now}
+                self._next[imei] = now + pause
