@@ -628,6 +628,24 @@ async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
     assert types(events) == ["queued", "succeeded"]
 
 
+async def test_an_answer_that_only_the_details_have_is_heard_of(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    device: Device,
+    events: list[Event],
+) -> None:
+    """A command that the device refused would pass for one that it has not answered."""
+    queued = await offline_read(hass, obj_id=9)
+    onenet.onenet.wake(IMEI, Trigger.REGISTER)
+    item = {"cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5}
+    onenet.faults.append(Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}))
+    await rounds(coordinator, clock, 10)
+    assert types(events) == ["queued", "failed"]
+    assert events[1].data["reason"] == "not_found"
+
+
 async def test_a_set_clock_loses_nothing_and_ends_nothing(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,

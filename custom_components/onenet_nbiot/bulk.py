@@ -1,17 +1,21 @@
 """Presence and newest values of many devices, with few requests."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from heapq import nsmallest
 from itertools import batched
 
-from .const import LOGGER
+from .batches import RETRY_AFTER, BatchCaller
 from .device import AT_ONCE, LONG_AGO, Device, Devices, PlatformNews
 from .onenet.client import OneNetClient
-from .onenet.errors import ErrorKind, NotSupportedError, OneNetError, UnknownDeviceError
+from .onenet.errors import (
+    NotSupportedError,
+    OneNetError,
+    RequestRejectedError,
+    UnknownDeviceError,
+)
 from .onenet.models import Datapoint, Device as OneNetDevice
 
 _PER_PAGE = 100
@@ -21,57 +25,41 @@ _SINGLE_LOOKUPS = 2
 _PAGES = 5
 # Where presence takes more than one request, it is asked for in every so many rounds.
 _PRESENCE_ROUNDS = 5
-# A device that OneNET does not list, and one whose values cannot be read, is asked for again after this time.
-RETRY_AFTER = timedelta(hours=1)
 # Whether a device is online, and when it last was. Tuples, since a thousand objects that live through a round would
 # make Python collect garbage.
 type Presence = tuple[bool | None, datetime | None]
 _UNKNOWN: Presence = (None, None)
-# So many requests in a round may fail before the rest waits for the next round.
-_FAILURES_MAX = 24
 
 
 class BulkUpdater:
-    """Update the presence and the newest values of an account's devices.
-
-    A batch that OneNET refuses, or whose reply cannot be read, is asked for in halves until the device that causes it
-    is alone; that one is left out for an hour.
-    """
+    """Update the presence and the newest values of an account's devices."""
 
     def __init__(self, client: OneNetClient, devices: Devices) -> None:
         """Start with nothing known."""
         self._client = client
         self._devices = devices
-        self._requests = 0
-        self._failures = 0
-        self._checked = False
+        self._calls = BatchCaller(client)
         self._round = 0
         # The page of the list of devices to read next, and how many pages there are, as far as they were read.
         self._page = 1
         self._pages = 1
         # The IMEIs of wanted devices that were found since the first page.
         self._listed: set[str] = set()
+        # The IMEIs of those that OneNET did not list when it was last asked.
+        self._unlisted: set[str] = set()
         # When the list is read again for devices that it did not have.
         self._list_again = LONG_AGO
-        # Devices to leave out of a call, by both, and calls that OneNET refuses for all devices, until then.
-        self._left_out: dict[str, datetime] = {}
-        self._refused: dict[str, datetime] = {}
-        # The same that failed alone once.
-        self._failed_alone: set[str] = set()
-        # The largest batch that was answered, by call, where larger ones failed; tried again with the first round of
-        # each hour.
-        self._limits: dict[str, tuple[int, datetime]] = {}
-        # Keys of devices that a reply left out, which are asked for once more, until then.
+        # Keys of devices without values that a reply left out, and when they are asked for once more.
         self._asked_again: dict[str, datetime] = {}
-        self._logged: set[str] = set()
+        # Keys of devices that replies left out, and when they were last asked for alone.
+        self._asked_alone: dict[str, datetime] = {}
 
     async def async_update(self, devices: Sequence[Device], polled_at: Callable[[Device], datetime]) -> int:
         """Update devices, and return how many requests were answered.
 
         `polled_at` returns when a device's commands were last polled. Raise OneNetError for what concerns all devices.
         """
-        self._requests = self._failures = 0
-        self._checked = False
+        self._calls.start_round()
         presence = await self._async_presence(devices)
         by_key = self._by_key(devices)
         pending = dict(by_key)
@@ -87,7 +75,7 @@ class BulkUpdater:
                 self._async_apply(device, presence, [], polled_at(device))
             await asyncio.sleep(0)
         self._round += 1
-        return self._requests
+        return self._calls.answers
 
     def _async_apply(
         self,
@@ -123,10 +111,13 @@ class BulkUpdater:
         if self._client.has_statuses:
             return await self._async_presence_by_id(devices)
         if len(devices) <= _SINGLE_LOOKUPS or self._pages > len(devices):
+            self._page, self._listed = 1, set()
             # In turn, so that each is looked up as often as it would be in the list.
             count = max(_SINGLE_LOOKUPS, -(-len(devices) // _PRESENCE_ROUNDS))
             return await self._async_look_up(devices, count, timedelta())
-        if (self._pages > 1 and self._page == 1 and self._round % _PRESENCE_ROUNDS) or not self._is_asked("list", ""):
+        if (self._pages > 1 and self._page == 1 and self._round % _PRESENCE_ROUNDS) or not self._calls.may_ask(
+            "list", ""
+        ):
             # Meanwhile, new devices need their keys.
             new = [device for device in devices if device.key is None]
             return await self._async_look_up(new, _SINGLE_LOOKUPS, RETRY_AFTER)
@@ -139,7 +130,7 @@ class BulkUpdater:
         by_key = self._by_key(devices)
         presence: dict[str, Presence] = {}
         unlisted = []
-        async for keys, statuses in self._async_in_batches("statuses", by_key, self._client.get_device_statuses):
+        async for keys, statuses in self._calls.async_call("statuses", by_key, self._client.get_device_statuses):
             for key in keys:
                 device = by_key[key]
                 if key in statuses:
@@ -148,9 +139,11 @@ class BulkUpdater:
                 else:
                     presence[device.imei] = _UNKNOWN
                     unlisted.append(device)
+        # OneNET may refuse an id that it does not know, and with it all others.
+        unlisted += [device for key, device in by_key.items() if self._calls.has_failed("statuses", key)]
         await self._async_look_up_unlisted(unlisted)
         # Of these OneNET cannot say whether they are online.
-        unknown = [device.imei for key, device in by_key.items() if not self._is_asked("statuses", key)]
+        unknown = [device.imei for key, device in by_key.items() if not self._calls.may_ask("statuses", key)]
         return presence | dict.fromkeys(unknown, _UNKNOWN)
 
     async def _async_identify(self, devices: Sequence[Device]) -> None:
@@ -165,10 +158,11 @@ class BulkUpdater:
 
     async def _async_look_up_unlisted(self, devices: Sequence[Device]) -> dict[str, Presence]:
         """Look up some devices that OneNET did not list: they may be gone, or have another key now."""
-        unknown: dict[str, Presence] = dict.fromkeys((device.imei for device in devices), _UNKNOWN)
         for device in devices:
-            if device.online is not None:
+            if device.imei not in self._unlisted:
                 device.looked_for = LONG_AGO
+        self._unlisted = {device.imei for device in devices}
+        unknown = dict.fromkeys(self._unlisted, _UNKNOWN)
         return unknown | await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
 
     async def _async_look_up(self, devices: Iterable[Device], count: int, pause: timedelta) -> dict[str, Presence]:
@@ -178,12 +172,12 @@ class BulkUpdater:
         found: dict[str, Presence] = {}
         for device in nsmallest(count, due, key=lambda device: device.looked_for):
             try:
-                told = await self._async_request(self._client.get_device(device.imei))
+                told = await self._calls.async_request(self._client.get_device(device.imei))
             except UnknownDeviceError:
                 found[device.imei] = _UNKNOWN
                 self._devices.async_set_missing(device, self._client.now())
             except OneNetError as err:
-                await self._async_check(err)
+                await self._calls.async_check(err)
             else:
                 found[device.imei] = (told.online, told.last_time)
                 self._set_found(device, told)
@@ -193,8 +187,7 @@ class BulkUpdater:
     def _set_found(self, device: Device, told: OneNetDevice) -> None:
         """Note that the account has a device, which is then asked about again."""
         if device.gone or device.key != told.name:
-            for call in ("statuses", "newest"):
-                self._left_out.pop(f"{call} {told.name}", None)
+            self._calls.forget_failures(told.name)
         self._devices.async_set_found(device, told.name)
 
     async def _async_read_list(self, wanted: Mapping[str, Device]) -> tuple[dict[str, Presence], list[Device]]:
@@ -205,12 +198,12 @@ class BulkUpdater:
         found: dict[str, Presence] = {}
         for _ in range(_PAGES):
             try:
-                page = await self._async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
-            except NotSupportedError as err:
-                self._refuse("list", err)
+                page = await self._calls.async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
+            except (NotSupportedError, RequestRejectedError) as err:
+                self._calls.do_without("list", err)
                 return dict.fromkeys(wanted, _UNKNOWN), []
             except OneNetError as err:
-                await self._async_check(err)
+                await self._calls.async_check(err)
                 break
             for told in page.devices:
                 if told.imei is not None and (device := wanted.get(told.imei)) is not None:
@@ -231,7 +224,14 @@ class BulkUpdater:
         """Yield the newest values of devices by key, some devices at a time."""
         missing: list[str] = []
         largest = 0
-        async for keys, newest in self._async_in_batches("newest", by_key, partial(self._async_ask_newest, by_key)):
+        ask = partial(self._async_ask_newest, by_key)
+        # A list of names cannot hold these.
+        single = [key for key in by_key if "," in key]
+        for key in single:
+            async for _, newest in self._calls.async_call("newest", [key], ask):
+                yield dict(newest)
+        several = [key for key in by_key if "," not in key]
+        async for keys, newest in self._calls.async_call("newest", several, ask):
             found: set[str] = set()
             # Each device is read when it is its turn: all at once would block the event loop.
             for part in batched(newest, AT_ONCE, strict=False):
@@ -248,115 +248,32 @@ class BulkUpdater:
     async def _async_newest_again(
         self, by_key: Mapping[str, Device], missing: Iterable[str], largest: int
     ) -> AsyncIterator[dict[str, list[Datapoint]]]:
-        """Yield the newest values of devices that a reply left out; `largest` is how many a reply had at the most."""
+        """Yield the newest values of devices that a reply left out; `largest` is how many a reply had at the most.
+
+        Those that have had values are asked for in every round, the others, which may have none, once an hour.
+        """
         now = self._client.now()
-        again = [key for key in missing if self._asked_again.get(key, now) <= now]
-        self._asked_again |= dict.fromkeys(again, now + RETRY_AFTER)
+        again = [key for key in missing if by_key[key].newest is not None or self._asked_again.get(key, now) <= now]
         ask = partial(self._async_ask_newest, by_key)
-        async for keys, newest in self._async_in_batches("newest", again, ask):
+        left: list[str] = []
+        async for keys, newest in self._calls.async_call("newest", again, ask):
             some = dict(newest)
             yield some
-            if some and largest:
+            left += [key for key in keys if key not in some]
+            if not some:
+                self._asked_again |= dict.fromkeys(keys, now + RETRY_AFTER)
+            elif largest:
                 # No reply has more devices than that.
-                self._limits["newest"] = (largest, now + RETRY_AFTER)
-            for key in [key for key in keys if key not in some][:_SINGLE_LOOKUPS]:
-                async for _, alone in self._async_in_batches("newest", [key], ask):
-                    yield dict(alone)
+                self._calls.set_limit("newest", largest)
+        for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._asked_alone.get(key, LONG_AGO)):
+            self._asked_alone[key] = now
+            async for _, alone in self._calls.async_call("newest", [key], ask):
+                yield dict(alone)
 
     async def _async_ask_newest(
         self, by_key: Mapping[str, Device], keys: list[str]
     ) -> Iterable[tuple[str, list[Datapoint]]]:
-        """Ask for the newest values of devices together; on the current platform, for those of one by its IMEI.
-
-        A list of names cannot hold every name.
-        """
+        """Ask for the newest values of devices together; on the current platform, for those of one by its IMEI."""
         if len(keys) == 1 and not self._client.has_statuses:
             return [(keys[0], await self._client.get_newest_datapoints_of(by_key[keys[0]].imei))]
         return await self._client.get_newest_datapoints(keys)
-
-    async def _async_in_batches[T](
-        self, call: str, keys: Iterable[str], ask: Callable[[list[str]], Awaitable[T]]
-    ) -> AsyncIterator[tuple[list[str], T]]:
-        """Make a call about devices in batches; yield the keys and the result of each.
-
-        A batch that is refused, or whose reply cannot be read, is asked for in halves.
-        """
-        now = self._client.now()
-        asked = [key for key in keys if self._is_asked(call, key)]
-        limit, until = self._limits.get(call, (0, now))
-        size = limit if until > now else max(1, len(asked))
-        pending = deque(
-            list(part) for batch in self._client.batches(asked) for part in batched(batch, size, strict=False)
-        )
-        largest = 0
-        alone: list[tuple[str, OneNetError]] = []
-        while pending:
-            batch = pending.popleft()
-            try:
-                result = await self._async_request(ask(batch))
-            except OneNetError as err:
-                await self._async_check(err)
-                self._failures += 1
-                if isinstance(err, NotSupportedError):
-                    self._refuse(call, err)
-                    return
-                if len(batch) == 1:
-                    alone.append((batch[0], err))
-                elif err.kind is ErrorKind.TRANSIENT:
-                    # OneNET is busy, or such a reply takes too long: the next round asks for less at once.
-                    self._limits[call] = (len(batch) // 2, now + RETRY_AFTER)
-                    return
-                elif self._failures < _FAILURES_MAX:
-                    middle = len(batch) // 2
-                    pending.extendleft((batch[middle:], batch[:middle]))
-                continue
-            largest = max(largest, len(batch))
-            if self._failed_alone:
-                self._failed_alone -= {f"{call} {key}" for key in batch}
-            yield batch, result
-        if alone and not largest and len(asked) > 1:
-            # The devices are not the cause.
-            self._refuse(call, alone[0][1])
-        else:
-            self._leave_out(call, alone)
-        if largest and not alone and largest < size:
-            # No device is the cause alone: the batches were too large.
-            self._limits[call] = (largest, now + RETRY_AFTER)
-
-    def _is_asked(self, call: str, key: str) -> bool:
-        """Return whether a call is made about a device: neither the call nor the device is left out for now."""
-        now = self._client.now()
-        return self._refused.get(call, now) <= now and self._left_out.get(f"{call} {key}", now) <= now
-
-    def _refuse(self, call: str, err: OneNetError) -> None:
-        """Do without a call about several devices for a while."""
-        self._refused[call] = self._client.now() + RETRY_AFTER
-        LOGGER.debug("OneNET cannot be asked for the %s of several devices: %s", call, err)
-
-    def _leave_out(self, call: str, devices: Iterable[tuple[str, OneNetError]]) -> None:
-        """Leave devices out of a call for a while that failed alone twice in a row, and log each once."""
-        for key, err in devices:
-            name = f"{call} {key}"
-            if name not in self._failed_alone:
-                self._failed_alone.add(name)
-                continue
-            self._left_out[name] = self._client.now() + RETRY_AFTER
-            # A device that OneNET does not know has a repair of its own.
-            if name not in self._logged and not isinstance(err, UnknownDeviceError):
-                self._logged.add(name)
-                LOGGER.warning("OneNET cannot be asked for the %s of one device, it is left out: %s", call, err)
-
-    async def _async_request[T](self, request: Awaitable[T]) -> T:
-        """Wait for a request, and count it if it was answered."""
-        result = await request
-        self._requests += 1
-        return result
-
-    async def _async_check(self, err: OneNetError) -> None:
-        """Raise an error that concerns all devices."""
-        if err.is_account_wide:
-            raise err
-        if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and not self._checked:
-            # It may concern this request only.
-            await self._client.check_credentials()
-            self._checked = True

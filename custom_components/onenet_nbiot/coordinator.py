@@ -125,6 +125,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     async def async_start(self) -> None:
         """Begin with the rounds, as soon as Home Assistant can hear what they bring."""
         entry = self.config_entry
+        self.devices.async_set_platform(platform_of(entry.data).name)
         self.devices.async_register_account()
         await self.devices.async_sync()
         self._take_over_answers()
@@ -329,14 +330,14 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if concerns_all is not None:
             raise concerns_all
         if not answered:
-            await self.client.check_credentials()
+            await self.client.check_connection()
 
     async def _async_check(self, err: OneNetError) -> None:
         """Raise OneNetError if what went wrong with one device concerns all of them."""
         if err.is_account_wide:
             raise err
         if not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT:
-            await self.client.check_credentials()
+            await self.client.check_connection()
 
     async def _async_look(self, device: Device) -> None:
         """Poll the commands of a device; raise OneNetError."""

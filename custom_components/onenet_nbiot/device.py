@@ -31,6 +31,7 @@ from .exceptions import escape_markdown
 from .lwm2m import describe
 from .onenet.models import Datapoint, Opaque, Resource
 from .onenet.operations import WAITING_MAX, Read
+from .onenet.platforms import LEGACY
 from .store import CommandStore
 
 # What can change of a device, beside its resources.
@@ -93,11 +94,11 @@ class PlatformNews:
 class Device:
     """Hold what is known of a device; the first part, as JSON, is a row of the store.
 
-    `key` is what the calls about several devices name it by, `newest` when the device sent its newest datapoint,
-    `last_seen` when it last sent anything. `moved` is whether something happened since its commands were last polled,
-    `gone` whether the account no longer has it. Of the rest, `looked_for` is when it was last looked up by its IMEI,
-    `missing_since` when OneNET first did not know it; one that was added to Home Assistant has the others: `shown` are
-    the paths of the resources that are shown, `kept` those whose values are kept for that.
+    `key` is what the calls of `platform` about several devices name it by, `newest` when the device sent its newest
+    datapoint, `last_seen` when it last sent anything. `moved` is whether something happened since its commands were
+    last polled, `gone` whether the account no longer has it. Of the rest, `looked_for` is when it was last looked up by
+    its IMEI, `missing_since` when OneNET first did not know it; one that was added to Home Assistant has the others:
+    `shown` are the paths of the resources that are shown, `kept` those whose values are kept for that.
     """
 
     key: str | None = None
@@ -106,6 +107,7 @@ class Device:
     last_seen: datetime | None = None
     moved: bool = False
     gone: bool = False
+    platform: str = LEGACY.name
     readings: dict[str, Reading] = field(default_factory=dict)
 
     imei: str
@@ -129,6 +131,8 @@ class Device:
             last_seen=_moment(data.get("last_seen")),
             moved=bool(data.get("moved")),
             gone=bool(data.get("gone")),
+            # There was no other one when rows had no platform.
+            platform=data.get("platform", LEGACY.name),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
         )
 
@@ -141,6 +145,7 @@ class Device:
             "last_seen": self.last_seen,
             "moved": self.moved,
             "gone": self.gone,
+            "platform": self.platform,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
         }
 
@@ -194,6 +199,7 @@ class Devices:
         self._hass = hass
         self._entry = entry
         self._store = store
+        self._platform = LEGACY.name
         self._removed = False
 
     async def async_load(self) -> None:
@@ -210,7 +216,7 @@ class Devices:
     def get(self, imei: str) -> Device:
         """Return what is known of a device, which may be nothing."""
         if (device := self._known.get(imei)) is None:
-            device = self._known[imei] = Device(imei=imei)
+            device = self._known[imei] = Device(imei=imei, platform=self._platform)
         return device
 
     @callback
@@ -238,6 +244,14 @@ class Devices:
     def signal(self, imei: str) -> SignalType[set[str]]:
         """Return the signal that tells what of a device has changed."""
         return SIGNAL_CHANGED.format(f"{self._entry.entry_id}_{imei}")
+
+    @callback
+    def async_set_platform(self, platform: str) -> None:
+        """Set the platform that the account is on, and forget the keys of another one."""
+        self._platform = platform
+        for device in self._known.values():
+            if device.platform != platform:
+                device.key, device.online, device.platform = None, None, platform
 
     @callback
     def async_register_account(self) -> None:
@@ -387,7 +401,7 @@ class Devices:
         """Note that the account has a device, and the key that it has there."""
         device.missing_since = None
         if key is not None and key != device.key:
-            device.key = key
+            device.key, device.platform = key, self._platform
             self.async_save(device)
         self._async_set_gone(device, gone=False)
 
