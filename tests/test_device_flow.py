@@ -78,7 +78,7 @@ FAULTS = [
 DEVICE_FAULTS = [(fault, "unknown_device" if error == "invalid_auth" else error) for fault, error in FAULTS]
 every_fault = pytest.mark.parametrize(("fault", "error"), FAULTS)
 every_device_fault = pytest.mark.parametrize(("fault", "error"), DEVICE_FAULTS)
-every_number_of_a_missing_call = pytest.mark.parametrize("errno", [404, 405, 10404])
+every_form_of_a_missing_call = pytest.mark.parametrize("errno", [404, 405, 10404, None])
 
 
 def with_resource_list[T: Callable[..., Any]](test: T) -> T:
@@ -101,9 +101,10 @@ def fault_of(account: MockConfigEntry, call: str, of: Fault | None = None, **fie
     return Fault(**(vars(of) if of else {}) | fields | {"path": CALLS[platform(account)][call]})
 
 
-def missing(account: MockConfigEntry, call: str, errno: int = 404) -> Fault:
-    """Return the fault that a call does not exist."""
-    return fault_of(account, call, kind=FaultKind.ERRNO, errno=errno, text="no such path", times=100)
+def missing(account: MockConfigEntry, call: str, errno: int | None = 404, times: int = 100) -> Fault:
+    """Return the fault that a call does not exist: an errno, or a web page of the status 404."""
+    kind = FaultKind.PAGE if errno is None else FaultKind.ERRNO
+    return fault_of(account, call, kind=kind, status=404, errno=errno or 0, text="no such path", times=times)
 
 
 def paths(onenet: Server) -> list[str]:
@@ -261,12 +262,12 @@ async def test_an_imei_is_typed(hass: HomeAssistant, account: MockConfigEntry, t
     assert state.state == STATE_UNKNOWN
 
 
-@every_number_of_a_missing_call
+@every_form_of_a_missing_call
 async def test_without_the_list_call_an_imei_can_be_typed(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, errno: int
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, errno: int | None
 ) -> None:
     """A list call that does not exist is not an error."""
-    onenet.faults.append(fault_of(account, "list", kind=FaultKind.ERRNO, errno=errno, text="no such path"))
+    onenet.faults.append(missing(account, "list", errno, times=1))
     result = await start(hass, account)
     assert not result["errors"]
     assert isinstance(field(result)[1], TextSelector)
@@ -275,14 +276,14 @@ async def test_without_the_list_call_an_imei_can_be_typed(
     assert (await submit(hass, result))["title"] == "Water meter"
 
 
-@every_number_of_a_missing_call
+@every_form_of_a_missing_call
 @pytest.mark.parametrize("is_listed", [False, True])
 async def test_without_the_call_for_a_device_an_imei_is_accepted(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, errno: int, *, is_listed: bool
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, errno: int | None, *, is_listed: bool
 ) -> None:
     """A listed device keeps its title; any other is called by its IMEI."""
     if not is_listed:
-        onenet.faults.append(fault_of(account, "list", kind=FaultKind.ERRNO, errno=errno, text="no such path"))
+        onenet.faults.append(missing(account, "list", errno, times=1))
     result = await start(hass, account)
     onenet.faults.append(missing(account, "device", errno))
     result = await submit(hass, result, imei=IMEI)
@@ -312,7 +313,7 @@ async def test_measurements_are_preselected(
     assert offered(result) == {
         "3/0/0": "Device Manufacturer (3/0/0)",
         "3/0/9": "Battery level (3/0/9)",
-        "19/0/0": "19/0/0 (19/0/0)",
+        "19/0/0": "BinaryAppDataContainer Data (19/0/0)",
         "3303/0/5700": "Temperature (3303/0/5700)",
         "3303/0/5701": "Temperature Sensor Units (3303/0/5701)",
         "3303/1/5700": "Temperature 1 (3303/1/5700)",

@@ -17,8 +17,9 @@ from .ledger import Ledger, ledgers
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
 
-# By IMEI, the account that answered that it has the device.
-_FOUND: HassKey[dict[str, str]] = HassKey(f"{DOMAIN}_found_accounts")
+# By IMEI, the account that answered that it has the device, and until when that is believed: a device may be moved.
+_FOUND: HassKey[dict[str, tuple[str, float]]] = HassKey(f"{DOMAIN}_found_accounts")
+_FOUND_FOR = 600
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:
@@ -50,7 +51,8 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
         return None
     added = [entry for entry in entries if _is_added(entry, imei)]
     found = hass.data.setdefault(_FOUND, {})
-    if (entry_id := found.get(imei)) in {entry.entry_id for entry in added or entries}:
+    entry_id, until = found.get(imei, (None, 0.0))
+    if until > hass.loop.time() and entry_id in {entry.entry_id for entry in added or entries}:
         return entry_id
     loaded = [entry for entry in added or entries if entry.state is ConfigEntryState.LOADED]
     if len(loaded) <= 1:
@@ -62,7 +64,7 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
     if len(owners) != 1:
         unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
         raise which_account(imei, owners or loaded, found=len(owners), unasked=unasked)
-    found[imei] = owners[0].entry_id
+    found[imei] = owners[0].entry_id, hass.loop.time() + _FOUND_FOR
     return owners[0].entry_id
 
 

@@ -21,7 +21,7 @@ from .coordinator import create_client
 from .exceptions import escape_markdown, form_error
 from .lwm2m import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
 from .onenet.client import OneNetClient
-from .onenet.errors import NotSupportedError, OneNetError
+from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
 from .onenet.operations import TIMEOUT_MIN, Discover
 from .validation import imei as valid_imei
@@ -120,7 +120,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             async for device in _all_devices(client):
                 if device.imei is not None:
                     self._devices[device.imei] = device
-        except NotSupportedError as err:
+        except (NotSupportedError, RequestRejectedError) as err:
             LOGGER.debug("The devices of an account cannot be listed: %s", err)
         except OneNetError as err:
             # An IMEI can be typed nevertheless.
@@ -148,7 +148,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             return None
         try:
             device = await client.get_device(self._imei)
-        except NotSupportedError as err:
+        except (NotSupportedError, RequestRejectedError) as err:
             LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
             device = self._devices.get(self._imei) or _unidentified(self._imei)
         except OneNetError as err:
@@ -256,7 +256,7 @@ async def _attempt(source: Awaitable[set[Resource]], failures: list[OneNetError]
     """Return the resources of a source; none of one that does not exist, or that fails, with its error in failures."""
     try:
         return await source
-    except NotSupportedError as err:
+    except (NotSupportedError, RequestRejectedError) as err:
         LOGGER.debug("A source of resources does not exist: %s", err)
     except OneNetError as err:
         failures.append(err)
@@ -282,7 +282,7 @@ async def _listed(client: OneNetClient, imei: str, device: Device, known: set[Re
     """Return OneNET's list of a device's resources; without that call, discover those of a device that is online."""
     try:
         return set(await client.get_resources(imei))
-    except NotSupportedError as err:
+    except (NotSupportedError, RequestRejectedError) as err:
         LOGGER.debug("The resources of a device cannot be listed: %s", err)
     return await _discover(client, imei, known) if device.online else set()
 

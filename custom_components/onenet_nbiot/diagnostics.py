@@ -6,10 +6,10 @@ from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 
-from .const import CONF_ACCESS_KEY, CONF_IMEI, CONF_PRODUCT_ID
+from .const import CONF_ACCESS_KEY, CONF_IMEI, CONF_PRODUCT_ID, CONF_USER_ID
 from .coordinator import OneNetConfigEntry
 
-TO_REDACT = {CONF_ACCESS_KEY, CONF_API_KEY, CONF_IMEI, CONF_PRODUCT_ID, "title", "unique_id"}
+TO_REDACT = {CONF_ACCESS_KEY, CONF_API_KEY, CONF_IMEI, CONF_PRODUCT_ID, CONF_USER_ID, "title", "unique_id"}
 
 
 async def async_get_config_entry_diagnostics(
