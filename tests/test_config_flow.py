@@ -165,12 +165,13 @@ async def test_the_credentials_are_checked_by_a_call_that_names_no_device(
     assert not request.query.keys() & {"imei", "device_name"}
 
 
-@pytest.mark.parametrize("errno", [404, 405, 10404])
+@pytest.mark.parametrize("errno", [404, 405, 10404, None])
 async def test_without_product_detail_the_list_of_devices_checks_the_credentials(
-    hass: HomeAssistant, onenet: Server, errno: int
+    hass: HomeAssistant, onenet: Server, errno: int | None
 ) -> None:
     """A platform that does not have the first call is asked with the second."""
-    onenet.faults.append(Fault(kind=FaultKind.ERRNO, path="/product/detail", errno=errno, text="no such path"))
+    kind_ = FaultKind.PAGE if errno is None else FaultKind.ERRNO
+    onenet.faults.append(Fault(kind=kind_, path="/product/detail", status=404, errno=errno or 0, text="no such path"))
     typed = ACCOUNTS["current, access key"]
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -207,7 +208,8 @@ async def test_the_platform_defaults_to_the_current_one(hass: HomeAssistant, one
         (Fault(kind=FaultKind.RESET_BEFORE), "no_reply"),
         (Fault(kind=FaultKind.PAGE, status=503), "no_reply"),
         (Fault(kind=FaultKind.PAGE, status=200), "unexpected_reply"),
-        (Fault(kind=FaultKind.PAGE, status=404), "unexpected_reply"),
+        # All calls of the check are missing.
+        (Fault(kind=FaultKind.PAGE, status=404, times=2), "unexpected_reply"),
         (Fault(kind=FaultKind.PAGE, status=301, location="/login"), "unexpected_reply"),
     ],
 )
@@ -225,6 +227,7 @@ async def test_a_failed_check_shows_its_error_and_can_be_repeated(
     assert placeholders["message"]
     assert suggested(result["data_schema"]) == filled_in(typed)
     assert not is_collapsed(result)
+    onenet.faults.clear()
     assert (await submit(hass, result, typed))["type"] is FlowResultType.CREATE_ENTRY
 
 
