@@ -2,17 +2,18 @@
 
 import asyncio
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 import hashlib
+import time
 import traceback
-from typing import Any
+from typing import Any, Self, override
 from urllib.parse import parse_qsl, unquote
 
 import aiohttp
 import pytest
 
-from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet import client as client_module, errors
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey, redact
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
@@ -123,6 +124,26 @@ async def test_wrong_credentials_are_told_and_queue_nothing(
     with pytest.raises(errors.AuthenticationError):
         await client.queue(read())
     assert onenet.onenet.commands == []
+
+
+async def test_a_refused_token_is_not_sent_again_because_a_minute_begins(
+    session: aiohttp.ClientSession, onenet: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new token each minute is not another clock: the refusal is of the key."""
+    ahead = timedelta(seconds=59.9 - time.time() % 60)
+
+    class SetClock(datetime):
+        @classmethod
+        @override
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + ahead
+
+    monkeypatch.setattr(client_module, "datetime", SetClock)
+    onenet.onenet.clock.offset = ahead
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", seconds=0.2))
+    with pytest.raises(errors.AuthenticationError):
+        await account(session, onenet, LEGACY).get_devices()
+    assert len(onenet.requests) == 1
 
 
 @PLATFORMS
