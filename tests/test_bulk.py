@@ -187,6 +187,22 @@ async def test_a_batch_that_leaves_devices_out_hides_none(
     assert values(devices) == [-1.0] * 120
 
 
+@pytest.mark.parametrize(
+    ("account_data", "switches"),
+    [(VARIANTS["current, access key"][0], Switches(last_name_left_out=True))],
+    ids=["the last name left out"],
+)
+async def test_batches_do_not_shrink_because_each_reply_lacks_its_last_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """After some hours, a thousand devices would take a hundred requests."""
+    add(account, onenet, 200)
+    rounds = [await a_round(account, onenet) for _ in range(12)]
+    counts = [sum(path in BATCHES for path in paths) for paths in rounds]
+    # Two batches, one for what they left out, and one for what that left out.
+    assert counts[2:] == [4] * 10
+
+
 @CURRENT_ONLY
 async def test_a_name_with_a_comma_is_asked_for_by_imei(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server

@@ -223,7 +223,7 @@ class BulkUpdater:
     async def _async_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[dict[str, list[Datapoint]]]:
         """Yield the newest values of devices by key, some devices at a time."""
         missing: list[str] = []
-        largest = 0
+        sizes: list[int] = []
         ask = partial(self._async_ask_newest, by_key)
         # A list of names cannot hold these.
         single = [key for key in by_key if "," in key]
@@ -239,16 +239,16 @@ class BulkUpdater:
                 found |= some.keys()
                 yield some
             missing += [key for key in keys if key not in found]
-            largest = max(largest, len(found))
+            sizes.append(len(found))
         # On the legacy platform, what is not in the reply has no values.
         if not self._client.has_statuses:
-            async for some in self._async_newest_again(by_key, missing, largest):
+            async for some in self._async_newest_again(by_key, missing, sizes):
                 yield some
 
     async def _async_newest_again(
-        self, by_key: Mapping[str, Device], missing: Iterable[str], largest: int
+        self, by_key: Mapping[str, Device], missing: Iterable[str], sizes: Sequence[int]
     ) -> AsyncIterator[dict[str, list[Datapoint]]]:
-        """Yield the newest values of devices that a reply left out; `largest` is how many a reply had at the most.
+        """Yield the newest values of devices that replies left out; `sizes` are how many devices each reply had.
 
         Those that have had values are asked for in every round, the others, which may have none, once an hour.
         """
@@ -256,15 +256,17 @@ class BulkUpdater:
         again = [key for key in missing if by_key[key].newest is not None or self._asked_again.get(key, now) <= now]
         ask = partial(self._async_ask_newest, by_key)
         left: list[str] = []
+        recovered = 0
         async for keys, newest in self._calls.async_call("newest", again, ask):
             some = dict(newest)
             yield some
+            recovered += len(some)
             left += [key for key in keys if key not in some]
             if not some:
                 self._asked_again |= dict.fromkeys(keys, now + RETRY_AFTER)
-            elif largest:
-                # No reply has more devices than that.
-                self._calls.set_limit("newest", largest)
+        # A reply may leave out its last device; replies that leave out more have no room for them.
+        if recovered > len(sizes) > 0:
+            self._calls.set_limit("newest", max(sizes))
         for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._asked_alone.get(key, LONG_AGO)):
             self._asked_alone[key] = now
             async for _, alone in self._calls.async_call("newest", [key], ask):
