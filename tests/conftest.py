@@ -25,6 +25,7 @@ from custom_components.onenet_nbiot.const import (
     CONF_RESOURCES,
     DOMAIN,
     EVENT_ONENET,
+    LOGGER,
     SERVICE_OFFLINE_READ,
     SUBENTRY_DEVICE,
 )
@@ -124,7 +125,8 @@ def _clean_log(caplog: pytest.LogCaptureFixture, expected_warnings: list[str]) -
 
 @pytest.fixture(autouse=True)
 def _no_key_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test that brings a key into the log, at whatever level."""
+    """Fail a test that brings a key into the log, at whatever level of the integration's."""
+    caplog.set_level(logging.DEBUG, LOGGER.name)
     yield
     for phase in ("setup", "call"):
         lines = [caplog.handler.format(record) for record in caplog.get_records(phase)]

@@ -1,0 +1,104 @@
+"""Everything that a well-furnished account shows."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from homeassistant.components.diagnostics import REDACTED
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from syrupy.assertion import SnapshotAssertion
+
+from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
+
+from .conftest import EVERY_PLATFORM, IMEI, add_device, offline_read
+from .emulator import Device, Server, Trigger
+
+WITH_ACCOUNTS = EVERY_PLATFORM
+
+# What differs from run to run.
+VOLATILE = {"uuid", "config_entry_id", "device_id", "expired_time", "last_seen", "measured_at"}
+VALUES = {
+    (3, 0, 9): 87,
+    (4, 0, 2): -93,
+    (6, 0, 0): 30.25,
+    (3200, 0, 5500): True,
+    (3300, 0, 5700): 7,
+    (3300, 0, 5701): "m3",
+    (3303, 0, 5700): 21.5,
+    (3303, 0, 5701): "Cel",
+    (3303, 1, 5700): -3,
+    (3331, 0, 5805): 1250,
+    (3341, 0, 5527): "A text that is longer than a state may be. " * 8,
+    (19, 0, 0): "00ff",
+}
+RESOURCES = ["/".join(map(str, path)) for path in VALUES if path[2] != 5701]
+
+
+@pytest.fixture
+async def furnished(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device) -> MockConfigEntry:
+    """Return an account with a device that has entities of every kind, a finished command and one that waits."""
+    onenet.onenet.report(IMEI, VALUES)
+    onenet.onenet.set_online(IMEI, online=True)
+    await add_device(hass, account, *RESOURCES)
+    await offline_read(hass, obj_inst_id=0, res_id=5700)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.onenet.clock.offset += timedelta(minutes=1)
+    await account.runtime_data.client.check_credentials()
+    await account.runtime_data.async_refresh()
+    await offline_read(hass, obj_id=3)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return account
+
+
+def lasting(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes without what differs from run to run."""
+    return {name: "…" if name in VOLATILE else value for name, value in sorted(attributes.items())}
+
+
+async def test_all_entities(
+    hass: HomeAssistant,
+    furnished: MockConfigEntry,
+    snapshot: SnapshotAssertion,
+) -> None:
+    """State, attributes and registry entry of each entity."""
+    registry = er.async_get(hass)
+    entities = er.async_entries_for_config_entry(registry, furnished.entry_id)
+    found = {}
+    for entity in sorted(entities, key=lambda entity: entity.entity_id):
+        state = hass.states.get(entity.entity_id)
+        assert state
+        found[entity.entity_id] = {
+            "state": "…" if entity.domain == "event" else state.state,
+            "attributes": lasting(state.attributes),
+            "unique_id": entity.unique_id.replace(furnished.entry_id, "…"),
+            "translation_key": entity.translation_key,
+            "category": entity.entity_category,
+            "disabled_by": entity.disabled_by,
+            "options": entity.options,
+        }
+    assert found == snapshot
+
+
+async def test_all_devices(hass: HomeAssistant, furnished: MockConfigEntry, snapshot: SnapshotAssertion) -> None:
+    """What the device registry says of the account and of its device."""
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), furnished.entry_id)
+    assert [
+        {
+            name: getattr(device, name)
+            for name in ("name", "manufacturer", "model", "model_id", "serial_number", "entry_type", "sw_version")
+        }
+        for device in devices
+    ] == snapshot
+
+
+async def test_diagnostics(hass: HomeAssistant, furnished: MockConfigEntry, snapshot: SnapshotAssertion) -> None:
+    """What a person attaches to a report of a problem."""
+    diagnostics = await async_get_config_entry_diagnostics(hass, furnished)
+    entry = diagnostics.pop("entry")
+    assert entry["title"] == REDACTED
+    diagnostics["data"] = {**entry["data"], "url": "…"}
+    diagnostics["options"] = entry["options"]
+    assert diagnostics == snapshot
