@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.device import Device as KnownDevice
+from custom_components.onenet_nbiot.devices import Device as KnownDevice
 
 from .conftest import EVERY_PLATFORM, IMEI, LEGACY_ONLY, VARIANTS
 from .emulator import Fault, FaultKind, Server, Switches
@@ -32,7 +32,7 @@ def add(account: MockConfigEntry, onenet: Server, count: int) -> list[KnownDevic
     devices = account.runtime_data.devices
     for imei in product.devices:
         known = devices.added[imei] = devices.get(imei)
-        known.kept = frozenset({PATH})
+        known.tracked_paths = frozenset({PATH})
     onenet.onenet.report_all()
     return list(devices.added.values())
 

@@ -157,7 +157,7 @@ async def test_the_same_news_is_said_once(
     action = {"imei": IMEI, "uuid": queued["uuid"]}
     for _ in range(2):
         await hass.services.async_call(DOMAIN, "get_command", action, blocking=True, return_response=True)
-        await coordinator.ledger.async_look(IMEI)
+        await coordinator.manager.async_poll_device(IMEI)
         await rounds(coordinator, clock, 5)
     assert types(events) == ["queued", "succeeded"]
 
@@ -229,7 +229,7 @@ async def test_a_command_expires_though_onenet_never_says_so(
     assert types(events) == ["queued"]
     await rounds(coordinator, clock, 10)
     assert types(events) == ["queued", "expired"]
-    assert not coordinator.ledger.imeis
+    assert not coordinator.manager.imeis
     listed: Any = await hass.services.async_call(
         DOMAIN, "list_commands", {"imei": IMEI}, blocking=True, return_response=True
     )
@@ -598,7 +598,7 @@ async def test_the_row_of_a_device_that_only_had_commands_goes_with_them(
     onenet: Server,
 ) -> None:
     """The file would grow with every IMEI that was ever typed."""
-    store = coordinator.ledger._store
+    store = coordinator.manager._store
     await offline_read(hass)
     # Not due in every round, it is asked about together with others.
     onenet.onenet.report(IMEI)
@@ -766,8 +766,8 @@ async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
     await keep(hass, onenet, entry, 1000, 10)
     assert await hass.config_entries.async_setup(entry.entry_id)
     coordinator: OneNetCoordinator = entry.runtime_data
-    assert coordinator.ledger.waiting == 10_000
-    assert len(list(coordinator.ledger.imeis)) == 1000
+    assert coordinator.manager.waiting == 10_000
+    assert len(list(coordinator.manager.imeis)) == 1000
     events = async_capture_events(hass, "onenet_nbiot_event")
     onenet.requests.clear()
     asked: set[str] = set()
@@ -815,7 +815,7 @@ async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
         onenet.onenet.wake(imei, Trigger.UPDATE)
     await rounds(coordinator, clock, 12)
     assert sorted(types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
-    assert not coordinator.ledger.imeis
+    assert not coordinator.manager.imeis
 
 
 @LEGACY_ONLY
@@ -929,7 +929,7 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
     await hass.async_block_till_done()
-    assert coordinator.ledger.known(queued["uuid"])
+    assert coordinator.manager.known(queued["uuid"])
 
 
 async def test_a_long_outage_stays_one_while_nothing_is_due(

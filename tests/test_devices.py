@@ -28,7 +28,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
-from custom_components.onenet_nbiot.device import AT_ONCE, Device as KnownDevice
+from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME
 
@@ -80,7 +80,7 @@ async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: S
     """Have the device read, and hear of it."""
     await offline_read(hass, **fields)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
 
 
@@ -201,7 +201,9 @@ async def test_the_newest_by_measuring_time_wins_whatever_comes_first(
             onenet.onenet.report(IMEI, {TEMPERATURE: 30.0}, at=at)
             await a_round(hass, account, onenet)
         else:
-            devices.async_answered(IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at)
+            devices.async_update_from_read(
+                IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at
+            )
     assert shown(hass).state == ("10.0" if newest == "read" else "30.0")
 
 
@@ -231,7 +233,7 @@ async def test_values_are_there_after_a_restart(hass: HomeAssistant, account: Mo
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     before = shown(hass)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
     copy = Path(hass.config.config_dir, "copy")
     shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
@@ -348,7 +350,7 @@ async def test_of_several_instances_of_a_resource_the_first_one_is_shown(
         {"obj_id": 3, "obj_inst_id": 0, "res_id": 7, "res_inst_id": instance, "value": value}
         for instance, value in enumerate((3600, 5000))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     assert shown(hass, "sensor.water_meter_power_source_voltage").state == "3600"
 
 
@@ -363,7 +365,7 @@ async def test_a_devices_commands_are_shown_with_it(
     await offline_read(hass, context)
     assert (shown(hass, WAITING).state, shown(hass, "sensor.lamp_waiting_commands").state) == ("1", "0")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert shown(hass, WAITING).state == "0"
     told = shown(hass, COMMAND)
     assert told.attributes["event_type"] == "succeeded"
@@ -386,7 +388,7 @@ async def test_read_now_queues_reads_of_what_is_shown_once(
     assert len(onenet.onenet.commands) == 3
     assert [event.context.id for event in events] == [context.id] * 3
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert shown(hass).state == "21.5"
     await press(hass)
     assert asked(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
@@ -466,7 +468,7 @@ async def test_a_device_that_is_removed_takes_everything_along(
         "event.onenet_command",
         "sensor.onenet_waiting_commands",
     }
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
     # Its commands are followed all the same.
     await finished_read(hass, account, onenet)
@@ -550,7 +552,7 @@ async def test_a_round_of_a_thousand_devices_takes_four_requests(
         product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: 20.0})
     for imei in product.devices:
         known = devices.added[imei] = devices.get(imei)
-        known.kept = frozenset({"3303/0/5700"})
+        known.tracked_paths = frozenset({"3303/0/5700"})
     onenet.onenet.report_all()
     finding = [len(await a_round(hass, account, onenet)) for _ in range(5)]
     assert max(finding) <= 9
@@ -586,7 +588,7 @@ async def test_a_refused_command_shows_with_its_device(
 
 def test_reads_are_no_more_than_needed() -> None:
     """A battery would pay for what nobody looks at."""
-    device = KnownDevice(imei=IMEI, shown=("3/0/9", "3/1/9"))
+    device = KnownDevice(imei=IMEI, resource_paths=("3/0/9", "3/1/9"))
     assert device.reads() == [
         Read(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=9),
         Read(imei=IMEI, obj_id=3, obj_inst_id=1, res_id=9),
@@ -643,10 +645,10 @@ async def test_a_device_that_is_removed_while_others_are_taken_over_is_left_out(
     """Of an account with many devices, none would be set up if one was removed at the wrong moment."""
     devices = account.runtime_data.devices
     assert await hass.config_entries.async_unload(account.entry_id)
-    imeis = [str(int(IMEI) + number) for number in range(AT_ONCE + 2)]
+    imeis = [str(int(IMEI) + number) for number in range(BATCH_SIZE + 2)]
     subentries = [await add_device(hass, account, imei=imei) for imei in imeis]
     sync = hass.async_create_task(devices.async_sync())
-    assert len(devices.added) == AT_ONCE
+    assert len(devices.added) == BATCH_SIZE
     hass.config_entries.async_remove_subentry(account, subentries[-1].subentry_id)
     await sync
     assert list(devices.added) == imeis[:-1]
@@ -657,11 +659,11 @@ async def test_what_a_removed_account_is_told_is_kept_nowhere(
 ) -> None:
     """What a device measured would stay on the disk of a person who has removed the account."""
     await add_device(hass, account, "3303/0/5700")
-    ledger = account.runtime_data.ledger
+    manager = account.runtime_data.manager
     await hass.config_entries.async_remove(account.entry_id)
-    ledger.devices.async_save(ledger.devices.get(IMEI))
-    ledger.devices.async_answered(IMEI, [], datetime.now(UTC))
-    await until(lambda: not ledger._store.load_devices(account.entry_id))
+    manager.devices.async_save(manager.devices.get(IMEI))
+    manager.devices.async_update_from_read(IMEI, [], datetime.now(UTC))
+    await until(lambda: not manager._store.load_devices(account.entry_id))
 
 
 async def test_as_many_decimals_are_shown_as_suit_the_reported_unit(
@@ -673,7 +675,7 @@ async def test_as_many_decimals_are_shown_as_suit_the_reported_unit(
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     pressure = "sensor.water_meter_pressure"
     assert (shown(hass, pressure).state, shown(hass, pressure).attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("3.1", "bar")
@@ -689,7 +691,7 @@ async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     for _ in range(2):
         assert await hass.config_entries.async_reload(account.entry_id)
@@ -896,7 +898,7 @@ async def test_devices_that_onenet_does_not_know_do_not_hide_one_that_it_does(
     account.runtime_data._page = None
     known = account.runtime_data.devices.get(IMEI)
     account.runtime_data.devices.added[IMEI] = known
-    known.kept = frozenset({"3303/0/5700"})
+    known.tracked_paths = frozenset({"3303/0/5700"})
     for _ in range(120):
         await a_round(hass, account, onenet)
     assert known.readings
@@ -912,7 +914,7 @@ async def test_a_device_that_is_removed_during_a_round_leaves_nothing_behind(
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done()
     devices.async_save(known)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -928,7 +930,7 @@ async def test_what_was_removed_while_the_account_was_not_set_up_is_forgotten(
     devices.added.clear()
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -988,7 +990,7 @@ async def test_a_device_whose_commands_have_ended_meanwhile_is_not_asked_about(
     """A device that is gone would be there again, just since nobody asked."""
     await add_device(hass, account)
     onenet.requests.clear()
-    await account.runtime_data._async_look(account.runtime_data.devices.get(IMEI))
+    await account.runtime_data._async_poll_device(account.runtime_data.devices.get(IMEI))
     assert not onenet.requests
 
 
@@ -1045,7 +1047,7 @@ async def test_a_unit_that_changes_is_read_with_the_value(
         # What was read in one second is not newer than what was read before in it.
         onenet.onenet.clock.offset += MINUTE
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.ledger.async_look(IMEI)
+        await account.runtime_data.manager.async_poll_device(IMEI)
         assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
 
 
@@ -1064,7 +1066,7 @@ async def test_a_confirmed_write_shows_at_once(
         await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
         assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.ledger.async_look(IMEI)
+        await account.runtime_data.manager.async_poll_device(IMEI)
     else:
         await act(hass, "write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values)
     await hass.async_block_till_done()
@@ -1081,7 +1083,7 @@ async def test_a_write_that_the_device_refused_shows_nothing(
     values = [{"res_id": 5850, "value": "open"}]
     await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
     assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
 

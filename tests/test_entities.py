@@ -44,7 +44,7 @@ async def test_the_event_entity_shows_what_was_said(
     context = Context(user_id="somebody")
     await offline_read(hass, context)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
     said = {name: value for name, value in events[1].data.items() if name != "type"}
     shown = state(hass, EVENT)
@@ -68,7 +68,7 @@ async def test_the_sensor_counts_what_waits(hass: HomeAssistant, account: MockCo
     await offline_read(hass, obj_id=3)
     assert state(hass, SENSOR).state == "2"
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert state(hass, SENSOR).state == "0"
 
 

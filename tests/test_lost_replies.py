@@ -11,12 +11,12 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
 )
 
-from custom_components.onenet_nbiot import ledger
+from custom_components.onenet_nbiot import manager
 from custom_components.onenet_nbiot.const import DOMAIN
 
 from .conftest import IMEI, act, offline_read, until
 from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
-from .test_ledger import (
+from .test_manager import (
     answer_late,
     arrival,
     copy_of,
@@ -311,7 +311,7 @@ async def test_a_request_that_nobody_waited_for_any_longer_is_not_sent_again(
     """A slow line would queue every command twice."""
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
-    monkeypatch.setattr(account.runtime_data.ledger.client, "_seconds", 0.3)
+    monkeypatch.setattr(account.runtime_data.manager.client, "_seconds", 0.3)
     await lose(hass)
     assert queueings(onenet) == 1
     uuid = arrive_late(onenet)
@@ -436,7 +436,7 @@ async def test_a_command_that_is_given_up_while_a_round_looks_for_it_disturbs_no
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A round would break off, and say nothing of the other devices."""
-    monkeypatch.setattr(ledger, "LOST_PAUSE", 0.1)
+    monkeypatch.setattr(manager, "LOST_PAUSE", 0.1)
     elsewhere = queue_elsewhere(onenet, obj_inst_id="0", expired_time=EXPIRY_AT_ONENET)["uuid"]
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path=elsewhere, seconds=0.6))
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/history", times=10_000))
@@ -513,5 +513,5 @@ async def test_a_uuid_that_comes_twice_is_one_command(
     onenet.faults.append(Fault(**vars(same)))
     with pytest.raises(HomeAssistantError, match="another device's"):
         await offline_read(hass, imei="1234")
-    assert list(account.runtime_data.ledger.imeis) == [IMEI]
-    assert account.runtime_data.ledger.waiting == 1
+    assert list(account.runtime_data.manager.imeis) == [IMEI]
+    assert account.runtime_data.manager.waiting == 1

@@ -17,7 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.onenet_nbiot import const, resources, validation
 from custom_components.onenet_nbiot.command import VALUES_TOO_LARGE, VALUES_UNREADABLE
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.ledger import IfWaiting
+from custom_components.onenet_nbiot.manager import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 from custom_components.onenet_nbiot.sensor import ATTR_FULL_VALUE
 from custom_components.onenet_nbiot.validation import IfOffline
@@ -132,7 +132,7 @@ async def test_the_third_automation_tells_that_there_is_no_value(
     """A reader would wait for a reading that never comes."""
     await trigger_until_queued(hass, "read_the_water_meter_and_tell_the_value", events)
     onenet.onenet.clock.offset += timedelta(hours=7)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
     assert notifications[0].data["message"] == "No reading: expired"
 
@@ -165,9 +165,9 @@ async def test_the_sixth_automation_leaves_only_the_last_wish(
     ]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     assert device.resources[3306, 0, 5850] is True
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
-    assert account.runtime_data.ledger.waiting == 0
+    assert account.runtime_data.manager.waiting == 0
     assert not notifications
 
 
@@ -202,12 +202,12 @@ async def test_the_ninth_automation_tells_what_a_device_has_told(
     hass: HomeAssistant, onenet: Server, account: MockConfigEntry, notifications: list[Any]
 ) -> None:
     """A reader would not hear of what their device has noticed."""
-    account.runtime_data.devices.async_answered(
+    account.runtime_data.devices.async_update_from_read(
         OTHER, [{"obj_id": 3200, "obj_inst_id": 0, "res_id": 5500, "value": False}], NOON
     )
     await hass.async_block_till_done()
     assert not notifications
-    account.runtime_data.devices.async_answered(
+    account.runtime_data.devices.async_update_from_read(
         OTHER, [{"obj_id": 3200, "obj_inst_id": 0, "res_id": 5500, "value": True}], NOON + timedelta(minutes=1)
     )
     await hass.async_block_till_done()

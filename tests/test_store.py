@@ -25,8 +25,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onenet_nbiot import backup, store as store_module
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.device import Device as KnownDevice, Reading
-from custom_components.onenet_nbiot.ledger import ledgers
+from custom_components.onenet_nbiot.devices import Device as KnownDevice, Reading
+from custom_components.onenet_nbiot.manager import managers
 from custom_components.onenet_nbiot.onenet.models import CommandState, Opaque
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
@@ -181,8 +181,8 @@ async def test_commands_go_on_after_a_kill(
     """Nobody would hear what becomes of the commands from before."""
     before = await leave(hass, tmp_path, file, entry.entry_id)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    ledger = ledgers(hass)[entry.entry_id]
-    assert all(ledger.known(uuid, IMEI) for uuid in before)
+    manager = managers(hass)[entry.entry_id]
+    assert all(manager.known(uuid, IMEI) for uuid in before)
     response = await offline_read(hass)
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {*before, response["uuid"]}
 
@@ -353,14 +353,14 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     kill(earlier._path, file)
     expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
-    ledger = ledgers(hass)[entry.entry_id]
-    assert ledger.known("good")
-    assert ledger.known("later")
-    assert ledger.summary()["commands"] == {CommandState.QUEUED: 2}
+    manager = managers(hass)[entry.entry_id]
+    assert manager.known("good")
+    assert manager.known("later")
+    assert manager.summary()["commands"] == {CommandState.QUEUED: 2}
     assert caplog.text.count("fields of later versions are ignored") == 2
-    told = ledger.devices.get(IMEI)
+    told = manager.devices.get(IMEI)
     assert (told.key, told.online, told.newest) == ("7", True, NOON)
-    assert ledger.devices.summary()["known"] == 1
+    assert manager.devices.summary()["known"] == 1
 
 
 async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
@@ -371,10 +371,10 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
         online=False,
         newest=NOON,
         last_seen=NOON + timedelta(minutes=1),
-        moved=True,
-        gone=True,
+        active_since_poll=True,
+        missing=True,
         readings={
-            path: Reading(value=value, measured_at=NOON, reported_at=NOON if value is None else None)
+            path: Reading(value=value, measured_at=NOON, future_time=NOON if value is None else None)
             for path, value in {
                 "19/0/0": Opaque("3131"),
                 "3303/0/5700": 21.5,
@@ -387,8 +387,8 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
         subentry_id="subentry",
         title="Water meter",
         device_id="device",
-        shown=("3303/0/5700",),
-        kept=frozenset({"3303/0/5700"}),
+        resource_paths=("3303/0/5700",),
+        tracked_paths=frozenset({"3303/0/5700"}),
     )
     for device in (full, KnownDevice(imei=IMEI)):
         again = KnownDevice.from_row(IMEI, json_bytes(device.as_row()))
@@ -396,7 +396,7 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
         assert [type(reading.value) for reading in again.readings.values()] == [
             type(reading.value) for reading in device.readings.values()
         ]
-        assert (again.imei, again.subentry_id, again.shown, again.kept) == (IMEI, "", (), frozenset())
+        assert (again.imei, again.subentry_id, again.resource_paths, again.tracked_paths) == (IMEI, "", (), frozenset())
 
 
 async def test_a_device_of_before_values_were_kept_is_read(
@@ -409,7 +409,7 @@ async def test_a_device_of_before_values_were_kept_is_read(
     }
     await leave_devices(hass, file, entry.entry_id, former)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    devices = ledgers(hass)[entry.entry_id].devices
+    devices = managers(hass)[entry.entry_id].devices
     assert (
         devices.get(IMEI).as_row()
         == KnownDevice(imei=IMEI, key="7", online=True, newest=datetime(2026, 11, 24, 4, tzinfo=UTC)).as_row()
@@ -443,7 +443,7 @@ async def test_a_damaged_device_is_left_out(
     """One bad row would keep an account from being set up, or hide all other devices."""
     await leave_devices(hass, file, entry.entry_id, {"1": b'{"id":"1"}', "2": row, "3": b'{"id":"3"}'})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    devices = ledgers(hass)[entry.entry_id].devices
+    devices = managers(hass)[entry.entry_id].devices
     assert devices.summary()["known"] == 2
     assert [devices.get(imei).key for imei in "123"] == ["1", None, "3"]
 
@@ -760,7 +760,7 @@ async def test_after_the_end_nothing_hangs(hass: HomeAssistant, store: CommandSt
     await hass.async_stop(force=True)
     async with asyncio.timeout(5):
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
-        await store.async_hold_still()
+        await store.async_pause_checkpoints()
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
         store.load_commands(ACCOUNT)
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):

@@ -9,11 +9,11 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.ledger import ledgers
+from custom_components.onenet_nbiot.manager import managers
 
 from .conftest import IMEI, act
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
-from .test_ledger import kept_on_disk, queueings, said
+from .test_manager import kept_on_disk, queueings, said
 
 EVERY_ACCOUNT = True
 
@@ -44,7 +44,7 @@ async def execute(hass: HomeAssistant, context: Context | None = None, **fields:
 
 async def look(account: MockConfigEntry) -> None:
     """Let the account look at the device."""
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
 
 
 async def test_a_write_is_queued_followed_and_heard_of(
@@ -377,8 +377,8 @@ async def test_a_write_is_followed_after_a_restart(
     written, rebooted = await write(hass), await execute(hass, args="0")
     kept = [row["asked"]["operation"]["command"] for row in kept_on_disk(hass, account)]
     assert kept == ["write", "execute"]
-    # What a restart does to the ledger, without the rest.
-    ledgers(hass).pop(account.entry_id)
+    # What a restart does to the manager, without the rest.
+    managers(hass).pop(account.entry_id)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await look(account)

@@ -13,7 +13,7 @@ from homeassistant.util.hass_dict import HassKey
 from .const import ATTR_IMEI, ATTR_UUID, DOMAIN, SUBENTRY_DEVICE
 from .coordinator import OneNetConfigEntry
 from .exceptions import unknown_uuid, which_account
-from .ledger import Ledger, ledgers
+from .manager import CommandManager, managers
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
 
@@ -30,7 +30,7 @@ async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> One
     entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
     imei: str | None = data.get(ATTR_IMEI)
     if entry_id is None and (uuid := data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, ledger in ledgers(hass).items() if ledger.known(uuid)), None)
+        entry_id = next((entry_id for entry_id, manager in managers(hass).items() if manager.known(uuid)), None)
         if entry_id is None and imei is None:
             raise unknown_uuid(uuid)
     if entry_id is None and imei is not None:
@@ -59,7 +59,7 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
         return (loaded or added or entries)[0].entry_id
     if not added and (entry_id := _with_commands(loaded, imei)) is not None:
         return entry_id
-    answers = await asyncio.gather(*(_async_has(entry.runtime_data.ledger.client, imei) for entry in loaded))
+    answers = await asyncio.gather(*(_async_has(entry.runtime_data.manager.client, imei) for entry in loaded))
     owners = [entry for entry, has in zip(loaded, answers, strict=True) if has]
     if len(owners) != 1:
         unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
@@ -76,20 +76,20 @@ def _is_added(entry: OneNetConfigEntry, imei: str) -> bool:
 def _with_commands(entries: list[OneNetConfigEntry], imei: str) -> str | None:
     """Return the id of the only account with open commands of a device, else of the only one with finished ones."""
     for has_commands in (_has_open, _has_finished):
-        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.ledger, imei)]
+        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.manager, imei)]
         if found:
             return found[0] if len(found) == 1 else None
     return None
 
 
-def _has_open(ledger: Ledger, imei: str) -> bool:
+def _has_open(manager: CommandManager, imei: str) -> bool:
     """Return whether a device has commands that OneNET accepted and that are not finished."""
-    return ledger.waiting_for(imei) > 0
+    return manager.waiting_for(imei) > 0
 
 
-def _has_finished(ledger: Ledger, imei: str) -> bool:
+def _has_finished(manager: CommandManager, imei: str) -> bool:
     """Return whether a device has finished commands that are still kept."""
-    return any(command.asked.operation.imei == imei for command in ledger.finished)
+    return any(command.asked.operation.imei == imei for command in manager.finished)
 
 
 async def _async_has(client: OneNetClient, imei: str) -> bool | None:

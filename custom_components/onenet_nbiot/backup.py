@@ -11,7 +11,7 @@ from .store import async_get_store
 async def async_pre_backup(hass: HomeAssistant) -> None:
     """Let the file be copied."""
     try:
-        await async_get_store(hass).async_hold_still()
+        await async_get_store(hass).async_pause_checkpoints()
     except sqlite3.Error as err:
         # Home Assistant would give up the whole backup.
         LOGGER.warning("The file of the commands may be incomplete in the backup: %s", err)
@@ -20,6 +20,6 @@ async def async_pre_backup(hass: HomeAssistant) -> None:
 async def async_post_backup(hass: HomeAssistant) -> None:
     """Write as usual again."""
     try:
-        await async_get_store(hass).async_go_on()
+        await async_get_store(hass).async_resume_checkpoints()
     except sqlite3.Error as err:
         LOGGER.warning("The file of the commands could not be opened for writing after the backup: %s", err)

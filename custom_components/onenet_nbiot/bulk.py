@@ -8,7 +8,7 @@ from heapq import nsmallest
 from itertools import batched
 
 from .batches import RETRY_AFTER, BatchCaller
-from .device import AT_ONCE, LONG_AGO, Device, Devices, PlatformNews
+from .devices import BATCH_SIZE, NEVER, Device, Devices, PlatformUpdate
 from .onenet.client import OneNetClient
 from .onenet.errors import (
     NotSupportedError,
@@ -48,7 +48,7 @@ class BulkUpdater:
         # The IMEIs of those that OneNET did not list when it was last asked.
         self._unlisted: set[str] = set()
         # When the list is read again for devices that it did not have.
-        self._list_again = LONG_AGO
+        self._list_again = NEVER
         # Keys of devices without values that a reply left out, and when they are asked for once more.
         self._asked_again: dict[str, datetime] = {}
         # Keys of devices that replies left out, and when they were last asked for alone.
@@ -70,7 +70,7 @@ class BulkUpdater:
             await asyncio.sleep(0)
         # Of these there are no values, but there may be their presence.
         others = [*pending.values(), *(device for device in devices if device.key is None)]
-        for some in batched(others, AT_ONCE, strict=False):
+        for some in batched(others, BATCH_SIZE, strict=False):
             for device in some:
                 self._async_apply(device, presence, [], polled_at(device))
             await asyncio.sleep(0)
@@ -85,7 +85,7 @@ class BulkUpdater:
         since: datetime,
     ) -> None:
         """Pass on what OneNET says of a device."""
-        news = PlatformNews(datapoints=datapoints, since=since, now=self._client.now())
+        news = PlatformUpdate(datapoints=datapoints, since=since, now=self._client.now())
         if device.imei in presence:
             news.presence_known = True
             news.online, news.last_time = presence[device.imei]
@@ -100,7 +100,7 @@ class BulkUpdater:
             if (other := by_key.setdefault(device.key, device)) is not device:
                 del by_key[device.key]
                 for one in (device, other):
-                    one.key, one.looked_for = None, LONG_AGO
+                    one.key, one.last_lookup = None, NEVER
         return by_key
 
     async def _async_presence(self, devices: Sequence[Device]) -> dict[str, Presence]:
@@ -160,7 +160,7 @@ class BulkUpdater:
         """Look up some devices that OneNET did not list: they may be gone, or have another key now."""
         for device in devices:
             if device.imei not in self._unlisted:
-                device.looked_for = LONG_AGO
+                device.last_lookup = NEVER
         self._unlisted = {device.imei for device in devices}
         unknown = dict.fromkeys(self._unlisted, _UNKNOWN)
         return unknown | await self._async_look_up(devices, _SINGLE_LOOKUPS, RETRY_AFTER)
@@ -168,25 +168,25 @@ class BulkUpdater:
     async def _async_look_up(self, devices: Iterable[Device], count: int, pause: timedelta) -> dict[str, Presence]:
         """Look up devices by IMEI: so many, those first that were not looked up for longest, with a pause for each."""
         long_since = self._client.now() - pause
-        due = (device for device in devices if device.looked_for <= long_since)
+        due = (device for device in devices if device.last_lookup <= long_since)
         found: dict[str, Presence] = {}
-        for device in nsmallest(count, due, key=lambda device: device.looked_for):
+        for device in nsmallest(count, due, key=lambda device: device.last_lookup):
             try:
                 told = await self._calls.async_request(self._client.get_device(device.imei))
             except UnknownDeviceError:
                 found[device.imei] = _UNKNOWN
-                self._devices.async_set_missing(device, self._client.now())
+                self._devices.async_set_not_found(device, self._client.now())
             except OneNetError as err:
                 await self._calls.async_check(err)
             else:
                 found[device.imei] = (told.online, told.last_time)
                 self._set_found(device, told)
-            device.looked_for = self._client.now()
+            device.last_lookup = self._client.now()
         return found
 
     def _set_found(self, device: Device, told: OneNetDevice) -> None:
         """Note that the account has a device, which is then asked about again."""
-        if device.gone or device.key != told.name:
+        if device.missing or device.key != told.name:
             self._calls.forget_failures(told.name)
         self._devices.async_set_found(device, told.name)
 
@@ -234,7 +234,7 @@ class BulkUpdater:
         async for keys, newest in self._calls.async_call("newest", several, ask):
             found: set[str] = set()
             # Each device is read when it is its turn: all at once would block the event loop.
-            for part in batched(newest, AT_ONCE, strict=False):
+            for part in batched(newest, BATCH_SIZE, strict=False):
                 some = dict(part)
                 found |= some.keys()
                 yield some
@@ -265,7 +265,7 @@ class BulkUpdater:
             elif largest:
                 # No reply has more devices than that.
                 self._calls.set_limit("newest", largest)
-        for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._asked_alone.get(key, LONG_AGO)):
+        for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._asked_alone.get(key, NEVER)):
             self._asked_alone[key] = now
             async for _, alone in self._calls.async_call("newest", [key], ask):
                 yield dict(alone)

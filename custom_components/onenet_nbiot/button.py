@@ -11,7 +11,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .coordinator import OneNetConfigEntry
 from .entity import OneNetDeviceEntity, async_add_device_entities
-from .ledger import IfWaiting
+from .manager import IfWaiting
 from .onenet.operations import CachedCommand
 
 # Somebody may press those of a thousand devices at once.
@@ -42,9 +42,9 @@ class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
                 translation_key="nothing_shown",
                 translation_placeholders={"name": self.device.title},
             )
-        ledger = self.coordinator.ledger
+        manager = self.coordinator.manager
         # OneNET knows no fractions of a second.
         expired_time = (self.coordinator.client.now() + _EXPIRES_IN).replace(microsecond=0)
         for read in reads:
             command = CachedCommand(operation=read, expired_time=expired_time)
-            await ledger.async_queue(command, IfWaiting.KEEP, self._context or Context())
+            await manager.async_queue(command, IfWaiting.KEEP, self._context or Context())

@@ -33,9 +33,9 @@ from .const import (
     INTERVAL,
     LOGGER,
 )
-from .device import AT_ONCE, AVAILABILITY, LONG_AGO, Device
+from .devices import AVAILABILITY, BATCH_SIZE, NEVER, Device
 from .exceptions import update_error
-from .ledger import Ledger
+from .manager import CommandManager
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
@@ -44,19 +44,19 @@ from .onenet.platforms import LEGACY, PLATFORMS, Platform
 type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 
 # Soon after a command was queued, or has begun to count, its device is looked at; then after so many intervals.
-_SOON = timedelta(seconds=10)
-_LESS_OFTEN = (1, 1, 2, 5, 10)
+_FIRST_POLL_DELAY = timedelta(seconds=10)
+_POLL_BACKOFF = (1, 1, 2, 5, 10)
 # Seconds until the next attempt after one, two, ... failed rounds.
 _BACK_OFF = (30, 60, 120, 300, 600)
 # While no command waits, it is only of interest whether OneNET is there.
-_IDLE = timedelta(minutes=15)
+_IDLE_INTERVAL = timedelta(minutes=15)
 # Of devices that show no sign of having moved, a round looks at as many as keep it to so many requests.
 _REQUESTS = 10
 # So many looks at once, and a pause in seconds between two of one worker: OneNET takes 300 calls a second.
 _WORKERS = 3
 PAUSE = 0.02
 # A timer may be early by a second.
-_EARLY = timedelta(seconds=1)
+_TIMER_TOLERANCE = timedelta(seconds=1)
 
 
 def platform_of(data: Mapping[str, Any]) -> Platform:
@@ -92,7 +92,7 @@ class _Schedule:
 
     def is_due(self, now: datetime) -> bool:
         """Return whether it is to be asked; after the clock was set back, it is, too."""
-        return not self.asked_at - _EARLY <= now < self.next_at - _EARLY
+        return not self.asked_at - _TIMER_TOLERANCE <= now < self.next_at - _TIMER_TOLERANCE
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
@@ -104,11 +104,13 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     config_entry: OneNetConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient, ledger: Ledger) -> None:
+    def __init__(
+        self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient, manager: CommandManager
+    ) -> None:
         """Prepare the rounds; nothing is asked yet."""
         self.client = client
-        self.ledger = ledger
-        self.devices = ledger.devices
+        self.manager = manager
+        self.devices = manager.devices
         self._bulk = BulkUpdater(client, self.devices)
         # Whether OneNET was reachable when that was last shown by the entities of devices.
         self._published = True
@@ -129,7 +131,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self.devices.async_register_account()
         await self.devices.async_sync()
         self._take_over_answers()
-        entry.async_on_unload(async_dispatcher_connect(self.hass, self.ledger.signal, self._async_heard))
+        entry.async_on_unload(async_dispatcher_connect(self.hass, self.manager.signal, self._async_heard))
         entry.async_on_unload(
             async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
@@ -142,7 +144,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         """Ask what happened while Home Assistant was away, when the automations listen."""
         if self.devices.added:
             self._async_round_now()
-        elif self.ledger.imeis:
+        elif self.manager.imeis:
             self._round_soon()
 
     @callback
@@ -167,14 +169,16 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     @callback
     def _take_over_answers(self) -> None:
         """Update the devices that were added since from commands that have succeeded."""
-        for command in self.ledger.finished:
+        for command in self.manager.finished:
             self._async_take_over(command)
 
     @callback
     def _async_take_over(self, command: Command | None) -> None:
         """Update a device from what a command read or wrote."""
         if command is not None and command.confirm_time is not None:
-            self.devices.async_answered(command.asked.operation.imei, command.confirmed_values(), command.confirm_time)
+            self.devices.async_update_from_read(
+                command.asked.operation.imei, command.confirmed_values(), command.confirm_time
+            )
 
     @callback
     def _async_heard(self, change: str, fields: dict[str, Any], context: Context) -> None:
@@ -191,19 +195,19 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             now = self.client.now()
             schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._soon))
             schedule.next_at, schedule.step = min(schedule.next_at, now + self._soon), 0
-            if (device := self.devices.added.get(fields[ATTR_IMEI])) is not None and device.gone:
+            if (device := self.devices.added.get(fields[ATTR_IMEI])) is not None and device.missing:
                 # It is back, perhaps with another key.
                 self.devices.async_set_found(device)
-                device.key, device.looked_for = None, LONG_AGO
+                device.key, device.last_lookup = None, NEVER
         else:
-            self._async_take_over(self.ledger.known(fields[ATTR_UUID]))
+            self._async_take_over(self.manager.known(fields[ATTR_UUID]))
         if is_back or (change == "queued" and self.update_interval != self._soon):
             self._round_soon()
 
     @property
     def _soon(self) -> timedelta:
         """Return how soon a round may follow."""
-        return min(_SOON, self._interval)
+        return min(_FIRST_POLL_DELAY, self._interval)
 
     @callback
     def _round_soon(self) -> None:
@@ -234,8 +238,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self._polling = False
         self._failures = 0
         self._async_end_reauth()
-        self.ledger.prune()
-        self.devices.async_prune(self.ledger.imeis)
+        self.manager.prune()
+        self.devices.async_prune(self.manager.imeis)
         self.update_interval = self._until_next_round()
 
     @callback
@@ -257,15 +261,15 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_publish_availability(self) -> None:
         """Update the entities of all devices."""
-        for devices in batched(list(self.devices.added.values()), AT_ONCE, strict=False):
+        for devices in batched(list(self.devices.added.values()), BATCH_SIZE, strict=False):
             for device in devices:
-                self.devices.async_tell(device, {AVAILABILITY})
+                self.devices.async_notify_entities(device, {AVAILABILITY})
             await asyncio.sleep(0)
 
     def _until_next_round(self) -> timedelta:
         """Return when the next regular round is, or, between two of them, one for what is to be polled soon."""
         if not self._schedules and not self.devices.added:
-            return max(self._interval, _IDLE)
+            return max(self._interval, _IDLE_INTERVAL)
         now = self.client.now()
         soon = (schedule.next_at - now for schedule in self._schedules.values() if schedule.step == 0)
         return max(self._soon, min((self._interval, self._regular.next_at - now, *soon)))
@@ -276,11 +280,11 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         Raise OneNetError where OneNET cannot be reached, or refuses the account.
         """
         now = self.client.now()
-        self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.ledger.imeis}
+        self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.manager.imeis}
         due = [imei for imei, schedule in self._schedules.items() if schedule.is_due(now)]
         due.sort(key=lambda imei: (self._schedules[imei].step > 0, self._schedules[imei].next_at))
         if not self._regular.is_due(now):
-            await self._async_look_at([imei for imei in due if self._schedules[imei].step == 0][:_REQUESTS])
+            await self._async_poll_devices([imei for imei in due if self._schedules[imei].step == 0][:_REQUESTS])
             return
         self._regular = _Schedule(now, now + self._interval)
         others = self._schedules.keys() - self.devices.added.keys() - set(due[:_REQUESTS])
@@ -288,47 +292,47 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         answers = 0
         if together:
             answers = await self._bulk.async_update([self.devices.get(imei) for imei in together], self._polled_at)
-        moved = {imei for imei in self._schedules if self.devices.get(imei).moved}
+        moved = {imei for imei in self._schedules if self.devices.get(imei).active_since_poll}
         looks = [imei for imei in due if imei not in moved][: max(1, _REQUESTS - answers)]
-        await self._async_look_at([*looks, *moved], answered=answers > 0)
+        await self._async_poll_devices([*looks, *moved], answered=answers > 0)
 
     def _polled_at(self, device: Device) -> datetime:
         """Return when a device's commands were last polled."""
         schedule = self._schedules.get(device.imei)
         return schedule.asked_at if schedule else self.client.now()
 
-    async def _async_look_at(self, imeis: list[str], *, answered: bool = False) -> None:
+    async def _async_poll_devices(self, imeis: list[str], *, answered: bool = False) -> None:
         """Poll the commands of devices, a few at once.
 
         `answered` is whether OneNET has answered in this round. What goes wrong with one device costs only that one a
         retry; raise OneNetError for what concerns all.
         """
         waiting = iter(imeis)
-        concerns_all: OneNetError | None = None
+        account_error: OneNetError | None = None
 
         async def work() -> None:
-            nonlocal answered, concerns_all
+            nonlocal answered, account_error
             for imei in waiting:
-                if concerns_all is not None:
+                if account_error is not None:
                     return
                 step = self._schedules[imei].step
                 again = False
                 try:
-                    await self._async_look(self.devices.get(imei))
+                    await self._async_poll_device(self.devices.get(imei))
                 except OneNetError as err:
                     LOGGER.debug("The commands of a device could not be polled: %s", err)
                     again = not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT
                     try:
                         await self._async_check(err)
                     except OneNetError as found:
-                        concerns_all = found
+                        account_error = found
                 answered = True
                 self._plan(imei, step, again=again)
                 await asyncio.sleep(PAUSE)
 
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
-        if concerns_all is not None:
-            raise concerns_all
+        if account_error is not None:
+            raise account_error
         if not answered:
             await self.client.check_connection()
 
@@ -339,24 +343,24 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT:
             await self.client.check_connection()
 
-    async def _async_look(self, device: Device) -> None:
+    async def _async_poll_device(self, device: Device) -> None:
         """Poll the commands of a device; raise OneNetError."""
-        if device.imei not in self.ledger.imeis:
+        if device.imei not in self.manager.imeis:
             # They have finished meanwhile.
             return
         try:
-            await self.ledger.async_look(device.imei)
+            await self.manager.async_poll_device(device.imei)
         except PlatformError as err:
             if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
-                self._async_looked_at(device)
+                self._async_clear_activity(device)
             raise
-        self._async_looked_at(device)
+        self._async_clear_activity(device)
 
     @callback
-    def _async_looked_at(self, device: Device) -> None:
+    def _async_clear_activity(self, device: Device) -> None:
         """Note that a device's commands have been polled, with whatever result."""
-        if device.moved:
-            device.moved = False
+        if device.active_since_poll:
+            device.active_since_poll = False
             self.devices.async_save(device)
 
     def _plan(self, imei: str, step: int, *, again: bool) -> None:
@@ -370,9 +374,9 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if again:
             schedule.next_at, schedule.step = now, max(step, 1)
             return
-        schedule.next_at = now + self._interval * _LESS_OFTEN[min(schedule.step, len(_LESS_OFTEN) - 1)]
+        schedule.next_at = now + self._interval * _POLL_BACKOFF[min(schedule.step, len(_POLL_BACKOFF) - 1)]
         schedule.step += 1
-        change = self.ledger.next_change(imei, now - self._soon)
+        change = self.manager.next_change(imei, now - self._soon)
         if change is not None and change + self._soon < schedule.next_at:
             schedule.next_at = change + self._soon
             schedule.step = 0

@@ -15,7 +15,7 @@ from homeassistant.util.signal_type import SignalType
 
 from .const import ATTR_MEASURED_AT, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator
-from .device import AVAILABILITY, Device
+from .devices import AVAILABILITY, Device
 from .lwm2m import Description, describe
 
 
@@ -30,7 +30,7 @@ class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
         entry_id = coordinator.config_entry.entry_id
         self._attr_unique_id = f"{entry_id}_{self._attr_translation_key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
-        self._news = coordinator.ledger.signal
+        self._command_signal = coordinator.manager.signal
 
 
 class OneNetDeviceEntity(Entity):
@@ -48,7 +48,7 @@ class OneNetDeviceEntity(Entity):
         self.coordinator = coordinator
         self.device = device
         entry_id = coordinator.config_entry.entry_id
-        self._news = coordinator.ledger.signal_for(device.imei)
+        self._command_signal = coordinator.manager.signal_for(device.imei)
         self._attr_unique_id = f"{entry_id}_{device.imei}_{key or self._attr_translation_key}"
         # Which is there already: to describe it again with every entity would cost a fifth of the set-up.
         self.device_entry = dr.async_get(coordinator.hass).async_get(device.device_id)
@@ -64,17 +64,17 @@ class OneNetDeviceEntity(Entity):
     def _async_changed(self, changed: set[str]) -> None:
         """Show what has changed of the device, if it is of interest here."""
         if not self._watched.isdisjoint(changed):
-            self._take_over()
+            self._update_attrs()
             self.async_write_ha_state()
 
-    def _take_over(self) -> None:
+    def _update_attrs(self) -> None:
         """Take over what is known of the device."""
 
     @property
     @override
     def available(self) -> bool:
         """Return whether OneNET is reachable, and still has the device."""
-        return self.coordinator.last_update_success and not self.device.gone
+        return self.coordinator.last_update_success and not self.device.missing
 
 
 class OneNetResourceEntity(OneNetDeviceEntity):
@@ -89,25 +89,25 @@ class OneNetResourceEntity(OneNetDeviceEntity):
         self._watched = {AVAILABILITY, description.key, description.unit_path}
         self.entity_description = description
         self._attr_translation_placeholders = {"number": description.number}
-        self._take_over()
+        self._update_attrs()
 
     @override
-    def _take_over(self) -> None:
+    def _update_attrs(self) -> None:
         reading = self.device.readings.get(self.entity_description.key)
         self._value = reading and reading.value
         self._attr_extra_state_attributes = {ATTR_MEASURED_AT: reading.measured_at} if reading else {}
 
 
-class NewsEntity(Entity):
+class CommandStateEntity(Entity):
     """Hear what commands have come to, of an account or of a device."""
 
-    _news: SignalType[str, dict[str, Any], Context]
+    _command_signal: SignalType[str, dict[str, Any], Context]
 
     @override
     async def async_added_to_hass(self) -> None:
         """Begin to listen."""
         await super().async_added_to_hass()
-        self.async_on_remove(async_dispatcher_connect(self.hass, self._news, self._async_heard))
+        self.async_on_remove(async_dispatcher_connect(self.hass, self._command_signal, self._async_heard))
 
     @callback
     def _async_heard(self, change: str, fields: dict[str, Any], context: Context) -> None:
@@ -136,7 +136,7 @@ async def async_add_device_entities(
             return
         entities: list[Entity] = [of_device(coordinator, device)] if new else []
         if of_resource is not None:
-            descriptions = [describe(path) for path in paths if path in device.shown]
+            descriptions = [describe(path) for path in paths if path in device.resource_paths]
             entities += [
                 of_resource(coordinator, device, description)
                 for description in descriptions
@@ -145,8 +145,8 @@ async def async_add_device_entities(
         async_add_entities(entities, config_subentry_id=device.subentry_id)
 
     # Of what is shown later, the signal tells.
-    present = [(device, device.shown) for device in added.values()]
-    entry.async_on_unload(async_dispatcher_connect(coordinator.hass, coordinator.devices.signal_shown, add))
+    present = [(device, device.resource_paths) for device in added.values()]
+    entry.async_on_unload(async_dispatcher_connect(coordinator.hass, coordinator.devices.signal_resources_added, add))
     for device, shown in present:
         add(device, shown, new=True)
         # A thousand devices take their time, which others need, too.

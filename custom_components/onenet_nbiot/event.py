@@ -8,7 +8,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import ATTR_MESSAGE, ATTR_VALUES
 from .coordinator import OneNetConfigEntry
-from .entity import NewsEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
+from .entity import CommandStateEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
 
 # They only hear.
 PARALLEL_UPDATES = 0
@@ -25,7 +25,7 @@ async def async_setup_entry(
     await async_add_device_entities(entry, async_add_entities, DeviceCommandEvent)
 
 
-class CommandEvent(NewsEntity, EventEntity):
+class CommandEvent(CommandStateEntity, EventEntity):
     """Tell what becomes of commands, as the bus event does."""
 
     _attr_translation_key = "command"

@@ -153,14 +153,17 @@ class CommandStore:
         for statement in _DELETE_ACCOUNT:
             self._async_write((statement, entry_id), statement, entry_id)
 
-    async def async_hold_still(self) -> None:
-        """Let the file be copied: until async_go_on, new rows only go to the log beside it, which a copy may cut."""
+    async def async_pause_checkpoints(self) -> None:
+        """Checkpoint the file, and write new rows only to the log beside it until async_resume_checkpoints.
+
+        A copy of the file is then complete; a copy of the log may be cut short.
+        """
         await self._hass.async_add_executor_job(
             self._execute, "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_autocheckpoint = 0"
         )
 
-    async def async_go_on(self) -> None:
-        """Write as usual again."""
+    async def async_resume_checkpoints(self) -> None:
+        """Let SQLite checkpoint the log automatically again."""
         await self._hass.async_add_executor_job(self._execute, "PRAGMA wal_autocheckpoint = 1000")
 
     def _open(self, now: datetime) -> tuple[Path, str] | None:
@@ -170,7 +173,7 @@ class CommandStore:
                 return None
             try:
                 self._path.parent.mkdir(exist_ok=True)
-                kept = (self._keep_aside(now), reason) if (reason := self._unreadable()) else None
+                kept = (self._move_unreadable_file(now), reason) if (reason := self._unreadable()) else None
             except OSError as err:
                 raise sqlite3.OperationalError(str(err)) from err
             connection = self._connect()
@@ -201,7 +204,7 @@ class CommandStore:
                 return str(err)
             raise
 
-    def _keep_aside(self, now: datetime) -> Path:
+    def _move_unreadable_file(self, now: datetime) -> Path:
         """Rename the file, and the log that belongs to it, and return its new name."""
         aside = self._path.with_name(f"{self._path.name}.kept-{now:%Y%m%d%H%M%S}")
         # The log first: were this cut short, it would be deleted when the next file is begun.

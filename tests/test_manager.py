@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.common import (
     async_test_home_assistant,
 )
 
-from custom_components.onenet_nbiot import ledger
+from custom_components.onenet_nbiot import manager
 from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 from custom_components.onenet_nbiot.store import async_get_store
 
@@ -89,7 +89,7 @@ async def start(
 
 async def look(account: MockConfigEntry) -> None:
     """Ask what has become of the device's commands."""
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
 
 
 async def arrival(onenet: Server) -> None:
@@ -458,7 +458,7 @@ async def test_one_who_no_longer_waits_takes_nobody_along(
         await gone
     await act(hass, "cancel_command", uuid=queued["uuid"])
     assert (await stays)["state"] == "cancelled"
-    assert account.runtime_data.ledger._ends == {}
+    assert account.runtime_data.manager._done_futures == {}
 
 
 async def test_waiting_for_a_command_survives_a_reload(
@@ -684,7 +684,7 @@ async def test_of_too_many_finished_commands_the_oldest_are_forgotten(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file would grow with every automation that reads a lot."""
-    monkeypatch.setattr(ledger, "FINISHED_MAX", 3)
+    monkeypatch.setattr(manager, "FINISHED_MAX", 3)
     queued = []
     for _ in range(5):
         queued.append((await offline_read(hass))["uuid"])

@@ -48,7 +48,7 @@ from .const import (
     EVENT_ONENET,
     LOGGER,
 )
-from .device import Devices
+from .devices import Devices
 from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
 from .onenet.clock import same_second
@@ -77,7 +77,7 @@ _EVENT_FIELDS = {
     ATTR_EXPIRED_TIME,
 }
 # What an account's commands have come to: the word after `command_`, the fields, and whose doing it was.
-SIGNAL_NEWS: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_news_{{}}")
+SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
 
 FINISHED_KEPT = timedelta(days=7)
 FINISHED_MAX = 1000
@@ -107,7 +107,7 @@ class IfWaiting(StrEnum):
     REPLACE = "replace"
 
 
-class Ledger:
+class CommandManager:
     """Queue an account's commands, look them up, take them back, and say once what becomes of each.
 
     There is one for an account as long as Home Assistant runs, whatever becomes of the config entry meanwhile:
@@ -118,19 +118,19 @@ class Ledger:
         """Start with nothing queued; a reload replaces the client."""
         self.client = client
         self.devices = Devices(hass, entry, store)
-        self.signal = SIGNAL_NEWS.format(entry.entry_id)
+        self.signal = SIGNAL_COMMAND_STATE.format(entry.entry_id)
         self._hass = hass
         self._entry = entry
         self._store = store
         # Those with a UUID; of these, those that are over, in this order; and by IMEI and id those that are not.
         self._commands: dict[str, Command] = {}
-        self._over: dict[str, Command] = {}
+        self._finished: dict[str, Command] = {}
         self._open: dict[str, dict[int, Command]] = {}
         # Whose answer has not been said yet.
-        self._unanswered: set[int] = set()
-        self._turns: WeakValueDictionary[tuple[Any, ...], asyncio.Lock] = WeakValueDictionary()
-        self._ends: dict[str, asyncio.Future[None]] = {}
-        self._without_values: Counter[int] = Counter()
+        self._in_flight: set[int] = set()
+        self._target_locks: WeakValueDictionary[tuple[Any, ...], asyncio.Lock] = WeakValueDictionary()
+        self._done_futures: dict[str, asyncio.Future[None]] = {}
+        self._value_failures: Counter[int] = Counter()
         self._removed = False
 
     async def async_load(self) -> None:
@@ -138,7 +138,7 @@ class Ledger:
         await self.devices.async_load()
         commands = await self._hass.async_add_executor_job(self._read)
         for command in sorted(commands, key=lambda command: command.over_at or command.asked_at):
-            self._file(command)
+            self._index(command)
 
     def _read(self) -> list[Command]:
         """Read what was kept."""
@@ -166,12 +166,12 @@ class Ledger:
     @property
     def finished(self) -> Iterable[Command]:
         """Return the commands that are over and kept, in this order."""
-        return self._over.values()
+        return self._finished.values()
 
     @property
     def waiting(self) -> int:
         """Return how many commands are not over."""
-        return len(self._commands) - len(self._over)
+        return len(self._commands) - len(self._finished)
 
     def waiting_for(self, imei: str) -> int:
         """Return how many commands for a device are not over."""
@@ -179,7 +179,7 @@ class Ledger:
 
     def signal_for(self, imei: str) -> SignalType[str, dict[str, Any], Context]:
         """Return the signal that tells what a device's commands have come to."""
-        return SIGNAL_NEWS.format(f"{self.entry_id}_{imei}")
+        return SIGNAL_COMMAND_STATE.format(f"{self.entry_id}_{imei}")
 
     def origin(self, imei: str) -> dict[str, Any]:
         """Return what everything that is said of a device begins with."""
@@ -229,16 +229,16 @@ class Ledger:
         self._removed = True
         self.devices.async_remove()
         self._store.async_delete_account(self.entry_id)
-        for end in self._ends.values():
+        for end in self._done_futures.values():
             end.set_result(None)
-        self._ends.clear()
+        self._done_futures.clear()
 
     async def async_queue(self, asked: CachedCommand, if_waiting: IfWaiting, context: Context) -> dict[str, Any]:
         """Queue a command, say so, and return what was said.
 
         Raise HomeAssistantError when OneNET refused it, or when it is not known whether it was queued.
         """
-        return await self._async_see_through(self._async_queue(asked, if_waiting, context))
+        return await self._async_run_detached(self._async_queue(asked, if_waiting, context))
 
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return what is known of a command; of one that was not queued here, if `imei` tells its device."""
@@ -289,19 +289,19 @@ class Ledger:
         if (command := self.known(uuid)) is None:
             raise unknown_uuid(uuid)
         if not command.is_over:
-            if uuid not in self._ends:
-                self._ends[uuid] = self._hass.loop.create_future()
-            await asyncio.wait((self._ends[uuid],), timeout=seconds)
+            if uuid not in self._done_futures:
+                self._done_futures[uuid] = self._hass.loop.create_future()
+            await asyncio.wait((self._done_futures[uuid],), timeout=seconds)
         # What happened since the last poll is not known here yet.
         return await self._async_know(command)
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command that waits, say so, and return what was said."""
-        return await self._async_see_through(self._async_cancel(uuid, imei, context))
+        return await self._async_run_detached(self._async_cancel(uuid, imei, context))
 
     async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all of a device's commands that wait, say so, and return what was said."""
-        return await self._async_see_through(self._async_cancel_all(imei, context))
+        return await self._async_run_detached(self._async_cancel_all(imei, context))
 
     def error(self, err: OneNetError, client: OneNetClient) -> HomeAssistantError:
         """Return what an action raises, and ask for a new key where that is what it takes."""
@@ -316,12 +316,12 @@ class Ledger:
         except OneNetError as err:
             raise self.error(err, client) from err
 
-    async def async_look(self, imei: str) -> None:
+    async def async_poll_device(self, imei: str) -> None:
         """Ask OneNET what has become of a device's commands, and say it; raise OneNetError."""
         if (trouble := await self._async_read(imei)) is not None:
             raise trouble
 
-    async def _async_see_through(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    async def _async_run_detached(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Do something that must be heard of, even if the caller does not wait for its end.
 
         A caller that is cancelled, such as a restarted automation, takes nothing back.
@@ -345,16 +345,16 @@ class Ledger:
         """Yield the commands of which nobody knows whether OneNET has them."""
         return (command for commands in self._open.values() for command in commands.values() if not command.uuid)
 
-    def _file(self, command: Command) -> None:
+    def _index(self, command: Command) -> None:
         """Put a command where it is looked for."""
         if command.uuid:
             self._commands[command.uuid] = command
             if command.is_over:
-                self._over[command.uuid] = command
+                self._finished[command.uuid] = command
         if not command.is_over:
             self._open.setdefault(command.asked.operation.imei, {})[command.id] = command
 
-    def _close(self, command: Command) -> None:
+    def _unindex(self, command: Command) -> None:
         """Take a command from those of which something may become."""
         commands = self._open.get(command.asked.operation.imei, {})
         commands.pop(command.id, None)
@@ -370,8 +370,8 @@ class Ledger:
         """Queue a command, after those for the same that are under way, and say what OneNET answered."""
         # Should both their replies be lost, nobody could tell whose is the one command in the list.
         target = asked.operation.target
-        if (turn := self._turns.get(target)) is None:
-            turn = self._turns[target] = asyncio.Lock()
+        if (turn := self._target_locks.get(target)) is None:
+            turn = self._target_locks[target] = asyncio.Lock()
         async with turn:
             if if_waiting is not IfWaiting.ADD:
                 waiting = await self._async_waiting(asked)
@@ -387,7 +387,7 @@ class Ledger:
                 caller=(context.id, context.user_id, context.parent_id),
                 asked_at=self.client.now(),
             )
-            self._file(command)
+            self._index(command)
             return await self._async_send(command, context)
 
     async def _async_send(self, command: Command, context: Context) -> dict[str, Any]:
@@ -403,9 +403,9 @@ class Ledger:
                 self._forget(command)
                 if isinstance(err, PlatformError):
                     reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
-                    self._say("rejected", self._event_fields(command) | reason, context)
+                    self._fire_event("rejected", self._event_fields(command) | reason, context)
                 raise self.error(err, client) from err
-            if await self._async_is_there(client, command, lost):
+            if await self._async_find_after_lost_reply(client, command, lost):
                 return self._event_fields(command)
         self._forget(command)
         raise HomeAssistantError(
@@ -416,7 +416,7 @@ class Ledger:
 
     async def _async_try(self, client: OneNetClient, command: Command, context: Context) -> dict[str, Any]:
         """Send a command, kept before that, and say so when its UUID is kept, too; return what was said."""
-        self._unanswered.add(command.id)
+        self._in_flight.add(command.id)
         try:
             await self._async_saved(command, BEFORE_CALL)
             self._store.calls_under_way += 1
@@ -432,15 +432,17 @@ class Ledger:
                 return self._event_fields(known)
             # Its answer has told the time: before, the clock here may have been wrong.
             command.asked_at = client.now()
-            self._take(command, uuid)
+            self._mark_queued(command, uuid)
             await self._async_saved(command, AFTER_CALL)
             fields = self._event_fields(command)
-            self._say("queued", fields, context)
+            self._fire_event("queued", fields, context)
         finally:
-            self._unanswered.discard(command.id)
+            self._in_flight.discard(command.id)
         return fields
 
-    async def _async_is_there(self, client: OneNetClient, command: Command, lost: OutcomeUnknownError) -> bool:
+    async def _async_find_after_lost_reply(
+        self, client: OneNetClient, command: Command, lost: OutcomeUnknownError
+    ) -> bool:
         """Return whether a command whose reply was lost is in its device's list.
 
         Raise HomeAssistantError where nobody can tell; it is looked for again later.
@@ -453,7 +455,7 @@ class Ledger:
             await client.get_commands(imei, start=client.now() - _LISTED_SINCE, per_page=1)
             command.asked_at += client.skew - skew
             records = await client.get_all_commands(imei, start=command.asked_at - _LISTED_SINCE)
-            undecided = await self._async_adopt(imei, records)
+            undecided = await self._async_match_unconfirmed(imei, records)
         except OneNetError as err:
             self._check_key(err, client)
             # It may be the details of another lost command's that cannot be had.
@@ -479,19 +481,19 @@ class Ledger:
             if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
                 self._give_up(imei, undecided=set(commands))
             raise
-        undecided = await self._async_adopt(imei, records)
-        trouble = await self._async_learn(imei, records)
+        undecided = await self._async_match_unconfirmed(imei, records)
+        trouble = await self._async_apply_records(imei, records)
         # A read whose values are still to be had has not expired.
         if trouble is None:
             self._give_up(imei, undecided)
         return trouble
 
-    async def _async_adopt(self, imei: str, records: Sequence[CommandRecord]) -> set[int]:
+    async def _async_match_unconfirmed(self, imei: str, records: Sequence[CommandRecord]) -> set[int]:
         """Find a device's commands whose replies were lost among these, and say so; return those that may be there."""
         undecided = set()
         for command in [command for command in self._open.get(imei, {}).values() if not command.uuid]:
             for record in reversed(records):
-                if not self._may_be(command, record):
+                if not self._could_match(command, record):
                     continue
                 try:
                     detail = await self.client.get_command(imei, record.uuid)
@@ -501,19 +503,19 @@ class Ledger:
                     undecided.add(command.id)
                     continue
                 # Another look may have been quicker.
-                if not self._may_be(command, record) or not detail.may_ask_for(command.asked.operation):
+                if not self._could_match(command, record) or not detail.may_ask_for(command.asked.operation):
                     continue
                 early = record.create_time is not None and record.create_time < command.asked_at - _CREATED_SINCE
                 if early or detail.contradicts(command.asked.operation):
                     # Somebody else asked for the same, or something like it; or one of the clocks is wrong.
                     undecided.add(command.id)
                     continue
-                self._take(command, record.uuid)
+                self._mark_queued(command, record.uuid)
                 self._save(command)
-                self._say("queued", self._event_fields(command), command.context)
+                self._fire_event("queued", self._event_fields(command), command.context)
         return undecided
 
-    def _may_be(self, command: Command, record: CommandRecord) -> bool:
+    def _could_match(self, command: Command, record: CommandRecord) -> bool:
         """Return whether a command may be that one in its device's list."""
         operation = command.asked.operation
         return (
@@ -525,12 +527,12 @@ class Ledger:
             and (record.expired_time is None or same_second(record.expired_time, command.asked.expired_time))
             # Nor is it another's, whose answer is on its way.
             and not any(
-                other.id in self._unanswered and other.asked.operation.target == operation.target
+                other.id in self._in_flight and other.asked.operation.target == operation.target
                 for other in self._open[operation.imei].values()
             )
         )
 
-    async def _async_learn(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
+    async def _async_apply_records(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
         """Say what is new of a device's commands; return why the values of a read could not be had, if so."""
         trouble: OneNetError | None = None
         for record in records:
@@ -540,7 +542,7 @@ class Ledger:
             is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
             # A list may lack the device's answer that the details have.
             if not is_read and not record.lacks_answer:
-                self._advance(command, record)
+                self._update_from_record(command, record)
                 continue
             try:
                 detail = await self.client.get_command(imei, record.uuid)
@@ -550,18 +552,18 @@ class Ledger:
                 trouble = err
                 if err.kind is ErrorKind.TRANSIENT:
                     continue
-                self._without_values[command.id] += 1
-                if self._without_values[command.id] >= _VALUES_ATTEMPTS:
+                self._value_failures[command.id] += 1
+                if self._value_failures[command.id] >= _VALUES_ATTEMPTS:
                     LOGGER.warning("The values that command %s has read cannot be fetched: %s", record.uuid, err)
-                    self._advance(command, record)
+                    self._update_from_record(command, record)
             else:
-                self._advance(command, detail.record, detail)
+                self._update_from_record(command, detail.record, detail)
         return trouble
 
-    def _advance(self, command: Command, record: CommandRecord, detail: CommandDetail | None = None) -> None:
+    def _update_from_record(self, command: Command, record: CommandRecord, detail: CommandDetail | None = None) -> None:
         """Keep what is new of a command, and say it where it is a step forward."""
         # What was asked before its end may arrive after it; and what is not said to be queued has not come further.
-        if command.is_over or command.id in self._unanswered:
+        if command.is_over or command.id in self._in_flight:
             return
         known = command.remain, command.send_time, command.confirm_time
         told = command.remain, command.send_time, command.confirm_time = (
@@ -574,7 +576,7 @@ class Ledger:
             command.reason, command.message = record.reason, record.message
             if detail is not None and command.has_values:
                 self._keep_values(command, detail)
-            self._changed(command, command.context)
+            self._publish_state(command, command.context)
         elif told != known:
             self._save(command)
 
@@ -592,7 +594,7 @@ class Ledger:
         """Say which of a device's commands have expired without a word from OneNET, and forget what never arrived."""
         now = self.client.now()
         for command in list(self._open.get(imei, {}).values()):
-            if command.id in self._unanswered:
+            if command.id in self._in_flight:
                 continue
             expired = command.asked.expired_time + _EXPIRED_FOR < now
             if not command.uuid:
@@ -600,40 +602,40 @@ class Ledger:
                     self._forget(command)
             elif expired:
                 command.state = CommandState.EXPIRED
-                self._changed(command, command.context)
+                self._publish_state(command, command.context)
 
-    def _take(self, command: Command, uuid: str) -> None:
+    def _mark_queued(self, command: Command, uuid: str) -> None:
         """Note that OneNET has a command."""
         command.uuid, command.state = uuid, CommandState.QUEUED
         self._commands[uuid] = command
 
     def _forget(self, command: Command) -> None:
         """Drop a command that OneNET does not have."""
-        self._close(command)
+        self._unindex(command)
         self._store.async_delete_command(command.id)
 
-    def _changed(self, command: Command, context: Context) -> None:
+    def _publish_state(self, command: Command, context: Context) -> None:
         """Keep and say what has become of a command."""
         if command.is_over:
             command.over_at = self.client.now()
-            self._close(command)
-            self._over[command.uuid] = command
-            del self._without_values[command.id]
+            self._unindex(command)
+            self._finished[command.uuid] = command
+            del self._value_failures[command.id]
         self._save(command)
         fields = self._event_fields(command) | command.outcome_fields()
-        self._say(command.state.value, fields, context)
+        self._fire_event(command.state.value, fields, context)
         if command.is_over:
-            if (end := self._ends.pop(command.uuid, None)) is not None:
+            if (end := self._done_futures.pop(command.uuid, None)) is not None:
                 end.set_result(None)
             self.prune()
 
     def prune(self) -> None:
         """Forget commands that have been over for long, or that are too many."""
         oldest = self.client.now() - FINISHED_KEPT
-        for uuid, command in list(self._over.items()):
-            if len(self._over) <= FINISHED_MAX and (command.over_at or oldest) > oldest:
+        for uuid, command in list(self._finished.items()):
+            if len(self._finished) <= FINISHED_MAX and (command.over_at or oldest) > oldest:
                 break
-            del self._over[uuid]
+            del self._finished[uuid]
             self._commands.pop(uuid, None)
             self._store.async_delete_command(command.id)
 
@@ -677,7 +679,7 @@ class Ledger:
             except OneNetError as err:
                 self._check_key(err, client)
             else:
-                self._advance(command, detail.record, detail)
+                self._update_from_record(command, detail.record, detail)
         return self._all_fields(command)
 
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
@@ -695,17 +697,17 @@ class Ledger:
             found = await self._async_find(imei, uuid, CommandState.QUEUED, CommandState.CANCELLED)
             if found.record.state is CommandState.QUEUED:
                 raise self.error(err, client) from err
-        await self._async_settle(imei, uuid)
-        return self._say_cancelled(uuid, self.origin(imei) | describe_detail(detail), context)
+        await self._async_wait_for_pending_requests(imei, uuid)
+        return self._publish_cancelled(uuid, self.origin(imei) | describe_detail(detail), context)
 
     async def _async_find(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
         """Return a command that can be cancelled; raise ServiceValidationError for one in another state."""
         detail = await self.async_ask(self.client.get_command(imei, uuid))
         with suppress(OneNetError):
-            await self._async_adopt(imei, [detail.record])
+            await self._async_match_unconfirmed(imei, [detail.record])
         if detail.record.state not in states:
             if (command := self.known(uuid, imei)) is not None:
-                self._advance(command, detail.record, detail)
+                self._update_from_record(command, detail.record, detail)
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key=_NOT_WAITING,
@@ -718,7 +720,7 @@ class Ledger:
         client = self.client
         waiting = await self._async_by_state(imei, CommandState.QUEUED)
         with suppress(OneNetError):
-            await self._async_adopt(imei, list(waiting.values())[::-1])
+            await self._async_match_unconfirmed(imei, list(waiting.values())[::-1])
         error: OneNetError | None = None
         cancelled = CancelledCommands(succeeded=(), failed=())
         try:
@@ -734,14 +736,14 @@ class Ledger:
         said = []
         for uuid in cancelled.succeeded:
             fields = self.origin(imei) | {ATTR_UUID: uuid}
-            await self._async_settle(imei, uuid)
+            await self._async_wait_for_pending_requests(imei, uuid)
             if self.known(uuid, imei) is None:
                 try:
                     fields |= describe_detail(await client.get_command(imei, uuid))
                 except OneNetError:
                     # It is cancelled all the same, and somebody may wait to hear it.
                     fields |= describe_record(waiting[uuid]) if uuid in waiting else {}
-            said.append(self._say_cancelled(uuid, fields, context))
+            said.append(self._publish_cancelled(uuid, fields, context))
         return self.origin(imei) | {ATTR_COMMANDS: said, ATTR_FAILED: list(cancelled.failed)}
 
     async def _async_by_state(self, imei: str, state: CommandState) -> dict[str, CommandRecord]:
@@ -749,27 +751,27 @@ class Ledger:
         commands = await self.async_ask(self.client.get_all_commands(imei, start=self.client.now() - HISTORY))
         return {record.uuid: record for record in reversed(commands) if record.state is state}
 
-    async def _async_settle(self, imei: str, uuid: str) -> None:
+    async def _async_wait_for_pending_requests(self, imei: str, uuid: str) -> None:
         """Wait for the calls of a device that are under way: one may be about to say that it has queued this."""
-        for target, turn in list(self._turns.items()):
+        for target, turn in list(self._target_locks.items()):
             command = self.known(uuid, imei)
-            if target[0] == imei and (command is None or command.id in self._unanswered):
+            if target[0] == imei and (command is None or command.id in self._in_flight):
                 async with turn:
                     pass
 
-    def _say_cancelled(self, uuid: str, fields: dict[str, Any], context: Context) -> dict[str, Any]:
+    def _publish_cancelled(self, uuid: str, fields: dict[str, Any], context: Context) -> dict[str, Any]:
         """Say that a command was cancelled, and return what was said; the fields are of one queued elsewhere."""
         if (command := self.known(uuid, fields[ATTR_IMEI])) is None:
             told = {name: value for name, value in fields.items() if name in _EVENT_FIELDS}
-            self._say("cancelled", told, context)
+            self._fire_event("cancelled", told, context)
             return told
         if command.can_become(CommandState.CANCELLED):
             command.state = CommandState.CANCELLED
-            self._changed(command, context)
+            self._publish_state(command, context)
         return self._event_fields(command)
 
     @callback
-    def _say(self, change: str, fields: dict[str, Any], context: Context) -> None:
+    def _fire_event(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Tell automations and entities of a change."""
         fields = _limit_size(fields)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
@@ -807,30 +809,30 @@ def _log_trouble(task: asyncio.Task[Any]) -> None:
         LOGGER.warning("After its caller had gone, a command failed: %s", err, exc_info=trace)
 
 
-_LEDGERS: HassKey[dict[str, Ledger]] = HassKey(f"{DOMAIN}_ledgers")
+_MANAGERS: HassKey[dict[str, CommandManager]] = HassKey(f"{DOMAIN}_managers")
 
 
-def ledgers(hass: HomeAssistant) -> dict[str, Ledger]:
-    """Return the ledgers by the id of their config entry."""
-    return hass.data.setdefault(_LEDGERS, {})
+def managers(hass: HomeAssistant) -> dict[str, CommandManager]:
+    """Return the managers by the id of their config entry."""
+    return hass.data.setdefault(_MANAGERS, {})
 
 
-async def async_get_ledger(hass: HomeAssistant, entry: ConfigEntry[Any], client: OneNetClient) -> Ledger:
-    """Return the ledger of an account, which is read from disk the first time; raise sqlite3.Error."""
-    if (ledger := ledgers(hass).get(entry.entry_id)) is None:
+async def async_get_manager(hass: HomeAssistant, entry: ConfigEntry[Any], client: OneNetClient) -> CommandManager:
+    """Return the manager of an account, which is read from disk the first time; raise sqlite3.Error."""
+    if (manager := managers(hass).get(entry.entry_id)) is None:
         store = async_get_store(hass)
         await store.async_open()
-        ledger = Ledger(hass, entry, store, client)
-        await ledger.async_load()
-        ledgers(hass)[entry.entry_id] = ledger
-    ledger.client = client
-    return ledger
+        manager = CommandManager(hass, entry, store, client)
+        await manager.async_load()
+        managers(hass)[entry.entry_id] = manager
+    manager.client = client
+    return manager
 
 
-async def async_remove_ledger(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+async def async_remove_manager(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
     """Forget the commands of an account that is no longer; raise sqlite3.Error."""
-    if (ledger := ledgers(hass).pop(entry.entry_id, None)) is not None:
-        ledger.async_remove()
+    if (manager := managers(hass).pop(entry.entry_id, None)) is not None:
+        manager.async_remove()
     else:
         store = async_get_store(hass)
         await store.async_open()

@@ -37,11 +37,11 @@ from .store import CommandStore
 # What can change of a device, beside its resources.
 AVAILABILITY: Final = "availability"
 PRESENCE: Final = "presence"
-LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # Of so many devices at once something is done before others have their turn.
-AT_ONCE: Final = 50
+BATCH_SIZE: Final = 50
 # A device that OneNET did not know twice, this far apart, is gone.
-_GONE_AFTER = timedelta(hours=1)
+_MISSING_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class Reading:
 
     value: Any
     measured_at: datetime
-    reported_at: datetime | None = None
+    future_time: datetime | None = None
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
@@ -64,18 +64,18 @@ class Reading:
         return cls(
             value=Opaque(value) if opaque else value,
             measured_at=datetime.fromisoformat(measured_at),
-            reported_at=_moment(reported_at),
+            future_time=_moment(reported_at),
         )
 
     def as_row(self) -> tuple[Any, ...]:
         """Return what is kept, in the short form where that is enough."""
         opaque = isinstance(self.value, Opaque)
         short = (self.value, self.measured_at)
-        return (*short, self.reported_at, opaque) if opaque or self.reported_at else short
+        return (*short, self.future_time, opaque) if opaque or self.future_time else short
 
 
 @dataclass(kw_only=True, slots=True)
-class PlatformNews:
+class PlatformUpdate:
     """Hold what OneNET says of a device: its newest values, and its presence if that was asked for.
 
     `online` is None where OneNET does not say, `last_time` when the device was last online. `since` is when its
@@ -105,8 +105,8 @@ class Device:
     online: bool | None = None
     newest: datetime | None = None
     last_seen: datetime | None = None
-    moved: bool = False
-    gone: bool = False
+    active_since_poll: bool = False
+    missing: bool = False
     platform: str = LEGACY.name
     readings: dict[str, Reading] = field(default_factory=dict)
 
@@ -114,10 +114,10 @@ class Device:
     subentry_id: str = ""
     title: str = ""
     device_id: str = ""
-    looked_for: datetime = LONG_AGO
-    missing_since: datetime | None = None
-    shown: tuple[str, ...] = ()
-    kept: frozenset[str] = frozenset()
+    last_lookup: datetime = NEVER
+    not_found_since: datetime | None = None
+    resource_paths: tuple[str, ...] = ()
+    tracked_paths: frozenset[str] = frozenset()
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -129,8 +129,8 @@ class Device:
             online=data.get("online"),
             newest=_moment(data.get("newest")),
             last_seen=_moment(data.get("last_seen")),
-            moved=bool(data.get("moved")),
-            gone=bool(data.get("gone")),
+            active_since_poll=bool(data.get("moved")),
+            missing=bool(data.get("gone")),
             # There was no other one when rows had no platform.
             platform=data.get("platform", LEGACY.name),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
@@ -143,8 +143,8 @@ class Device:
             "online": self.online,
             "newest": self.newest,
             "last_seen": self.last_seen,
-            "moved": self.moved,
-            "gone": self.gone,
+            "moved": self.active_since_poll,
+            "gone": self.missing,
             "platform": self.platform,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
         }
@@ -155,7 +155,7 @@ class Device:
         There is one for each object instance, or, where so many commands may not wait for a device, for each object.
         """
         instances: dict[tuple[int, int], list[Resource]] = {}
-        for path in self.shown:
+        for path in self.resource_paths:
             resource = Resource.from_path(path)
             instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
         if len(instances) > WAITING_MAX:
@@ -182,19 +182,19 @@ def _moment(text: str | None) -> datetime | None:
 # What of a device has changed: the paths of resources, PRESENCE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
 # A device, the paths of resources that were not shown of it before, and whether the device itself is new.
-SIGNAL_SHOWN: SignalTypeFormat[Device, list[str], bool] = SignalTypeFormat(f"{DOMAIN}_shown_{{}}")
+SIGNAL_RESOURCES_ADDED: SignalTypeFormat[Device, list[str], bool] = SignalTypeFormat(f"{DOMAIN}_resources_added_{{}}")
 
 
 class Devices:
     """Keep what is known of an account's devices: of those that were added, and of those that have commands.
 
-    There is one for an account as long as Home Assistant runs, as there is one ledger.
+    There is one for an account as long as Home Assistant runs, as there is one manager.
     """
 
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore) -> None:
         """Start with none."""
         self.added: dict[str, Device] = {}
-        self.signal_shown = SIGNAL_SHOWN.format(entry.entry_id)
+        self.signal_resources_added = SIGNAL_RESOURCES_ADDED.format(entry.entry_id)
         self._known: dict[str, Device] = {}
         self._hass = hass
         self._entry = entry
@@ -238,7 +238,7 @@ class Devices:
             "added": len(added),
             "identified": sum(1 for device in added if device.key is not None),
             "online": sum(1 for device in added if device.online),
-            "gone": sum(1 for device in added if device.gone),
+            "gone": sum(1 for device in added if device.missing),
         }
 
     def signal(self, imei: str) -> SignalType[set[str]]:
@@ -279,35 +279,35 @@ class Devices:
                 stale = subentry is None or subentry.subentry_id != device.subentry_id
             else:
                 # What was removed while nobody looked has left traces.
-                stale = subentry is None and bool(device.readings or device.gone)
+                stale = subentry is None and bool(device.readings or device.missing)
             if stale:
                 self.added.pop(device.imei, None)
-                self._async_drop(device)
+                self._async_delete(device)
         changes: list[tuple[Device, list[str], bool]] = []
-        for part in batched(subentries.items(), AT_ONCE, strict=False):
+        for part in batched(subentries.items(), BATCH_SIZE, strict=False):
             for imei, subentry in part:
                 # It may have been removed meanwhile.
                 if (current := self._entry.subentries.get(subentry.subentry_id)) is not None:
-                    changes += self._async_take(imei, current)
+                    changes += self._async_apply_subentry(imei, current)
             await asyncio.sleep(0)
         if changes:
             self._async_remove_entities()
         for device, more, new in changes:
-            async_dispatcher_send(self._hass, self.signal_shown, device, more, new)
+            async_dispatcher_send(self._hass, self.signal_resources_added, device, more, new)
         return any(more or new for _, more, new in changes)
 
     @callback
-    def _async_take(self, imei: str, subentry: ConfigSubentry) -> list[tuple[Device, list[str], bool]]:
-        """Take over what a device is called and what is shown of it; return what SIGNAL_SHOWN tells, if anything."""
+    def _async_apply_subentry(self, imei: str, subentry: ConfigSubentry) -> list[tuple[Device, list[str], bool]]:
+        """Update a device from its subentry; return the arguments of SIGNAL_RESOURCES_ADDED, if anything changed."""
         shown = tuple(subentry.data[CONF_RESOURCES])
         device = self.get(imei)
         new = imei not in self.added
-        if not new and (device.title, device.shown) == (subentry.title, shown):
+        if not new and (device.title, device.resource_paths) == (subentry.title, shown):
             return []
-        more = [path for path in shown if new or path not in device.shown]
-        device.subentry_id, device.title, device.shown = subentry.subentry_id, subentry.title, shown
-        device.kept = frozenset((*shown, *filter(None, (describe(path).unit_path for path in shown))))
-        device.readings = {path: reading for path, reading in device.readings.items() if path in device.kept}
+        more = [path for path in shown if new or path not in device.resource_paths]
+        device.subentry_id, device.title, device.resource_paths = subentry.subentry_id, subentry.title, shown
+        device.tracked_paths = frozenset((*shown, *filter(None, (describe(path).unit_path for path in shown))))
+        device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
         device.device_id = self._async_register(device)
         self.added[imei] = device
         # After a restart nobody knows of it any more, but here.
@@ -337,11 +337,11 @@ class Devices:
         for entity in er.async_entries_for_config_entry(registry, self._entry.entry_id):
             _, _, key = entity.unique_id.partition("_")
             imei, _, path = key.partition("_")
-            if "/" in path and imei in self.added and path not in self.added[imei].shown:
+            if "/" in path and imei in self.added and path not in self.added[imei].resource_paths:
                 registry.async_remove(entity.entity_id)
 
     @callback
-    def _async_drop(self, device: Device) -> None:
+    def _async_delete(self, device: Device) -> None:
         """Forget a device that was removed from Home Assistant."""
         self._async_update_issue(device)
         del self._known[device.imei]
@@ -353,7 +353,7 @@ class Devices:
         """Keep nothing any more: the account is no longer."""
         self._removed = True
         while self.added:
-            self._async_drop(self.added.popitem()[1])
+            self._async_delete(self.added.popitem()[1])
 
     @callback
     def async_save(self, device: Device) -> None:
@@ -363,10 +363,10 @@ class Devices:
             self._store.async_save_device(self._entry.entry_id, device.imei, device.as_row())
 
     @callback
-    def async_update_from_platform(self, device: Device, news: PlatformNews) -> None:
+    def async_update_from_platform(self, device: Device, news: PlatformUpdate) -> None:
         """Update a device from what OneNET says of it."""
         newest = max((datapoint.measured_at for datapoint in news.datapoints), default=None)
-        changed = self._measure(device, news.datapoints, news.now)
+        changed = self._update_readings(device, news.datapoints, news.now)
         sent = bool(changed) or newest not in (None, device.newest)
         seen = max((min(at, news.now) for at in (newest, news.last_time) if at is not None), default=None)
         later = seen is not None and (device.last_seen is None or seen > device.last_seen)
@@ -376,47 +376,47 @@ class Devices:
         else:
             flipped = news.presence_known and None not in (news.online, device.online)
             moved = sent or later or (flipped and news.online is not device.online)
-        changed |= self._see(device, seen)
+        changed |= self._update_last_seen(device, seen)
         if news.presence_known and news.online is not device.online:
             device.online = news.online
             changed.add(PRESENCE)
         device.newest = newest or device.newest
-        device.moved = device.moved or moved
+        device.active_since_poll = device.active_since_poll or moved
         if changed or sent or moved:
             self.async_save(device)
-        self.async_tell(device, changed)
+        self.async_notify_entities(device, changed)
 
     @callback
-    def async_answered(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:
+    def async_update_from_read(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:
         """Take over that a device has answered, and the values, in the form in which events carry them."""
         if (device := self.added.get(imei)) is None:
             return
         # Of several instances of a resource, the first one stands for it.
         told = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in told.items()]
-        self._async_changed(device, self._measure(device, datapoints, at) | self._see(device, at))
+        self._async_changed(device, self._update_readings(device, datapoints, at) | self._update_last_seen(device, at))
 
     @callback
     def async_set_found(self, device: Device, key: str | None = None) -> None:
         """Note that the account has a device, and the key that it has there."""
-        device.missing_since = None
+        device.not_found_since = None
         if key is not None and key != device.key:
             device.key, device.platform = key, self._platform
             self.async_save(device)
-        self._async_set_gone(device, gone=False)
+        self._async_set_missing(device, missing=False)
 
     @callback
-    def async_set_missing(self, device: Device, now: datetime) -> None:
+    def async_set_not_found(self, device: Device, now: datetime) -> None:
         """Note that OneNET does not know a device; if it did not know it an hour ago either, it is gone."""
-        device.missing_since = device.missing_since or now
-        if now - device.missing_since >= _GONE_AFTER:
-            self._async_set_gone(device, gone=True)
+        device.not_found_since = device.not_found_since or now
+        if now - device.not_found_since >= _MISSING_AFTER:
+            self._async_set_missing(device, missing=True)
 
     @callback
-    def _async_set_gone(self, device: Device, *, gone: bool) -> None:
+    def _async_set_missing(self, device: Device, *, missing: bool) -> None:
         """Note whether the account has a device that was added no more, and say so where that is news."""
-        if gone is not device.gone and self.added.get(device.imei) is device:
-            device.gone = gone
+        if missing is not device.missing and self.added.get(device.imei) is device:
+            device.missing = missing
             self._async_changed(device, {AVAILABILITY})
             self._async_update_issue(device)
 
@@ -424,7 +424,7 @@ class Devices:
     def _async_update_issue(self, device: Device) -> None:
         """Let a person repair it that a device is gone, as long as it is."""
         issue_id = f"{ISSUE_DEVICE_GONE}_{device.subentry_id}"
-        if not device.gone or self.added.get(device.imei) is not device:
+        if not device.missing or self.added.get(device.imei) is not device:
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
             return
         ir.async_create_issue(
@@ -442,24 +442,24 @@ class Devices:
             },
         )
 
-    def _measure(self, device: Device, datapoints: Iterable[Datapoint], now: datetime) -> set[str]:
+    def _update_readings(self, device: Device, datapoints: Iterable[Datapoint], now: datetime) -> set[str]:
         """Keep the values that are newer than the known ones, and return the paths of their resources."""
         changed = set()
         for datapoint in datapoints:
             path, measured_at = datapoint.path, datapoint.measured_at
-            if path not in device.kept:
+            if path not in device.tracked_paths:
                 continue
-            known = device.readings.get(path) or Reading(value=None, measured_at=LONG_AGO)
-            if known.measured_at < measured_at != known.reported_at:
+            known = device.readings.get(path) or Reading(value=None, measured_at=NEVER)
+            if known.measured_at < measured_at != known.future_time:
                 device.readings[path] = Reading(
                     value=datapoint.value,
                     measured_at=min(measured_at, now),
-                    reported_at=measured_at if measured_at > now else known.reported_at,
+                    future_time=measured_at if measured_at > now else known.future_time,
                 )
                 changed.add(path)
         return changed
 
-    def _see(self, device: Device, at: datetime | None) -> set[str]:
+    def _update_last_seen(self, device: Device, at: datetime | None) -> set[str]:
         """Take over when something of a device was heard, and return what that changes."""
         if at is None or (device.last_seen is not None and at <= device.last_seen):
             return set()
@@ -471,10 +471,10 @@ class Devices:
         """Keep and tell what has changed of a device, if anything."""
         if changed:
             self.async_save(device)
-            self.async_tell(device, changed)
+            self.async_notify_entities(device, changed)
 
     @callback
-    def async_tell(self, device: Device, changed: set[str]) -> None:
+    def async_notify_entities(self, device: Device, changed: set[str]) -> None:
         """Tell a device's entities what has changed of it, if anything."""
         if changed:
             async_dispatcher_send(self._hass, self.signal(device.imei), changed)
