@@ -929,7 +929,7 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
     await hass.async_block_till_done()
-    assert coordinator.manager.known(queued["uuid"])
+    assert coordinator.manager.find(queued["uuid"])
 
 
 async def test_a_long_outage_stays_one_while_nothing_is_due(

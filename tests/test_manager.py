@@ -684,7 +684,7 @@ async def test_of_too_many_finished_commands_the_oldest_are_forgotten(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file would grow with every automation that reads a lot."""
-    monkeypatch.setattr(manager, "FINISHED_MAX", 3)
+    monkeypatch.setattr(manager, "FINISHED_MAX_COUNT", 3)
     queued = []
     for _ in range(5):
         queued.append((await offline_read(hass))["uuid"])

@@ -182,7 +182,7 @@ async def test_commands_go_on_after_a_kill(
     before = await leave(hass, tmp_path, file, entry.entry_id)
     assert await hass.config_entries.async_setup(entry.entry_id)
     manager = managers(hass)[entry.entry_id]
-    assert all(manager.known(uuid, IMEI) for uuid in before)
+    assert all(manager.find(uuid, IMEI) for uuid in before)
     response = await offline_read(hass)
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {*before, response["uuid"]}
 
@@ -354,8 +354,8 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
     manager = managers(hass)[entry.entry_id]
-    assert manager.known("good")
-    assert manager.known("later")
+    assert manager.find("good")
+    assert manager.find("later")
     assert manager.summary()["commands"] == {CommandState.QUEUED: 2}
     assert caplog.text.count("fields of later versions are ignored") == 2
     told = manager.devices.get(IMEI)

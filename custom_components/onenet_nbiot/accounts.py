@@ -30,7 +30,7 @@ async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> One
     entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
     imei: str | None = data.get(ATTR_IMEI)
     if entry_id is None and (uuid := data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, manager in managers(hass).items() if manager.known(uuid)), None)
+        entry_id = next((entry_id for entry_id, manager in managers(hass).items() if manager.find(uuid)), None)
         if entry_id is None and imei is None:
             raise unknown_uuid(uuid)
     if entry_id is None and imei is not None:

@@ -118,13 +118,15 @@ class Command:
         return Context(id=context_id, user_id=user_id, parent_id=parent_id)
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         """Return whether nothing more will become of the command."""
         return self.state not in _UNDER_WAY
 
     def can_become(self, state: CommandState) -> bool:
         """Return whether that state is further on than the command's."""
-        return not self.is_over and (state not in _UNDER_WAY or _UNDER_WAY.index(state) > _UNDER_WAY.index(self.state))
+        return not self.is_finished and (
+            state not in _UNDER_WAY or _UNDER_WAY.index(state) > _UNDER_WAY.index(self.state)
+        )
 
     def event_fields(self) -> dict[str, Any]:
         """Return what every event of the command carries, but for whose device it is."""

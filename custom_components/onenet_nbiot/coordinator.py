@@ -200,7 +200,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                 self.devices.async_set_found(device)
                 device.key, device.last_lookup = None, NEVER
         else:
-            self._async_take_over(self.manager.known(fields[ATTR_UUID]))
+            self._async_take_over(self.manager.find(fields[ATTR_UUID]))
         if is_back or (change == "queued" and self.update_interval != self._soon):
             self._round_soon()
 

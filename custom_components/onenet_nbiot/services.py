@@ -326,7 +326,7 @@ async def _async_observe(call: ServiceCall) -> None:
     "Immediate command: subscribe".
     """
     manager = await _async_get_manager(call)
-    await manager.async_ask(
+    await manager.async_request(
         manager.client.observe(_build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
     )
 
@@ -339,7 +339,7 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
     """
     manager = await _async_get_manager(call)
     operation = _build(Discover, call.data)
-    found = await manager.async_ask(manager.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
+    found = await manager.async_request(manager.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
     return manager.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
@@ -351,7 +351,7 @@ async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
     """
     manager = await _async_get_manager(call)
     imei = call.data[ATTR_IMEI]
-    found = await manager.async_ask(manager.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
+    found = await manager.async_request(manager.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
     return manager.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
@@ -383,7 +383,7 @@ async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     states = call.data.get(ATTR_STATE) or set(CommandState)
     manager = await _async_get_manager(call)
     if (imei := call.data.get(ATTR_IMEI)) is None:
-        return manager.async_list_known(since, states)
+        return manager.async_list_local(since, states)
     return await manager.async_list(imei, since or manager.client.now() - timedelta(days=7), states)
 
 
