@@ -76,14 +76,14 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
 
     @callback
     @override
-    def _async_changed(self, changed: set[str]) -> None:
+    def _async_device_changed(self, changed: set[str]) -> None:
         unit, value = self.native_unit_of_measurement, self.native_value
         if changed & self._watched == {self.entity_description.unit_path}:
             self._update_attrs()
             if (self.native_unit_of_measurement, self.native_value) == (unit, value):
                 # The device reported the same unit again.
                 return
-        super()._async_changed(changed)
+        super()._async_device_changed(changed)
         if unit != self.native_unit_of_measurement:
             # Home Assistant registers the unit only when it adds an entity; with the former one it would round to
             # the wrong precision and, after a restart, convert the value.
