@@ -21,8 +21,8 @@ from .test_manager import (
     arrival,
     copy_of,
     kept_on_disk,
-    look,
     pass_time,
+    poll,
     queueings,
     said,
     start,
@@ -127,7 +127,7 @@ async def test_a_command_whose_answer_was_lost_is_found_in_the_devices_list(
     assert events[0].data == {"type": "command_queued", **response}
     assert [event.context for event in events] == [context]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
     assert events[1].data["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
     assert events[1].context == context
@@ -220,11 +220,11 @@ async def test_a_command_that_may_be_queued_is_announced_when_it_turns_up(
     assert not events
     spoil(onenet)
     for _ in range(2):
-        await look(account)
+        await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events)[1:] == [("succeeded", uuids(onenet)[0])]
     assert queueings(onenet) == len(uuids(onenet)) == 1
     assert not await remembered(hass)
@@ -238,7 +238,7 @@ async def test_a_command_that_turns_up_when_it_is_over_is_told_from_the_beginnin
     await lose(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     spoil(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0]), ("succeeded", uuids(onenet)[0])]
 
 
@@ -297,7 +297,7 @@ async def test_a_request_that_may_still_arrive_is_not_sent_again(
     assert not uuids(onenet)
     assert len(await remembered(hass)) == 1
     uuid = arrive_late(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuid)]
 
 
@@ -315,7 +315,7 @@ async def test_a_request_that_nobody_waited_for_any_longer_is_not_sent_again(
     await lose(hass)
     assert queueings(onenet) == 1
     uuid = arrive_late(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuid)]
 
 
@@ -325,14 +325,14 @@ async def test_what_never_turns_up_is_forgotten_after_an_hour(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Home Assistant would look for ever for what never arrived, or not find what was late."""
+    """Home Assistant would poll for ever for what never arrived, or not find what was late."""
     spoil(onenet, SLOW)
     await lose(hass)
     await pass_time(account, onenet, timedelta(minutes=59))
-    await look(account)
+    await poll(account)
     assert len(await remembered(hass)) == 1
     await pass_time(account, onenet, timedelta(minutes=2))
-    await look(account)
+    await poll(account)
     assert not await remembered(hass)
     await until(lambda: not kept_on_disk(hass, account))
     assert not events
@@ -341,16 +341,16 @@ async def test_what_never_turns_up_is_forgotten_after_an_hour(
 async def test_what_may_be_there_is_forgotten_when_it_has_expired(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person who was told to look would find nothing to look for, or be shown it for ever."""
+    """A person who was told to poll would find nothing to poll for, or be shown it for ever."""
     queue_elsewhere(onenet, expired_time=EXPIRY_AT_ONENET)
     await pass_time(account, onenet, timedelta(minutes=1))
     spoil(onenet, BEFORE)
     await lose(hass)
     await pass_time(account, onenet, timedelta(hours=47))
-    await look(account)
+    await poll(account)
     assert len(await remembered(hass)) == 1
     await pass_time(account, onenet, timedelta(hours=2))
-    await look(account)
+    await poll(account)
     assert not await remembered(hass)
     assert not events
 
@@ -389,11 +389,11 @@ async def test_the_command_of_an_identical_call_under_way_is_not_given_to_a_lost
     context = Context()
     call = asyncio.create_task(offline_read(hass, context, **EXPIRY))
     await until(lambda: len(uuids(onenet)) == 1)
-    await look(account)
+    await poll(account)
     assert not events
     go_on.set()
     assert [(await call)["uuid"]] == uuids(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
     assert len(await remembered(hass)) == 1
@@ -445,7 +445,7 @@ async def test_a_command_that_is_given_up_while_a_round_looks_for_it_disturbs_no
     await arrival(onenet)
     await until(lambda: onenet.faults[-1].times == 1)
     await asyncio.sleep(0.03)
-    await asyncio.gather(call, look(account))
+    await asyncio.gather(call, poll(account))
     assert not events
     assert not await remembered(hass)
 
@@ -461,7 +461,7 @@ async def test_a_lost_command_that_is_cancelled_is_said_to_be_cancelled_once(
     # As the error asks to.
     (listed,) = (await act(hass, "list_commands", imei=IMEI))["commands"]
     await act(hass, action, imei=IMEI, **({"uuid": listed["uuid"]} if action == "cancel_command" else {}))
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", listed["uuid"]), ("cancelled", listed["uuid"])]
 
 
@@ -477,7 +477,7 @@ async def test_a_clock_that_was_set_doubles_nothing(
     assert said(events) == [("queued", queued["uuid"])]
     assert uuids(onenet) == [queued["uuid"]]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events)[1:] == [("succeeded", queued["uuid"])]
 
 
@@ -491,10 +491,10 @@ async def test_somebody_elses_spoiled_command_stops_nobodys_news(
     lost = uuids(onenet)[1]
     onenet.faults[:] = [Fault(kind=FaultKind.ERRNO, errno=10001, text="what?", path=lost, times=10_000)]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", ours["uuid"]), ("succeeded", ours["uuid"])]
     onenet.faults.clear()
-    await look(account)
+    await poll(account)
     assert said(events)[2:] == [("queued", lost), ("succeeded", lost)]
 
 

@@ -1,4 +1,4 @@
-"""Commands for NB-IoT devices on China Mobile's OneNET that sleep almost all the time."""
+"""The OneNET NB-IoT integration: queue commands for sleeping devices on China Mobile's OneNET."""
 
 import sqlite3
 
@@ -48,10 +48,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
-    """Leave an account; commands under way are finished all the same."""
+    """Unload an account; calls in flight continue."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
-    """Forget an account's commands."""
+    """Delete the commands and devices of a removed account."""
     await async_remove_manager(hass, entry)

@@ -1,4 +1,4 @@
-"""Find the account that an action is for."""
+"""Find the account of an action."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from .manager import CommandManager, managers
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
 
-# By IMEI, the account that answered that it has the device, and until when that is believed: a device may be moved.
+# By IMEI, the account that has the device according to OneNET, and until when that is cached: a device may be moved.
 _FOUND: HassKey[dict[str, tuple[str, float]]] = HassKey(f"{DOMAIN}_found_accounts")
 _FOUND_FOR = 600
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:
-    """Return the loaded account that an action with this data is for; raise ServiceValidationError.
+    """Return the loaded account of an action with this data; raise ServiceValidationError.
 
-    Without `config_entry_id` it follows from the `uuid` of a command that was queued here, else from the `imei`.
+    Without `config_entry_id`, find it by the `uuid` of a command that was queued here, else by the `imei`.
     """
     entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
     imei: str | None = data.get(ATTR_IMEI)
@@ -93,11 +93,11 @@ def _has_finished(manager: CommandManager, imei: str) -> bool:
 
 
 async def _async_has(client: OneNetClient, imei: str) -> bool | None:
-    """Return whether OneNET says that an account has a device, or None if it cannot be asked."""
+    """Return whether an account has a device according to OneNET, None if that is unknown."""
     try:
         await client.get_device(imei)
     except (UnknownDeviceError, NotPermittedError) as err:
-        # A refusal for another reason, such as the IP address, says nothing about the device.
+        # A refusal for another reason, such as the IP address, is not about the device.
         return None if err.is_account_wide else False
     except OneNetError:
         return None

@@ -115,7 +115,7 @@ _CACHED: VolDictType = {
     vol.Optional(ATTR_TRIGGER_MSG): validation.trigger,
     vol.Optional(ATTR_IF_WAITING, default=IfWaiting.ADD): vol.Coerce(IfWaiting),
 }
-_AT_ONCE: VolDictType = {
+_IMMEDIATE: VolDictType = {
     **_TIMEOUT,
     vol.Optional(ATTR_IF_OFFLINE, default=IfOffline.FAIL): vol.Coerce(IfOffline),
     **_EXPIRY,
@@ -162,17 +162,17 @@ OFFLINE_EXECUTE_SCHEMA = ActionSchema(
     {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_expiry
 )
 READ_SCHEMA = ActionSchema(
-    {**_READ, **_AT_ONCE}, validation.check_device, validation.check_resource, validation.check_if_offline
+    {**_READ, **_IMMEDIATE}, validation.check_device, validation.check_resource, validation.check_if_offline
 )
 WRITE_SCHEMA = ActionSchema(
-    {**_WRITE, **_AT_ONCE},
+    {**_WRITE, **_IMMEDIATE},
     validation.check_device,
     validation.check_values,
     _check_size(Write),
     validation.check_if_offline,
 )
 EXECUTE_SCHEMA = ActionSchema(
-    {**_EXECUTE, **_AT_ONCE}, validation.check_device, _check_size(Execute), validation.check_if_offline
+    {**_EXECUTE, **_IMMEDIATE}, validation.check_device, _check_size(Execute), validation.check_if_offline
 )
 DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT}, validation.check_device)
 OBSERVE_SCHEMA = ActionSchema(
@@ -216,7 +216,7 @@ _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
 
 
 async def _async_get_manager(call: ServiceCall) -> CommandManager:
-    """Return the manager of the account that a call is for."""
+    """Return the command manager of the account of a call."""
     return (await async_get_account(call.hass, call.data)).runtime_data.manager
 
 
@@ -261,7 +261,7 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
     return await _async_queue(call, await _async_get_manager(call), _build(Execute, call.data))
 
 
-async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
+async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
     """Send an immediate command, or queue it if the device is offline and the caller wants that."""
     manager = await _async_get_manager(call)
     client = manager.client
@@ -297,7 +297,7 @@ async def _async_read(call: ServiceCall) -> ServiceResponse:
     ServiceValidationError for a wrong field or a device that the account does not have, HomeAssistantError for a
     sleeping device and every other refusal. Source: "Immediate command: read".
     """
-    return await _async_at_once(call, _build(Read, call.data))
+    return await _async_send_immediate(call, _build(Read, call.data))
 
 
 async def _async_write(call: ServiceCall) -> ServiceResponse:
@@ -307,7 +307,7 @@ async def _async_write(call: ServiceCall) -> ServiceResponse:
     and its instance; if the write was queued instead, what offline_write returns. Raise as read does, and
     HomeAssistantError if it is unknown whether the device was written to. Source: "Immediate command: write".
     """
-    return await _async_at_once(call, _build(Write, call.data))
+    return await _async_send_immediate(call, _build(Write, call.data))
 
 
 async def _async_execute(call: ServiceCall) -> ServiceResponse:
@@ -316,7 +316,7 @@ async def _async_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute, and the other parameters of read. Return the resource; if the execute was queued
     instead, what offline_execute returns. Raise as write does. Source: "Immediate command: execute".
     """
-    return await _async_at_once(call, _build(Execute, call.data))
+    return await _async_send_immediate(call, _build(Execute, call.data))
 
 
 async def _async_observe(call: ServiceCall) -> None:
