@@ -331,7 +331,7 @@ async def test_polls_are_scheduled(
         clock.tick(MINUTE)
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
-    # Nothing waits any more: then it is only of interest whether OneNET is there.
+    # Without waiting commands, a poll only checks the connection.
     assert 1 <= len(paths(onenet)) <= 3
 
 
@@ -426,7 +426,7 @@ async def test_a_refused_key_starts_reauthentication(
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert coordinator.last_update_success
-    # Then the request for a new key goes by itself.
+    # The reauthentication flow is aborted.
     assert hass.config_entries.flow.async_progress() == []
 
 
@@ -600,7 +600,7 @@ async def test_the_row_of_a_device_that_was_not_added_is_deleted_with_its_comman
     """Only devices with commands, or in Home Assistant, have a row."""
     store = coordinator.manager._store
     await offline_read(hass)
-    # Not due in every round, it is asked about together with others.
+    # While its commands are not due, the device is updated together with others.
     onenet.onenet.report(IMEI)
     await polls(coordinator, clock, 8)
     await until(lambda: store.load_devices(coordinator.config_entry.entry_id))
@@ -681,7 +681,7 @@ async def test_polling_continues_after_a_reload(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(account.runtime_data, clock, 1)
     assert types(events) == ["queued", "succeeded"]
-    # What was there before asks no more.
+    # The former coordinator no longer polls.
     onenet.requests.clear()
     await coordinator.async_refresh()
     assert not onenet.requests

@@ -50,16 +50,16 @@ CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, acces
 
 
 def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
-    """Return the state of an entity that is there."""
+    """Return the state of an entity."""
     state = hass.states.get(entity_id)
     assert state
     return state
 
 
-async def a_round(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> list[str]:
-    """Let a minute pass and OneNET be asked; return the paths of the requests."""
+async def poll(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> list[str]:
+    """Advance the clock by a minute and poll; return the paths of the requests."""
     onenet.onenet.clock.offset += MINUTE
-    # Its date tells the time.
+    # The date of the reply sets the time of the client.
     await account.runtime_data.client.check_credentials()
     onenet.requests.clear()
     await account.runtime_data.async_refresh()
@@ -68,16 +68,16 @@ async def a_round(hass: HomeAssistant, account: MockConfigEntry, onenet: Server)
 
 
 async def delete(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """Delete the device at OneNET, and let it be looked up twice, an hour apart."""
+    """Delete the device at OneNET, and poll until it is missing."""
     onenet.onenet.remove(IMEI)
     for _ in range(2):
         for _ in range(2):
-            await a_round(hass, account, onenet)
+            await poll(hass, account, onenet)
         onenet.onenet.clock.offset += timedelta(hours=1)
 
 
 async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, **fields: Any) -> None:
-    """Have the device read, and hear of it."""
+    """Queue a read, wake the device, and poll its commands."""
     await offline_read(hass, **fields)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await account.runtime_data.manager.async_poll_device(IMEI)
@@ -90,7 +90,7 @@ async def press(hass: HomeAssistant, context: Context | None = None) -> None:
 
 
 def asked(onenet: Server) -> list[str]:
-    """Return what was asked for with commands, as paths."""
+    """Return the paths of the queued operations."""
     names = ("obj_id", "obj_inst_id", "res_id")
     return [
         "/".join(command.args[name] for name in names if name in command.args) for command in onenet.onenet.commands
@@ -98,7 +98,7 @@ def asked(onenet: Server) -> list[str]:
 
 
 def capture_writes(hass: HomeAssistant) -> list[str]:
-    """Return the list in which the entities arrive whose state is written, changed or not."""
+    """Return a list that collects the entity ids of all written states, changed or not."""
     written: list[str] = []
 
     @callback
@@ -199,7 +199,7 @@ async def test_the_value_with_the_latest_measuring_time_is_shown(
         at = now if source == newest else now - timedelta(minutes=5)
         if source == "datapoint":
             onenet.onenet.report(IMEI, {TEMPERATURE: 30.0}, at=at)
-            await a_round(hass, account, onenet)
+            await poll(hass, account, onenet)
         else:
             devices.async_update_from_read(
                 IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at
@@ -212,19 +212,19 @@ async def test_the_value_with_the_latest_measuring_time_is_shown(
 async def test_a_measuring_time_in_the_future_counts_as_the_arrival(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
 ) -> None:
-    """A clock that is wrong by hours hides nothing that is read or measured later."""
+    """Later values replace one with a wrong time."""
     await add_device(hass, account, "3303/0/5700")
     onenet.onenet.report(IMEI, {TEMPERATURE: 99.0}, at=onenet.onenet.clock.now() + ahead)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "99.0"
     assert shown(hass).attributes["measured_at"] <= onenet.onenet.clock.now()
     onenet.onenet.products[0].devices[IMEI].resources[TEMPERATURE] = 21.5
     onenet.onenet.clock.offset += MINUTE
     await finished_read(hass, account, onenet, obj_inst_id=0, res_id=5700)
     assert shown(hass).state == "21.5"
-    # OneNET goes on giving the value with the wrong time.
+    # OneNET still returns the value with the wrong time.
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "21.5"
 
 
@@ -239,7 +239,7 @@ async def test_values_are_restored_after_a_restart(
     await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
     copy = Path(hass.config.config_dir, "copy")
     shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
-    # Only what was kept tells the value: it was never a datapoint, nor are the commands asked for it.
+    # The value is only in the row of the device: it was never a datapoint, and the command is deleted here.
     database = sqlite3.connect(copy / ".storage" / FILE_NAME)
     database.execute("DELETE FROM command")
     database.commit()
@@ -284,7 +284,7 @@ async def test_the_unit_that_the_device_reports_is_used(
     shown_unit: str,
     device_class: str | None,
 ) -> None:
-    """It replaces the unit of the description."""
+    """Without a usable unit, that of the description is used."""
     onenet.onenet.report(IMEI, {TEMPERATURE: 21.5, UNIT: unit})
     await add_device(hass, account, "3303/0/5700")
     assert float(shown(hass).state) == pytest.approx(float(state), abs=0.1)
@@ -311,15 +311,15 @@ async def test_the_unit_that_the_device_reports_is_used(
     ],
     ids=str,
 )
-async def test_a_sensor_is_unknown_for_an_unsuitable_value(
+async def test_a_sensor_shows_suitable_values_and_is_unknown_for_others(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str, value: Any, state: str
 ) -> None:
-    """An odd value raises no exception."""
+    """Long texts are cut, and structures are shown as JSON."""
     subentry = await add_device(hass, account, path)
     numbers = tuple(int(number) for number in path.split("/"))
     assert len(numbers) == 3
     onenet.onenet.report(IMEI, {numbers: value})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{account.entry_id}_{IMEI}_{path}")
     assert entity_id
     assert shown(hass, entity_id).state == state
@@ -337,7 +337,7 @@ async def test_a_binary_sensor_accepts_every_form_of_a_truth_value(
     """Devices and datapoints spell truth values differently."""
     await add_device(hass, account, "3200/0/5500")
     onenet.onenet.report(IMEI, {(3200, 0, 5500): value})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     cover = shown(hass, "binary_sensor.water_meter_digital_input")
     assert cover.state == state
     assert "measured_at" in cover.attributes
@@ -470,7 +470,7 @@ async def test_removing_a_device_removes_its_entities_and_readings(
     }
     store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
-    # Its commands are followed all the same.
+    # Its commands are still polled.
     await finished_read(hass, account, onenet)
 
 
@@ -489,7 +489,7 @@ async def test_an_outage_makes_devices_unavailable_until_it_ends(
     for entity_id in (SENSOR, CONNECTIVITY, COMMAND, WAITING, READ_NOW):
         assert shown(hass, entity_id).state == STATE_UNAVAILABLE
     onenet.faults.clear()
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "21.5"
     for entity_id in (CONNECTIVITY, COMMAND, WAITING, READ_NOW):
         assert shown(hass, entity_id).state != STATE_UNAVAILABLE
@@ -504,7 +504,7 @@ async def test_connectivity_shows_the_presence_at_the_platform(
     assert shown(hass, CONNECTIVITY).state == "off"
     assert "last_seen" not in shown(hass, CONNECTIVITY).attributes
     device.online = True
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, CONNECTIVITY).state == "on"
 
 
@@ -529,12 +529,12 @@ async def test_a_poll_writes_only_changed_states(hass: HomeAssistant, account: M
     onenet.onenet.report_all()
     for number, imei in enumerate(imeis):
         await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     written = capture_writes(hass)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert written == []
     onenet.onenet.report(imeis[3], {TEMPERATURE: 23.0})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert sorted(written) == ["binary_sensor.meter_3_connectivity", "sensor.meter_3_temperature"]
     assert shown(hass, "sensor.meter_3_temperature").state == "23.0"
 
@@ -552,9 +552,9 @@ async def test_a_poll_of_a_thousand_devices_takes_four_requests(
         known = devices.added[imei] = devices.get(imei)
         known.tracked_paths = frozenset({"3303/0/5700"})
     onenet.onenet.report_all()
-    finding = [len(await a_round(hass, account, onenet)) for _ in range(5)]
+    finding = [len(await poll(hass, account, onenet)) for _ in range(5)]
     assert max(finding) <= 9
-    assert sorted(await a_round(hass, account, onenet)) == ["/devices/datapoints"] * 2 + ["/devices/status"] * 2
+    assert sorted(await poll(hass, account, onenet)) == ["/devices/datapoints"] * 2 + ["/devices/status"] * 2
     assert {known.readings["3303/0/5700"].value for known in devices.added.values()} == {20.0, 21.5}
 
 
@@ -568,7 +568,7 @@ async def test_a_device_with_a_new_id_at_the_platform_is_updated(
     onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
     onenet.onenet.report(IMEI)
     for _ in range(2):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
     assert not ir.async_get(hass).issues
 
@@ -576,7 +576,7 @@ async def test_a_device_with_a_new_id_at_the_platform_is_updated(
 async def test_a_refused_command_triggers_the_devices_event_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """It triggers the account's entity, too."""
+    """The event type is `rejected`."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline"))
     with pytest.raises(HomeAssistantError):
@@ -608,7 +608,7 @@ async def test_a_missing_device_is_available_after_a_queued_command(
     await offline_read(hass)
     assert shown(hass).state != STATE_UNAVAILABLE
     assert not ir.async_get(hass).issues
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
 
 
@@ -619,20 +619,20 @@ async def test_an_error_about_one_device_is_no_outage(
     """The other devices stay available."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10421, text="device not online", path="/device/detail"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass, WAITING).state == "0"
 
 
 @LEGACY_ONLY
-async def test_a_device_that_onenet_does_not_list_is_looked_up_once_an_hour(
+async def test_a_device_that_onenet_does_not_list_is_looked_up_rarely(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """It does not take a request in every poll."""
     await add_device(hass, account, "3303/0/5700")
     nothing = '{"errno": 0, "data": {"devices": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing, times=99))
-    looked_for = [(await a_round(hass, account, onenet)).count("/devices/getbyimei") for _ in range(5)]
+    looked_for = [(await poll(hass, account, onenet)).count("/devices/getbyimei") for _ in range(5)]
     assert sum(looked_for) <= 2
     assert not ir.async_get(hass).issues
 
@@ -700,7 +700,7 @@ async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account
 async def test_megapascals_are_shown_as_kilopascals(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The unit of the description is used for all known units of pressure."""
+    """The value is converted to the unit of the description."""
     onenet.onenet.report(IMEI, {(3323, 0, 5700): 0.31, (3323, 0, 5701): "MPa"})
     await add_device(hass, account, "3323/0/5700")
     pressure = shown(hass, "sensor.water_meter_pressure")
@@ -724,9 +724,9 @@ async def test_the_poll_after_an_odd_reply_updates_the_values(
     """Nothing is suspended after a single page of a gateway."""
     await add_device(hass, account, "3303/0/5700")
     onenet.faults.append(Fault(kind=FaultKind.GARBAGE, path="/datapoints"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     onenet.onenet.report(IMEI, {TEMPERATURE: 23.0})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "23.0"
 
 
@@ -739,7 +739,7 @@ async def test_connectivity_is_unknown_while_onenet_refuses_the_call(
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "on"
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=404, text="no such path", path="/status", times=99))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
 
 
@@ -755,13 +755,13 @@ async def test_a_single_list_that_lacks_devices_suspends_nothing(
         await add_device(hass, account, imei=imei)
         await offline_read(hass, imei=imei)
     for _ in range(20):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     nothing = '{"errno": 0, "data": {"devices": []}}'
     for path in ("/status", "/datapoints"):
         onenet.faults.append(Fault(kind=FaultKind.BODY, path=path, text=nothing))
     for _ in range(3):
-        # At most one of the devices has its turn, and two are looked for.
-        assert (await a_round(hass, account, onenet)).count("/nbiot/offline/history") <= 3
+        # At most one of the devices is due, and two are looked up.
+        assert (await poll(hass, account, onenet)).count("/nbiot/offline/history") <= 3
     assert not onenet.faults
     devices = account.runtime_data.devices.added.values()
     assert [known.online for known in devices] == [False] * 8
@@ -821,7 +821,7 @@ async def test_a_device_that_onenet_lists_is_not_missing(
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=1, text="internal error", path="/history"))
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass).state != STATE_UNAVAILABLE
     assert not ir.async_get(hass).issues
@@ -840,7 +840,7 @@ async def test_a_deleted_device_is_missing_until_it_is_found_again(
     onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
     onenet.onenet.report(IMEI)
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
     assert not ir.async_get(hass).issues
 
@@ -857,10 +857,10 @@ async def test_deleted_devices_with_commands_are_not_requested_in_every_poll(
         await add_device(hass, account, imei=imei)
         await offline_read(hass, imei=imei)
     for _ in range(30):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     for imei in imeis:
         onenet.onenet.remove(imei)
-    requests = [len(await a_round(hass, account, onenet)) for _ in range(40)]
+    requests = [len(await poll(hass, account, onenet)) for _ in range(40)]
     assert max(requests[20:]) <= 26
     assert sum(requests[20:]) / 20 <= 14
 
@@ -876,7 +876,7 @@ async def test_a_failing_request_about_one_device_leaves_the_others_available(
     await offline_read(hass, imei=OTHER)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5117, text="RPC error", path="/history", times=99))
     for _ in range(3):
-        assert "/nbiot/offline/history" in await a_round(hass, account, onenet)
+        assert "/nbiot/offline/history" in await poll(hass, account, onenet)
         assert shown(hass).state != STATE_UNAVAILABLE
 
 
@@ -896,7 +896,7 @@ async def test_unknown_devices_do_not_hide_a_known_one(
     account.runtime_data.devices.added[IMEI] = known
     known.tracked_paths = frozenset({"3303/0/5700"})
     for _ in range(120):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert known.readings
 
 
@@ -915,12 +915,12 @@ async def test_removing_a_device_during_a_poll_deletes_its_row(hass: HomeAssista
 async def test_a_device_that_was_removed_while_unloaded_is_deleted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Added again, it starts without readings, and is not missing."""
+    """Its row is deleted at the next set-up of the account."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     devices = account.runtime_data.devices
     assert await hass.config_entries.async_unload(account.entry_id)
-    # As after a restart, when nobody has looked yet.
+    # As after a restart, before the first sync.
     devices.added.clear()
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
@@ -971,7 +971,7 @@ async def test_only_an_unknown_device_is_missing(hass: HomeAssistant, account: M
     """Another error in a lookup does not count."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="invalid parameter", path="/getbyimei", times=99))
     await add_device(hass, account)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, WAITING).state == "0"
     assert not ir.async_get(hass).issues
 
@@ -996,8 +996,8 @@ async def test_an_odd_reply_about_one_device_leaves_the_others_up_to_date(
     onenet.faults.append(Fault(kind=FaultKind.DATA, path="/getbyimei", imei=OTHER, data=None, times=99))
     await add_device(hass, account, imei=OTHER, title="Lamp")
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
-    await a_round(hass, account, onenet)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "30.0"
 
 
@@ -1008,7 +1008,7 @@ async def test_an_odd_reply_about_one_device_is_no_outage(
     """The other devices stay available."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/device/detail", imei=IMEI, text="?"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass, WAITING).state == "0"
 
@@ -1036,7 +1036,7 @@ async def test_a_value_is_read_together_with_its_unit(
     for unit, value in (("Cel", 20.0), ("[degF]", 68.0)):
         device.resources |= {TEMPERATURE: value, UNIT: unit}
         await press(hass)
-        # What was read in one second is not newer than what was read before in it.
+        # A value of the same second would not be newer.
         onenet.onenet.clock.offset += MINUTE
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
         await account.runtime_data.manager.async_poll_device(IMEI)
@@ -1089,10 +1089,10 @@ async def test_two_devices_with_the_same_key_are_looked_up_again(
     onenet.onenet.report_all()
     await add_device(hass, account, "3303/0/5700")
     await add_device(hass, account, "3303/0/5700", imei=OTHER, title="Lamp")
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     devices = account.runtime_data.devices.added
     devices[OTHER].key = devices[IMEI].key
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert devices[OTHER].key != devices[IMEI].key
     assert (shown(hass).state, shown(hass, "sensor.lamp_temperature").state) == ("21.5", "15.0")

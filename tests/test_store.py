@@ -203,7 +203,7 @@ async def test_a_save_waits_for_calls_in_flight(hass: HomeAssistant, store: Comm
     """Rows of calls in flight share its transaction."""
     saves = []
     for others in (2, 1, 0):
-        store.calls_under_way = others
+        store.calls_in_flight = others
         saves.append(store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL))
     await asyncio.gather(*saves)
     assert store.transactions == 1
@@ -212,7 +212,7 @@ async def test_a_save_waits_for_calls_in_flight(hass: HomeAssistant, store: Comm
 
 async def test_a_save_waits_for_a_limited_time(hass: HomeAssistant, store: CommandStore) -> None:
     """A slow reply does not delay other calls."""
-    store.calls_under_way = 1000
+    store.calls_in_flight = 1000
     async with asyncio.timeout(1):
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
     assert len(store.load_commands(ACCOUNT)) == 1

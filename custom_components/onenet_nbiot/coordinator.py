@@ -46,7 +46,7 @@ type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 # A device's commands are polled this long after a command is queued or becomes valid, then after so many intervals.
 _FIRST_POLL_DELAY = timedelta(seconds=10)
 _POLL_BACKOFF = (1, 1, 2, 5, 10)
-# Seconds until the next attempt after one, two, ... failed rounds.
+# Seconds until the next poll after one, two, ... failed ones.
 _BACK_OFF = (30, 60, 120, 300, 600)
 # Without commands and devices, a poll only checks the connection.
 _IDLE_INTERVAL = timedelta(minutes=15)
@@ -307,12 +307,12 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
         An error about one device schedules a retry for that device; raise OneNetError for one about the account.
         """
-        waiting = iter(imeis)
+        pending = iter(imeis)
         account_error: OneNetError | None = None
 
         async def work() -> None:
             nonlocal reached, account_error
-            for imei in waiting:
+            for imei in pending:
                 if account_error is not None:
                     return
                 step = self._schedules[imei].step

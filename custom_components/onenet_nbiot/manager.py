@@ -417,11 +417,11 @@ class CommandManager:
         self._in_flight.add(command.id)
         try:
             await self._async_save_and_wait(command, BEFORE_CALL)
-            self._store.calls_under_way += 1
+            self._store.calls_in_flight += 1
             try:
                 uuid = await client.queue(command.asked)
             finally:
-                self._store.calls_under_way -= 1
+                self._store.calls_in_flight -= 1
             if (known := self._commands.get(uuid)) is not None:
                 if known.asked.operation.imei != command.asked.operation.imei:
                     raise UnexpectedReplyError(f"The UUID {uuid} is that of another device's command")
@@ -652,17 +652,17 @@ class CommandManager:
         operation = asked.operation
         start = asked.valid_time or self.client.now()
 
-        def waiting() -> list[Command]:
+        def find() -> list[Command]:
             return [
                 command
                 for command in self._open.get(operation.imei, {}).values()
                 if command.asked.operation.target == operation.target and (command.asked.valid_time or start) <= start
             ]
 
-        if waiting():
+        if find():
             await self.async_request(self._async_poll(operation.imei))
         # A command with state `sent` may be waiting again after a failed delivery.
-        return sorted(waiting(), key=lambda command: command.asked.valid_time or command.asked_at)
+        return sorted(find(), key=lambda command: command.asked.valid_time or command.asked_at)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
         """Cancel a command that a new one replaces, unless it is no longer waiting."""
@@ -674,7 +674,7 @@ class CommandManager:
                 raise
 
     async def _async_fetch_fields(self, command: Command) -> dict[str, Any]:
-        """Return the fields of a command that was queued here, updated if OneNET can be asked."""
+        """Return the fields of a command that was queued here, updated from OneNET if possible."""
         if not command.is_finished:
             client = self.client
             try:

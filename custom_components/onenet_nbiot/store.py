@@ -58,7 +58,7 @@ class CommandStore:
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:
         """Create a store that is not open yet."""
-        self.calls_under_way = 0
+        self.calls_in_flight = 0
         self.transactions = 0
         self._hass = hass
         self._path = path
@@ -67,10 +67,10 @@ class CommandStore:
         self._connection_lock = Lock()
         self._last_id = 0
         self._pending: _Batch = {}
-        self._waiting: list[asyncio.Future[None]] = []
-        self._due: float | None = None
+        self._futures: list[asyncio.Future[None]] = []
+        self._commit_at: float | None = None
         self._timer: asyncio.Handle | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._commit_future: asyncio.Future[None] | None = None
         self._failing = False
         self._closing = False
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_close)
@@ -126,8 +126,8 @@ class CommandStore:
         """
         # One future per caller, so that cancelling one leaves the others.
         saved: asyncio.Future[None] = self._hass.loop.create_future()
-        self._waiting.append(saved)
-        seconds = _COMMIT_DELAY if patience is None else patience * min(self.calls_under_way / _MANY_CALLS, 1)
+        self._futures.append(saved)
+        seconds = _COMMIT_DELAY if patience is None else patience * min(self.calls_in_flight / _MANY_CALLS, 1)
         self._async_write(command_id, _SAVE_COMMAND, command_id, entry_id, json_bytes(data), seconds=seconds)
         return saved
 
@@ -242,8 +242,8 @@ class CommandStore:
     def _async_commit_in(self, seconds: float) -> None:
         """Commit after so many seconds, or at the time that is scheduled already, whichever is earlier."""
         when = self._hass.loop.time() + seconds
-        if self._due is None or when < self._due:
-            self._due = when
+        if self._commit_at is None or when < self._commit_at:
+            self._commit_at = when
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
@@ -252,11 +252,11 @@ class CommandStore:
     @callback
     def _async_schedule_commit(self) -> None:
         """Schedule the next commit, unless one is in progress, which schedules the next one at its end."""
-        if self._due is None or self._timer is not None or self._writing is not None or self._closing:
+        if self._commit_at is None or self._timer is not None or self._commit_future is not None or self._closing:
             return
         # Not before the next iteration of the event loop, so that simultaneous calls share a transaction.
         loop = self._hass.loop
-        if (seconds := self._due - loop.time()) > 0:
+        if (seconds := self._commit_at - loop.time()) > 0:
             self._timer = loop.call_later(seconds, self._async_commit)
         else:
             self._timer = loop.call_soon(self._async_commit)
@@ -264,13 +264,13 @@ class CommandStore:
     @callback
     def _async_commit(self) -> None:
         """Commit the pending statements in a thread."""
-        self._timer = self._due = None
+        self._timer = self._commit_at = None
         batch, self._pending = self._pending, {}
-        waiting, self._waiting = self._waiting, []
+        futures, self._futures = self._futures, []
         self.transactions += 1
         # Not an executor job of Home Assistant, which cancels running jobs when it stops.
-        self._writing = self._hass.loop.run_in_executor(None, self._commit, batch)
-        self._writing.add_done_callback(partial(self._async_committed, batch, waiting))
+        self._commit_future = self._hass.loop.run_in_executor(None, self._commit, batch)
+        self._commit_future.add_done_callback(partial(self._async_committed, batch, futures))
 
     def _commit(self, batch: _Batch) -> None:
         """Execute statements in one transaction."""
@@ -282,11 +282,11 @@ class CommandStore:
 
     @callback
     def _async_committed(
-        self, batch: _Batch, waiting: list[asyncio.Future[None]], writing: asyncio.Future[None]
+        self, batch: _Batch, futures: list[asyncio.Future[None]], commit_future: asyncio.Future[None]
     ) -> None:
         """Resolve the futures of a commit, and schedule the next one; retry failed statements later."""
-        self._writing = None
-        if (err := writing.exception()) is not None:
+        self._commit_future = None
+        if (err := commit_future.exception()) is not None:
             if not self._failing:
                 LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
             self._pending = batch | self._pending
@@ -295,13 +295,13 @@ class CommandStore:
             LOGGER.info("Commands can be saved again")
         self._failing = err is not None
         # Even if saving failed, the caller must receive the UUID of the command that OneNET has.
-        self._async_resolve(waiting)
+        self._async_resolve(futures)
         self._async_schedule_commit()
 
     @callback
-    def _async_resolve(self, waiting: list[asyncio.Future[None]]) -> None:
+    def _async_resolve(self, futures: list[asyncio.Future[None]]) -> None:
         """Set the results of the futures that are not done."""
-        for saved in waiting:
+        for saved in futures:
             if not saved.done():
                 saved.set_result(None)
 
@@ -311,14 +311,14 @@ class CommandStore:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
+        if self._commit_future is not None:
+            await asyncio.wait((self._commit_future,))
         batch, self._pending = self._pending, {}
         await self._hass.async_add_executor_job(self._close, batch)
         # Later rows are not written: commands in flight are matched with the device's list after the next start.
         self._closing = False
-        waiting, self._waiting = self._waiting, []
-        self._async_resolve(waiting)
+        futures, self._futures = self._futures, []
+        self._async_resolve(futures)
 
     def _close(self, batch: _Batch) -> None:
         """Commit the last statements, and close the file."""
