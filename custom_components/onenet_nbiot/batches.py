@@ -34,7 +34,7 @@ class BatchCaller:
         self._suspended_until: dict[str, datetime] = {}
         # Names "call key" whose last request about that single device failed.
         self._failed_single: set[str] = set()
-        # By call, the largest batch size that succeeded after larger ones failed, and until when it is the limit.
+        # By call, the limit of the size of its batches after larger ones failed, and until when it applies.
         self._limits: dict[str, tuple[int, datetime]] = {}
         self._logged: set[str] = set()
 
@@ -86,7 +86,7 @@ class BatchCaller:
         elif len(included) == 1:
             self._suspend_devices(call, lasting)
         elif failures and len(lasting) == len(single):
-            # Every device failed: the call itself is the cause.
+            # No request was successful: the call is the cause, not the devices.
             self.suspend_call(call, next(iter(lasting.values()), None))
         if failures and largest and not single:
             # Only batches failed, and no single device: they were too large.

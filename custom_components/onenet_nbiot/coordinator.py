@@ -47,7 +47,7 @@ type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 _FIRST_POLL_DELAY = timedelta(seconds=10)
 _POLL_BACKOFF = (1, 1, 2, 5, 10)
 # Seconds until the next poll after one, two, ... failed ones.
-_BACK_OFF = (30, 60, 120, 300, 600)
+_RETRY_DELAYS = (30, 60, 120, 300, 600)
 # Without commands and devices, a poll only checks the connection.
 _IDLE_INTERVAL = timedelta(minutes=15)
 # The most requests of a poll; only the commands of devices that were active since their last poll may add to it.
@@ -226,7 +226,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         try:
             await self._async_poll()
         except OneNetError as err:
-            retry_after = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
+            retry_after = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
             self._failures += 1
             # The next poll is a full one.
             now = self.client.now()
