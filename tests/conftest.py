@@ -16,7 +16,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 # Imported here, so that the harness's own, empty package of this name does not win.
-from custom_components.onenet_nbiot import coordinator, ledger
+from custom_components.onenet_nbiot import coordinator, manager
 from custom_components.onenet_nbiot.const import (
     CONF_ACCESS_KEY,
     CONF_IMEI,
@@ -98,7 +98,7 @@ def hass_config_dir(tmp_path: Path) -> str:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody pause, which takes time, or for ever where time stands still."""
-    monkeypatch.setattr(ledger, "LOST_PAUSE", 0)
+    monkeypatch.setattr(manager, "LOST_PAUSE", 0)
     monkeypatch.setattr(coordinator, "PAUSE", 0)
     monkeypatch.setattr(coordinator, "COMMAND_PAUSE", 0)
 

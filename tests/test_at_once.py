@@ -14,7 +14,7 @@ from custom_components.onenet_nbiot.const import DOMAIN
 
 from .conftest import IMEI, act, offline_read, revoke, until
 from .emulator import Device, Fault, FaultKind, Server, Trigger
-from .test_ledger import said
+from .test_manager import said
 
 EVERY_ACCOUNT = True
 
@@ -64,7 +64,7 @@ async def test_an_awake_device_is_read_with_the_values_of_a_finished_read(
     assert onenet.requests[-1].query["timeout"] == "5"
     # Nothing was queued, so there is nothing to follow.
     assert not events
-    assert account.runtime_data.ledger.waiting == 0
+    assert account.runtime_data.manager.waiting == 0
 
 
 async def test_an_awake_device_is_written_to_and_executes(
@@ -119,7 +119,7 @@ async def test_a_device_that_sleeps_gets_it_when_it_wakes_where_that_is_wanted(
     assert events[0].data == {"type": "command_queued", **response}
     assert events[0].context is context
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert said(events) == [("queued", command.uuid), ("succeeded", command.uuid)]
 
 
@@ -236,7 +236,7 @@ async def test_devices_that_hesitate_do_not_hold_up_commands(
     async with asyncio.timeout(5):
         queued = await offline_read(hass)
         assert (await do(hass, "get_command", uuid=queued["uuid"]))["state"] == "queued"
-        await account.runtime_data.ledger.async_look(IMEI)
+        await account.runtime_data.manager.async_poll_device(IMEI)
     device.hesitates = False
     onenet.onenet.answer(IMEI)
     assert [response["values"] for response in await asyncio.gather(*reads)] == [VALUES] * 120

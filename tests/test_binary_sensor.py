@@ -9,7 +9,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.device import Reading
+from custom_components.onenet_nbiot.devices import Reading
 from custom_components.onenet_nbiot.onenet.models import Opaque
 
 from .conftest import IMEI, add_device

@@ -8,7 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.device import Device as KnownDevice
+from custom_components.onenet_nbiot.devices import Device as KnownDevice
 
 from .conftest import EVERY_PLATFORM, IMEI, LEGACY_ONLY, VARIANTS
 from .emulator import Fault, FaultKind, Server, Switches
@@ -25,20 +25,20 @@ CURRENT_ONLY = pytest.mark.parametrize(
 
 
 def add(account: MockConfigEntry, onenet: Server, count: int) -> list[KnownDevice]:
-    """Add more devices at OneNET and here, without entities, and return all of them."""
+    """Add more devices at OneNET and to the account, without entities, and return all of them."""
     product = onenet.onenet.products[0]
     for number in range(1, count):
         product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: float(number)})
     devices = account.runtime_data.devices
     for imei in product.devices:
         known = devices.added[imei] = devices.get(imei)
-        known.kept = frozenset({PATH})
+        known.tracked_paths = frozenset({PATH})
     onenet.onenet.report_all()
     return list(devices.added.values())
 
 
-async def a_round(account: MockConfigEntry, onenet: Server, after: timedelta = timedelta(minutes=1)) -> list[str]:
-    """Let time pass and OneNET be polled; return the paths of the requests, all of which have a short URL."""
+async def poll(account: MockConfigEntry, onenet: Server, after: timedelta = timedelta(minutes=1)) -> list[str]:
+    """Let time pass and poll; return the paths of the requests, all of which have a short URL."""
     onenet.onenet.clock.offset += after
     await account.runtime_data.client.check_credentials()
     onenet.requests.clear()
@@ -51,86 +51,86 @@ async def a_round(account: MockConfigEntry, onenet: Server, after: timedelta = t
 
 
 def values(devices: list[KnownDevice]) -> list[Any]:
-    """Return the temperatures that are known."""
+    """Return the temperatures of the readings."""
     return [device.readings[PATH].value if PATH in device.readings else None for device in devices]
 
 
-async def test_large_values_of_forty_devices_do_not_hide_a_thermometer(
+async def test_a_reply_that_is_too_large_is_requested_in_parts(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The reply about all of them is larger than any reply may be."""
+    """Forty devices with large values leave a thermometer up to date."""
     devices = add(account, onenet, 45)
     for device in devices[1:]:
         onenet.onenet.report(device.imei, {PICTURE: "x" * 100_000})
-    await a_round(account, onenet)
+    await poll(account, onenet)
     assert values(devices) == [21.5, *map(float, range(1, 45))]
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
     # Smaller batches from now on.
-    again = [path for path in await a_round(account, onenet) if path in BATCHES]
+    again = [path for path in await poll(account, onenet) if path in BATCHES]
     assert values(devices)[0] == 30.0
     assert len(again) <= 4
 
 
-async def test_a_device_whose_values_cannot_be_read_is_left_out_and_logged_once(
+async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """All others are up to date with every round."""
+    """All others are up to date after every poll."""
     expected_warnings.append("OneNET cannot be asked for the newest of one device")
     devices = add(account, onenet, 70)
     onenet.onenet.report(devices[33].imei, {PICTURE: "x" * 5_000_000})
     for minute in range(4):
         onenet.onenet.report(IMEI, {TEMPERATURE: float(minute)})
-        paths = await a_round(account, onenet)
+        paths = await poll(account, onenet)
         assert values(devices) == [float(minute), *map(float, range(1, 33)), None, *map(float, range(34, 70))]
     # It is left out by now.
     assert len([path for path in paths if path in BATCHES]) == 1
     onenet.onenet.products[0].devices[devices[33].imei].datapoints.pop(PICTURE)
-    await a_round(account, onenet, timedelta(hours=1, minutes=1))
+    await poll(account, onenet, timedelta(hours=1, minutes=1))
     assert values(devices)[33] == 33.0
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len([record for record in warnings if "left out" in record.getMessage()]) == 1
 
 
 @pytest.mark.parametrize("path", ["/datapoints", "current-datapoints", "/devices/status"])
-async def test_a_batch_that_onenet_refuses_for_all_devices_is_left_alone_for_an_hour(
+async def test_a_call_that_fails_for_all_devices_is_suspended_for_an_hour(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str
 ) -> None:
-    """The devices are not the cause: none is logged, and the rest goes on."""
+    """The devices are not the cause: none is logged, and the other calls go on."""
     devices = add(account, onenet, 30)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10407, text="operation", path=path, times=10_000))
-    requests = len(await a_round(account, onenet))
+    requests = len(await poll(account, onenet))
     assert requests <= 40
-    assert sum(path in asked for asked in await a_round(account, onenet)) == 0
+    assert sum(path in asked for asked in await poll(account, onenet)) == 0
     onenet.faults.clear()
-    await a_round(account, onenet, timedelta(hours=1, minutes=1))
+    await poll(account, onenet, timedelta(hours=1, minutes=1))
     assert values(devices) == [21.5, *map(float, range(1, 30))]
 
 
-async def test_a_reply_that_takes_too_long_is_asked_for_in_smaller_batches(
+async def test_a_slow_reply_is_requested_in_smaller_batches(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The next round asks for half as much at once."""
+    """The next poll requests half as many devices at a time."""
     add(account, onenet, 20)
-    await a_round(account, onenet)
+    await poll(account, onenet)
     for path in BATCHES:
         onenet.faults.append(Fault(kind=FaultKind.PAGE, status=504, path=path))
-    assert len([path for path in await a_round(account, onenet) if path in BATCHES]) == 1
-    assert len([path for path in await a_round(account, onenet) if path in BATCHES]) == 2
+    assert len([path for path in await poll(account, onenet) if path in BATCHES]) == 1
+    assert len([path for path in await poll(account, onenet) if path in BATCHES]) == 2
 
 
 @CURRENT_ONLY
 async def test_presence_comes_from_the_list_of_the_current_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """There is no call for the presence of chosen devices; a list of many pages is read in every fifth round."""
+    """No call returns the presence of chosen devices; a list of many pages is fetched in every fifth poll."""
     devices = add(account, onenet, 250)
     for number in (0, 99, 100, 249):
         onenet.onenet.set_online(devices[number].imei, online=True)
-    rounds = [await a_round(account, onenet) for _ in range(11)]
+    rounds = [await poll(account, onenet) for _ in range(11)]
     assert [number for number, device in enumerate(devices) if device.online] == [0, 99, 100, 249]
     assert all(device.last_seen is not None for device in devices if device.online)
     assert [paths.count("/device/list") for paths in rounds].count(3) in (2, 3)
@@ -139,7 +139,7 @@ async def test_presence_comes_from_the_list_of_the_current_platform(
     assert values(devices) == [21.5, *map(float, range(1, 250))]
     onenet.onenet.set_online(devices[99].imei, online=False)
     for _ in range(5):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert devices[99].online is False
 
 
@@ -147,7 +147,7 @@ async def test_presence_comes_from_the_list_of_the_current_platform(
 async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """To read the whole list would take more requests."""
+    """Fetching the whole list would take more requests."""
     devices = add(account, onenet, 4)
     product = onenet.onenet.products[0]
     for number in range(1000, 1700):
@@ -156,7 +156,7 @@ async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
     for device in devices:
         product.devices[device.imei] = product.devices.pop(device.imei)
         onenet.onenet.set_online(device.imei, online=True)
-    rounds = [await a_round(account, onenet) for _ in range(8)]
+    rounds = [await poll(account, onenet) for _ in range(8)]
     assert all(device.online for device in devices)
     assert values(devices) == [21.5, 1.0, 2.0, 3.0]
     assert max(map(len, rounds)) <= 8
@@ -172,18 +172,18 @@ async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
     ],
     ids=["at most 50 names", "the last name left out", "both"],
 )
-async def test_a_batch_that_leaves_devices_out_hides_none(
+async def test_devices_that_a_reply_lacks_are_requested_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Neither the most names of a call is documented, nor that all of them are answered."""
+    """The documents name no maximum of devices for a reply."""
     devices = add(account, onenet, 120)
     for _ in range(5):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert values(devices) == [21.5, *map(float, range(1, 120))]
     for device in devices:
         onenet.onenet.report(device.imei, {TEMPERATURE: -1.0})
     for _ in range(3):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert values(devices) == [-1.0] * 120
 
 
@@ -197,64 +197,64 @@ async def test_batches_do_not_shrink_because_each_reply_lacks_its_last_device(
 ) -> None:
     """After some hours, a thousand devices would take a hundred requests."""
     add(account, onenet, 200)
-    rounds = [await a_round(account, onenet) for _ in range(12)]
-    counts = [sum(path in BATCHES for path in paths) for paths in rounds]
+    polls = [await poll(account, onenet) for _ in range(12)]
+    counts = [sum(path in BATCHES for path in paths) for paths in polls]
     # Two batches, one for what they left out, and one for what that left out.
     assert counts[2:] == [4] * 10
 
 
 @CURRENT_ONLY
-async def test_a_name_with_a_comma_is_asked_for_by_imei(
+async def test_a_name_with_a_comma_is_requested_by_imei(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A list of names could not hold it."""
+    """The parameter of several names cannot contain it."""
     onenet.onenet.products[0].add(str(int(IMEI) + 1), "Lamp", {TEMPERATURE: 5.0}, name="lamp,2")
     devices = add(account, onenet, 1)
     for _ in range(3):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert values(devices) == [21.5, 5.0]
 
 
 @CURRENT_ONLY
 @pytest.mark.parametrize("path", ["/device/list", "/device/detail", "/datapoint/"])
-async def test_a_call_that_the_platform_lacks_never_stops_the_account(
+async def test_a_call_that_the_platform_lacks_leaves_the_other_calls(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str
 ) -> None:
-    """What the other calls say is shown."""
+    """The results of the other calls are shown."""
     devices = add(account, onenet, 5)
     onenet.onenet.set_online(IMEI, online=True)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path=path, times=10_000))
     for _ in range(4):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     # Without the list, devices are looked up one by one.
     assert devices[0].online is True
     assert values(devices)[0] == (None if path == "/datapoint/" else 21.5)
 
 
 @LEGACY_ONLY
-async def test_devices_that_the_list_lacks_do_not_have_it_read_in_every_round(
+async def test_devices_that_the_list_lacks_are_looked_up_by_imei(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """They are looked up by IMEI, some an hour."""
+    """The list is not fetched again in every poll for them."""
     devices = add(account, onenet, 30)
     product = onenet.onenet.products[0]
     for device in devices[10:]:
         product.devices.pop(device.imei)
-    rounds = [await a_round(account, onenet) for _ in range(10)]
+    rounds = [await poll(account, onenet) for _ in range(10)]
     assert sum(paths.count("/devices") for paths in rounds) <= 2
     assert max(paths.count("/devices/getbyimei") for paths in rounds) <= 2
     assert values(devices)[:10] == [21.5, *map(float, range(1, 10))]
 
 
 @LEGACY_ONLY
-async def test_one_device_with_a_temporary_error_costs_the_others_nothing(
+async def test_a_temporary_error_of_one_device_leaves_the_others_up_to_date(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """A batch that holds it is answered with an internal error; there is no storm of requests either."""
+    """OneNET answers its batch with an internal error; the number of requests stays small."""
     expected_warnings.append("OneNET cannot be asked for the newest of one device")
     devices = add(account, onenet, 300)
     for _ in range(4):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     bad = onenet.onenet.products[0].devices[devices[123].imei].id
     onenet.faults.append(
         Fault(
@@ -269,24 +269,24 @@ async def test_one_device_with_a_temporary_error_costs_the_others_nothing(
     for minute in range(6):
         for device in (devices[0], devices[299]):
             onenet.onenet.report(device.imei, {TEMPERATURE: -float(minute)})
-        assert len(await a_round(account, onenet)) <= 30
+        assert len(await poll(account, onenet)) <= 30
         assert values(devices)[0] == values(devices)[299] == -float(minute)
 
 
 @LEGACY_ONLY
-async def test_a_call_that_is_busy_for_long_is_not_made_a_thousand_times(
+async def test_a_busy_call_takes_a_limited_number_of_requests(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """And as soon as OneNET is no longer busy, values are there."""
+    """The values are up to date as soon as OneNET is no longer busy."""
     devices = add(account, onenet, 300)
     for _ in range(4):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=15, text="too frequent", path="/datapoints", times=10**6))
     for _ in range(12):
-        assert len(await a_round(account, onenet)) <= 25
+        assert len(await poll(account, onenet)) <= 25
     onenet.faults.clear()
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
-    await a_round(account, onenet)
+    await poll(account, onenet)
     assert values(devices)[0] == 30.0
 
 
@@ -294,10 +294,10 @@ async def test_a_call_that_is_busy_for_long_is_not_made_a_thousand_times(
 async def test_an_id_that_onenet_refuses_is_looked_up(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The device was registered anew; a batch with its old id is refused as a whole."""
+    """The device was registered again; a batch with its old id is refused as a whole."""
     devices = add(account, onenet, 20)
     for _ in range(3):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     old = onenet.onenet.products[0].devices[IMEI].id
     onenet.onenet.remove(IMEI)
     onenet.onenet.products[0].add(IMEI, "Again", {TEMPERATURE: 40.0})
@@ -313,46 +313,46 @@ async def test_an_id_that_onenet_refuses_is_looked_up(
         )
     )
     for _ in range(4):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert values(devices)[0] == 40.0
     assert devices[0].key == str(onenet.onenet.products[0].devices[IMEI].id)
 
 
 @LEGACY_ONLY
-async def test_the_keys_of_the_other_platform_are_forgotten(
+async def test_the_keys_of_the_other_platform_are_reset(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """An account that moves to the other platform and back has all devices at once."""
+    """An account that moves to the other platform and back finds all its devices."""
     devices = add(account, onenet, 6)
-    await a_round(account, onenet)
+    await poll(account, onenet)
     known = account.runtime_data.devices
     for platform in ("current", "legacy"):
         known.async_set_platform(platform)
         assert [device.key for device in devices] == [None] * 6
     onenet.onenet.report_all({TEMPERATURE: 1.5})
-    await a_round(account, onenet)
+    await poll(account, onenet)
     assert values(devices) == [1.5] * 6
 
 
 @CURRENT_ONLY
-async def test_devices_without_an_imei_in_the_list_take_turns(
+async def test_devices_without_an_imei_in_the_list_are_looked_up_in_turn(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many products name their devices by the IMEI and say it nowhere else."""
+    """Many products name their devices by the IMEI and list it nowhere else."""
     devices = add(account, onenet, 6)
     for device in onenet.onenet.products[0].devices.values():
         device.name = f"meter-{device.imei[-3:]}"
     page = '{"code": 0, "data": {"list": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/device/list", text=page, times=10**6))
     for _ in range(6):
-        await a_round(account, onenet)
+        await poll(account, onenet)
     assert values(devices) == [21.5, 1.0, 2.0, 3.0, 4.0, 5.0]
 
 
-async def test_an_account_goes_on_where_no_call_without_a_device_exists(
+async def test_an_account_works_without_any_call_about_many_devices(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A call that is not there is no reason to stop the account."""
+    """A missing call does not stop the account."""
     for path in ("/devices", "/product/detail", "/device/list"):
         onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path=path, times=10**6))
     await account.runtime_data.async_refresh()

@@ -42,7 +42,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def clock() -> Iterator[TickingDateTimeFactory]:
-    """Return a clock that goes on and can be set; the event loop keeps its own."""
+    """Return a clock that runs and can be set; the event loop keeps its own."""
     with freeze_time("2026-11-23 04:00:00", tick=True, real_asyncio=True) as clock:
         assert isinstance(clock, TickingDateTimeFactory)
         yield clock
@@ -50,31 +50,31 @@ def clock() -> Iterator[TickingDateTimeFactory]:
 
 @pytest.fixture
 def coordinator(clock: Any, account: MockConfigEntry) -> OneNetCoordinator:
-    """Return what follows the account's commands."""
+    """Return the account's coordinator."""
     coordinator: OneNetCoordinator = account.runtime_data
     return coordinator
 
 
 def types(events: Sequence[Event[Any]]) -> list[str]:
-    """Return what was said, in short."""
+    """Return the types of the fired events without their prefix."""
     return [event.data["type"].removeprefix("command_") for event in events]
 
 
 def shown(hass: HomeAssistant) -> Any:
-    """Return what the event entity shows."""
+    """Return the state of the event entity."""
     state = hass.states.get("event.onenet_command")
     return state and state.attributes["event_type"]
 
 
-async def rounds(coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, minutes: float) -> None:
-    """Let time pass, with a round a minute."""
+async def polls(coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, minutes: float) -> None:
+    """Let time pass with a poll each minute."""
     for _ in range(int(minutes)):
         clock.tick(MINUTE)
         await coordinator.async_refresh()
 
 
 def paths(onenet: Server) -> list[str]:
-    """Return which calls were made since this was last asked, in short."""
+    """Return the paths of the requests since the last call of this."""
     found = [
         path.replace(path.rpartition("/")[2], "*") if "/history/" in path else path
         for path in (re.sub("^/nb-?iot", "", request.path) for request in onenet.requests)
@@ -83,20 +83,20 @@ def paths(onenet: Server) -> list[str]:
     return found
 
 
-async def test_a_finished_read_is_heard_of_with_its_values(
+async def test_a_finished_read_fires_an_event_with_its_values(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """An automation would wait for its reading for ever."""
+    """The bus event and the event entity carry the values."""
     context = Context(user_id="somebody")
     queued = await offline_read(hass, context, obj_inst_id=0, res_id=5700)
-    await rounds(coordinator, clock, 2)
+    await polls(coordinator, clock, 2)
     assert types(events) == ["queued"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 10)
+    await polls(coordinator, clock, 10)
     assert types(events) == ["queued", "succeeded"]
     assert events[1].data == {
         "type": "command_succeeded",
@@ -106,7 +106,7 @@ async def test_a_finished_read_is_heard_of_with_its_values(
     assert events[1].context == context
 
 
-async def test_a_command_is_heard_of_when_it_was_sent_and_when_it_failed(
+async def test_a_sent_and_a_failed_command_fire_events(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -114,20 +114,20 @@ async def test_a_command_is_heard_of_when_it_was_sent_and_when_it_failed(
     device: Device,
     events: list[Event],
 ) -> None:
-    """Delivered would pass for done, or a failure for silence."""
+    """A delivered command with an error from the device is failed."""
     device.hesitates = True
     await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.REGISTER)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert types(events) == ["queued", "sent"]
     onenet.onenet.answer(IMEI)
-    await rounds(coordinator, clock, 10)
+    await polls(coordinator, clock, 10)
     assert types(events) == ["queued", "sent", "failed"]
     assert events[2].data["reason"] == "not_found"
     assert events[2].data["message"] == "The device answered NOT_FOUND"
 
 
-async def test_a_command_that_nobody_answered_has_timed_out(
+async def test_a_command_without_a_reply_from_the_device_fails(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -135,34 +135,34 @@ async def test_a_command_that_nobody_answered_has_timed_out(
     device: Device,
     events: list[Event],
 ) -> None:
-    """A device that is broken would be waited for until the command expires."""
+    """The reason is a timeout."""
     device.answers = False
     await offline_read(hass, retry=0)
     onenet.onenet.wake(IMEI, Trigger.REGISTER)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert types(events) == ["queued", "failed"]
     assert (events[1].data["reason"], events[1].data["message"]) == ("time_out", "OneNET gave up: TIME_OUT")
 
 
-async def test_the_same_news_is_said_once(
+async def test_each_state_is_fired_once(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """An automation would act twice on one reading."""
+    """Repeated polls fire no second event."""
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     action = {"imei": IMEI, "uuid": queued["uuid"]}
     for _ in range(2):
         await hass.services.async_call(DOMAIN, "get_command", action, blocking=True, return_response=True)
-        await coordinator.ledger.async_look(IMEI)
-        await rounds(coordinator, clock, 5)
+        await coordinator.manager.async_poll_device(IMEI)
+        await polls(coordinator, clock, 5)
     assert types(events) == ["queued", "succeeded"]
 
 
-async def test_a_command_goes_forward_only(
+async def test_a_state_only_moves_forward(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -170,21 +170,21 @@ async def test_a_command_goes_forward_only(
     device: Device,
     events: list[Event],
 ) -> None:
-    """An automation would hear that a finished command waits again."""
+    """OneNET's older states are ignored."""
     await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     await offline_read(hass)
     device.hesitates = True
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     for command in device.commands:
         command.send_status = SendStatus.WAITING
-    await rounds(coordinator, clock, 10)
+    await polls(coordinator, clock, 10)
     assert types(events) == ["queued", "succeeded", "queued", "sent"]
 
 
-async def test_a_command_that_was_cancelled_elsewhere_is_heard_of(
+async def test_a_command_that_another_client_cancelled_fires_an_event(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -192,28 +192,28 @@ async def test_a_command_that_was_cancelled_elsewhere_is_heard_of(
     device: Device,
     events: list[Event],
 ) -> None:
-    """An automation would wait for a command that somebody cancelled in OneNET's console."""
+    """A cancellation in OneNET's console is fired, too."""
     await offline_read(hass)
     device.commands[0].send_status = SendStatus.CANCELLED
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert types(events) == ["queued", "cancelled"]
 
 
-async def test_an_expired_command_is_heard_of_soon(
+async def test_an_expired_command_fires_an_event_soon(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     events: list[Event],
 ) -> None:
-    """An automation would wait for a command that OneNET has dropped."""
+    """Its device is polled shortly after the expiry."""
     await offline_read(hass, expires_in={"minutes": 33})
-    await rounds(coordinator, clock, 32)
+    await polls(coordinator, clock, 32)
     assert types(events) == ["queued"]
-    await rounds(coordinator, clock, 2)
+    await polls(coordinator, clock, 2)
     assert types(events) == ["queued", "expired"]
 
 
-async def test_a_command_expires_though_onenet_never_says_so(
+async def test_an_overdue_command_expires_without_onenets_report(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -222,14 +222,14 @@ async def test_a_command_expires_though_onenet_never_says_so(
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """OneNET would be asked about a dead command for ever."""
+    """Its device is no longer polled then."""
     monkeypatch.setattr(onenet.onenet, "_expire", lambda _: None)
     await offline_read(hass, expires_in={"minutes": 5})
-    await rounds(coordinator, clock, 14)
+    await polls(coordinator, clock, 14)
     assert types(events) == ["queued"]
-    await rounds(coordinator, clock, 10)
+    await polls(coordinator, clock, 10)
     assert types(events) == ["queued", "expired"]
-    assert not coordinator.ledger.imeis
+    assert not coordinator.manager.imeis
     listed: Any = await hass.services.async_call(
         DOMAIN, "list_commands", {"imei": IMEI}, blocking=True, return_response=True
     )
@@ -237,52 +237,52 @@ async def test_a_command_expires_though_onenet_never_says_so(
 
 
 @LEGACY_ONLY
-async def test_a_device_that_has_sent_something_is_looked_at_in_the_next_round(
+async def test_an_active_device_is_polled_in_the_next_poll(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """A reading would be told up to ten minutes after it was taken."""
+    """Its commands are polled before their time."""
     await offline_read(hass)
-    await rounds(coordinator, clock, 60)
+    await polls(coordinator, clock, 60)
     for trigger in (Trigger.NOTIFY, Trigger.REGISTER):
         events.clear()
         onenet.onenet.sleep(IMEI)
-        await rounds(coordinator, clock, 30)
+        await polls(coordinator, clock, 30)
         await offline_read(hass)
-        await rounds(coordinator, clock, 33)
+        await polls(coordinator, clock, 33)
         onenet.onenet.wake(IMEI, trigger)
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         assert types(events)[-1] == "succeeded", trigger
 
 
-async def test_onenet_is_asked_soon_and_then_less_often(
+async def test_commands_are_polled_soon_and_then_less_often(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """OneNET would be asked every minute for days, or a quick answer be heard of late."""
+    """The intervals grow from ten seconds to ten minutes."""
     await offline_read(hass, expires_in={"days": 3})
     assert coordinator.update_interval == timedelta(seconds=10)
     looks = []
     onenet.requests.clear()
     for minute in range(1, 61):
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         if "/offline/history" in paths(onenet):
             looks.append(minute)
     assert looks == [1, 2, 3, 5, 10, 20, 30, 40, 50, 60]
 
 
-async def test_a_new_command_is_looked_at_between_two_rounds_and_nothing_else(
+async def test_a_poll_between_two_full_polls_only_polls_new_commands(
     hass: HomeAssistant, coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, onenet: Server
 ) -> None:
-    """An automation that asks every few seconds would make OneNET be asked about everything as often."""
+    """Presence and values keep their interval."""
     onenet.onenet.products[0].add("1234", "Test lamp")
     await offline_read(hass)
-    await rounds(coordinator, clock, 3)
+    await polls(coordinator, clock, 3)
     assert coordinator.update_interval
     assert coordinator.update_interval > timedelta(seconds=50)
     await offline_read(hass, imei="1234")
@@ -293,33 +293,33 @@ async def test_a_new_command_is_looked_at_between_two_rounds_and_nothing_else(
     assert paths(onenet) == ["/offline/history"]
 
 
-async def test_a_command_that_starts_later_is_looked_at_then(
+async def test_a_command_is_polled_when_it_becomes_valid(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """The answer to a planned command would be heard of late."""
+    """A poll follows its `valid_time`."""
     start = dt_util.now() + timedelta(minutes=56)
     await offline_read(hass, valid_time=start.isoformat())
-    await rounds(coordinator, clock, 56)
+    await polls(coordinator, clock, 56)
     clock.tick(timedelta(seconds=2))
     onenet.requests.clear()
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert "/offline/history" in paths(onenet)
     assert types(events) == ["queued", "succeeded"]
 
 
-async def test_rounds_come_by_themselves(
+async def test_polls_are_scheduled(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Nothing would be heard of unless somebody asks."""
+    """Time alone leads to the next poll."""
     await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     clock.tick(timedelta(seconds=11))
@@ -331,26 +331,26 @@ async def test_rounds_come_by_themselves(
         clock.tick(MINUTE)
         async_fire_time_changed(hass)
         await hass.async_block_till_done(wait_background_tasks=True)
-    # Nothing waits any more: then it is only of interest whether OneNET is there.
+    # Without waiting commands, a poll only checks the connection.
     assert 1 <= len(paths(onenet)) <= 3
 
 
-async def test_the_base_interval_is_the_persons_choice(
+async def test_the_option_sets_the_polling_interval(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
 ) -> None:
-    """The option would change nothing."""
+    """A changed option takes effect."""
     hass.config_entries.async_update_entry(entry, options={CONF_INTERVAL: 600})
     assert await hass.config_entries.async_setup(entry.entry_id)
     await offline_read(hass, expires_in={"days": 3})
     looks = []
     for minute in range(1, 70):
-        await rounds(entry.runtime_data, clock, 1)
+        await polls(entry.runtime_data, clock, 1)
         if "/offline/history" in paths(onenet):
             looks.append(minute)
     assert looks == [1, 11, 21, 41]
 
 
-async def test_an_outage_is_logged_once_and_passes_by_itself(
+async def test_an_outage_is_logged_once_and_polling_recovers(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -359,10 +359,10 @@ async def test_an_outage_is_logged_once_and_passes_by_itself(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A person would find hundreds of lines in the log, or miss what happened meanwhile."""
+    """States that changed meanwhile are fired afterwards."""
     expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
     await offline_read(hass)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
     delays = []
     for _ in range(7):
@@ -385,14 +385,14 @@ async def test_an_outage_is_logged_once_and_passes_by_itself(
     assert len([record for record in caplog.records if "recovered" in record.getMessage()]) == 1
 
 
-async def test_a_queued_command_shows_that_onenet_is_back(
+async def test_a_queued_command_ends_an_outage(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     expected_warnings: list[str],
 ) -> None:
-    """The entities would stay unavailable for minutes, and not tell of the command."""
+    """The entities become available with it."""
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=2))
     await coordinator.async_refresh()
@@ -406,14 +406,14 @@ async def test_a_queued_command_shows_that_onenet_is_back(
     assert hass.states.is_state("event.onenet_command", STATE_UNAVAILABLE)
 
 
-async def test_a_refused_key_asks_for_a_new_one(
+async def test_a_refused_key_starts_reauthentication(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     expected_warnings: list[str],
 ) -> None:
-    """Commands would no longer be followed, and nobody be told why."""
+    """Polling goes on, and the flow ends when OneNET accepts the key."""
     expected_warnings.append("Error fetching OneNET data: OneNET does not accept the account's key")
     revoke(onenet)
     for _ in range(2):
@@ -426,7 +426,7 @@ async def test_a_refused_key_asks_for_a_new_one(
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert coordinator.last_update_success
-    # Then the request for a new key goes by itself.
+    # The reauthentication flow is aborted.
     assert hass.config_entries.flow.async_progress() == []
 
 
@@ -439,7 +439,7 @@ async def test_a_refused_key_asks_for_a_new_one(
         (3, "invalid parameter: auth_info"),
     ],
 )
-async def test_a_refusal_that_is_not_about_the_key_asks_for_no_new_one(
+async def test_a_refusal_that_is_not_about_the_key_starts_no_reauthentication(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     onenet: Server,
@@ -458,7 +458,7 @@ async def test_a_refusal_that_is_not_about_the_key_asks_for_no_new_one(
     assert hass.config_entries.flow.async_progress() == []
 
 
-async def test_a_page_of_a_proxy_asks_for_no_new_key(
+async def test_a_page_of_a_proxy_starts_no_reauthentication(
     hass: HomeAssistant, coordinator: OneNetCoordinator, onenet: Server, expected_warnings: list[str]
 ) -> None:
     """OneNET answers refusals with HTTP status 200."""
@@ -478,7 +478,7 @@ async def test_a_page_of_a_proxy_asks_for_no_new_key(
         Fault(kind=FaultKind.BODY, text='{"errno": 0, "code": 0, "data": "?"}', times=10_000),
     ],
 )
-async def test_trouble_with_one_device_does_not_stop_the_others(
+async def test_an_error_about_one_device_leaves_the_others_polled(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -486,19 +486,19 @@ async def test_trouble_with_one_device_does_not_stop_the_others(
     events: list[Event],
     fault: Fault,
 ) -> None:
-    """One broken device would keep a person from all their readings."""
+    """The commands of the others fire their events."""
     onenet.onenet.products[0].add("1234", "Test lamp", {(3303, 0, 5700): 1})
     await offline_read(hass)
     await offline_read(hass, imei="1234")
     for imei in (IMEI, "1234"):
         onenet.onenet.wake(imei, Trigger.UPDATE)
     onenet.faults.append(Fault(**vars(fault) | {"path": "/history", "imei": IMEI}))
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert coordinator.last_update_success
     assert [event.data["imei"] for event in events if event.data["type"] == "command_succeeded"] == ["1234"]
 
 
-async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_last(
+async def test_failed_requests_for_values_are_retried_up_to_a_limit(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -506,27 +506,27 @@ async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_las
     events: list[Event],
     expected_warnings: list[str],
 ) -> None:
-    """A reply that OneNET spoiled once would cost a reading, or one that stays spoiled all that follow."""
+    """After the limit, the read succeeds without values."""
     first = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.BODY, path=first["uuid"], times=2))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     second = await offline_read(hass, res_id=5700, obj_inst_id=0)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     expected_warnings.append("Error fetching OneNET data: What answered is not OneNET")
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"]]
-    await rounds(coordinator, clock, 20)
+    await polls(coordinator, clock, 20)
     assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"], first["uuid"]]
     third = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     onenet.faults.append(Fault(kind=FaultKind.BODY, path=third["uuid"], times=10))
     expected_warnings.append(f"The values that command {third['uuid']} has read cannot be fetched: ")
-    await rounds(coordinator, clock, 60)
+    await polls(coordinator, clock, 60)
     assert (events[-1].data["uuid"], events[-1].data["values_omitted"]) == (third["uuid"], "unreadable")
     assert "values" not in events[-1].data
 
 
-async def test_a_result_that_cannot_be_read_is_kept_and_logged_once(
+async def test_an_unreadable_result_is_stored_and_logged_once(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -535,13 +535,13 @@ async def test_a_result_that_cannot_be_read_is_kept_and_logged_once(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A device that answered is not told as one without values."""
+    """The action get_command returns it."""
     uuid = (await offline_read(hass))["uuid"]
     expected_warnings.append(f"The result of command {uuid} cannot be read")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     detail = {"type": "READ", "send_status": 5, "confirm_status": "SUCCESS", "cmd_result": {"payload": "001aff"}}
     onenet.faults.append(Fault(kind=FaultKind.DATA, path=uuid, data=detail))
-    await rounds(coordinator, clock, 3)
+    await polls(coordinator, clock, 3)
     assert types(events) == ["queued", "succeeded"]
     assert "values" not in events[-1].data
     assert events[-1].data["values_omitted"] == "unreadable"
@@ -554,7 +554,7 @@ async def test_a_result_that_cannot_be_read_is_kept_and_logged_once(
     assert (await act(hass, "get_command", uuid=uuid))["cmd_result"] == '{"payload": "001aff"}'
 
 
-async def test_values_that_make_an_event_too_large_are_left_to_the_response(
+async def test_values_that_are_too_large_for_an_event_are_omitted(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -567,7 +567,7 @@ async def test_values_that_make_an_event_too_large_are_left_to_the_response(
     small = (await offline_read(hass, obj_id=3300, obj_inst_id=0))["uuid"]
     large = (await offline_read(hass, obj_id=3300, obj_inst_id=1))["uuid"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     outcomes = {event.data["uuid"]: event.data for event in events if event.data["type"] == "command_succeeded"}
     assert len(outcomes[small]["values"][0]["value"]) == 31_000
     assert "values_omitted" not in outcomes[small]
@@ -582,8 +582,8 @@ async def test_values_that_make_an_event_too_large_are_left_to_the_response(
         assert "values_omitted" not in response
 
 
-async def test_the_recorder_is_spared_values_and_messages(hass: HomeAssistant, coordinator: OneNetCoordinator) -> None:
-    """It drops all attributes of a state where they are larger than 16 KB."""
+async def test_values_and_messages_are_not_recorded(hass: HomeAssistant, coordinator: OneNetCoordinator) -> None:
+    """The recorder drops all attributes of a state if they are larger than 16 KB."""
     await offline_read(hass)
     info = hass.states.get("event.onenet_command")
     assert info
@@ -591,26 +591,26 @@ async def test_the_recorder_is_spared_values_and_messages(hass: HomeAssistant, c
     assert {"values", "message"} <= info.state_info["unrecorded_attributes"]
 
 
-async def test_the_row_of_a_device_that_only_had_commands_goes_with_them(
+async def test_the_row_of_a_device_that_was_not_added_is_deleted_with_its_commands(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """The file would grow with every IMEI that was ever typed."""
-    store = coordinator.ledger._store
+    """Only devices with commands, or in Home Assistant, have a row."""
+    store = coordinator.manager._store
     await offline_read(hass)
-    # Not due in every round, it is asked about together with others.
+    # While its commands are not due, the device is updated together with others.
     onenet.onenet.report(IMEI)
-    await rounds(coordinator, clock, 8)
+    await polls(coordinator, clock, 8)
     await until(lambda: store.load_devices(coordinator.config_entry.entry_id))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 2)
+    await polls(coordinator, clock, 2)
     await until(lambda: not store.load_devices(coordinator.config_entry.entry_id))
     assert coordinator.devices.summary()["known"] == 0
 
 
-async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
+async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -618,17 +618,17 @@ async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
     events: list[Event],
     expected_warnings: list[str],
 ) -> None:
-    """A reading would be thrown away because one request failed after an outage."""
+    """A failed request for its values does not make it expire."""
     expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
     await offline_read(hass, expires_in={"minutes": 5})
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     clock.tick(timedelta(hours=2))
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/history/"))
-    await rounds(coordinator, clock, 2)
+    await polls(coordinator, clock, 2)
     assert types(events) == ["queued", "succeeded"]
 
 
-async def test_an_answer_that_only_the_details_have_is_heard_of(
+async def test_a_reply_that_only_the_details_include_fires_an_event(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -636,38 +636,38 @@ async def test_an_answer_that_only_the_details_have_is_heard_of(
     device: Device,
     events: list[Event],
 ) -> None:
-    """A command that the device refused would pass for one that it has not answered."""
+    """The details are fetched if the list lacks the device's reply."""
     queued = await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.REGISTER)
     item = {"cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5}
     onenet.faults.append(Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}))
-    await rounds(coordinator, clock, 10)
+    await polls(coordinator, clock, 10)
     assert types(events) == ["queued", "failed"]
     assert events[1].data["reason"] == "not_found"
 
 
-async def test_a_set_clock_loses_nothing_and_ends_nothing(
+async def test_a_clock_that_is_set_changes_no_command(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """A wrong clock would drop every command, or silence the integration until it is right again."""
+    """Commands neither expire nor stay without polls."""
     await offline_read(hass, expires_in={"days": 1})
-    await rounds(coordinator, clock, 3)
+    await polls(coordinator, clock, 3)
     # The clock of this machine is set; the platform's goes on.
     for jump in (timedelta(days=40), timedelta(days=-80)):
         clock.tick(jump)
         onenet.onenet.clock.offset -= jump
-        await rounds(coordinator, clock, 12)
+        await polls(coordinator, clock, 12)
         assert types(events) == ["queued"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 11)
+    await polls(coordinator, clock, 11)
     assert types(events) == ["queued", "succeeded"]
 
 
-async def test_a_reload_goes_on_where_it_was(
+async def test_polling_continues_after_a_reload(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     account: MockConfigEntry,
@@ -675,13 +675,13 @@ async def test_a_reload_goes_on_where_it_was(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """A person who changes an option would never hear of their commands."""
+    """Commands that were queued before fire their events."""
     await offline_read(hass)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(account.runtime_data, clock, 1)
+    await polls(account.runtime_data, clock, 1)
     assert types(events) == ["queued", "succeeded"]
-    # What was there before asks no more.
+    # The former coordinator no longer polls.
     onenet.requests.clear()
     await coordinator.async_refresh()
     assert not onenet.requests
@@ -689,7 +689,7 @@ async def test_a_reload_goes_on_where_it_was(
 
 @asynccontextmanager
 async def restarted(hass: HomeAssistant, account: MockConfigEntry) -> AsyncIterator[HomeAssistant]:
-    """Stop Home Assistant and start it again."""
+    """Restart Home Assistant."""
     await hass.async_stop(force=True)
     async with async_test_home_assistant(config_dir=hass.config.config_dir) as again:
         again.data.pop(DATA_CUSTOM_COMPONENTS)
@@ -702,14 +702,14 @@ async def restarted(hass: HomeAssistant, account: MockConfigEntry) -> AsyncItera
         await again.async_stop(force=True)
 
 
-async def test_news_of_a_time_without_home_assistant_is_said_when_automations_listen(
+async def test_states_that_changed_during_a_restart_are_fired_after_the_start(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     account: MockConfigEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """A restart would lose what devices answered meanwhile."""
+    """The first poll waits until automations are set up."""
     context = Context(user_id="somebody")
     queued = await offline_read(hass, context, valid_time="2026-11-23 05:00:00+00:00", trigger_msg=["update"])
     clock.tick(timedelta(hours=2))
@@ -718,7 +718,7 @@ async def test_news_of_a_time_without_home_assistant_is_said_when_automations_li
         entry = again.config_entries.async_get_entry(account.entry_id)
         assert entry
         events = async_capture_events(again, "onenet_nbiot_event")
-        await rounds(entry.runtime_data, clock, 1)
+        await polls(entry.runtime_data, clock, 1)
         assert not events
         again.set_state(CoreState.running)
         again.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
@@ -736,7 +736,7 @@ async def test_news_of_a_time_without_home_assistant_is_said_when_automations_li
 
 
 async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, devices: int, each: int) -> None:
-    """Let commands wait that were queued by a Home Assistant of before."""
+    """Store waiting commands of an earlier run of Home Assistant."""
     product = onenet.onenet.products[0]
     for number in range(1, devices):
         product.add(str(int(IMEI) + number), "Meter")
@@ -759,20 +759,20 @@ async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, de
 
 
 @LEGACY_ONLY
-async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
+async def test_ten_thousand_waiting_commands_take_ten_requests_per_poll(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
 ) -> None:
-    """OneNET would refuse an account with many devices for calling too often."""
+    """The number of requests does not grow with the number of commands."""
     await keep(hass, onenet, entry, 1000, 10)
     assert await hass.config_entries.async_setup(entry.entry_id)
     coordinator: OneNetCoordinator = entry.runtime_data
-    assert coordinator.ledger.waiting == 10_000
-    assert len(list(coordinator.ledger.imeis)) == 1000
+    assert coordinator.manager.waiting == 10_000
+    assert len(list(coordinator.manager.imeis)) == 1000
     events = async_capture_events(hass, "onenet_nbiot_event")
     onenet.requests.clear()
     asked: set[str] = set()
     for _ in range(200):
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         asked |= {request.query["imei"] for request in onenet.requests if "imei" in request.query}
         assert len(paths(onenet)) <= 10
     # Still, every device has had its turn.
@@ -781,65 +781,65 @@ async def test_ten_thousand_waiting_commands_cost_ten_requests_a_round(
     # One of them wakes: it is found at once.
     imei = str(int(IMEI) + 777)
     onenet.onenet.wake(imei, Trigger.NOTIFY)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert {event.data["imei"] for event in events} == {imei}
     assert types(events) == ["failed"] * 10
 
 
 @LEGACY_ONLY
-async def test_devices_with_an_unknown_identity_are_followed_all_the_same(
+async def test_commands_of_devices_without_a_known_id_are_polled(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """A device that OneNET does not list would never be heard of."""
+    """OneNET need not list the device."""
     product = onenet.onenet.products[0]
     imeis = [str(int(IMEI) + number) for number in range(6)]
     for imei in imeis[1:]:
         product.add(imei, "Meter")
     for imei in imeis:
         await offline_read(hass, imei=imei)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     onenet.requests.clear()
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10410, text="no such device", path="/getbyimei", times=3))
     onenet.faults.append(
         Fault(kind=FaultKind.BODY, path="/devices", text='{"errno": 0, "data": {"total_count": 6, "devices": []}}')
     )
     for minute in range(1, 12):
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         assert len(paths(onenet)) <= 10, minute
     assert sum(coordinator.devices.get(imei).key is not None for imei in imeis) == 3
     for imei in imeis:
         onenet.onenet.wake(imei, Trigger.UPDATE)
-    await rounds(coordinator, clock, 12)
+    await polls(coordinator, clock, 12)
     assert sorted(types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
-    assert not coordinator.ledger.imeis
+    assert not coordinator.manager.imeis
 
 
 @LEGACY_ONLY
-async def test_a_onenet_without_calls_for_many_devices_is_followed_too(
+async def test_commands_are_polled_without_calls_about_many_devices(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Commands on another generation of OneNET would never be heard of."""
+    """A platform that lacks these calls is supported."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=404, text="no such path", path="/status", times=10_000))
     await offline_read(hass)
-    await rounds(coordinator, clock, 30)
+    await polls(coordinator, clock, 30)
     assert coordinator.last_update_success
     assert paths(onenet).count("/devices/status") == 1
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 11)
+    await polls(coordinator, clock, 11)
     assert types(events) == ["queued", "succeeded"]
 
 
 @LEGACY_ONLY
 @pytest.mark.parametrize("path", ["/getbyimei", "/devices/status", "/devices/datapoints", "/history"])
-async def test_a_busy_call_is_made_again_and_is_no_outage(
+async def test_a_busy_call_is_retried_without_an_outage(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -853,13 +853,13 @@ async def test_a_busy_call_is_made_again_and_is_no_outage(
         onenet.onenet.products[0].add(imei, "Meter")
     for imei in imeis:
         await offline_read(hass, imei=imei)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     for imei in imeis:
         onenet.onenet.wake(imei, Trigger.NOTIFY)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=15, text="too frequent", path=path, times=3))
     for _ in range(12):
         onenet.requests.clear()
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         assert coordinator.last_update_success
         # A busy OneNET is not asked more often.
         assert len(onenet.requests) <= 20
@@ -867,28 +867,28 @@ async def test_a_busy_call_is_made_again_and_is_no_outage(
     assert types(events).count("succeeded") == 1
 
 
-async def test_commands_of_a_device_that_is_no_longer_expire(
+async def test_commands_of_a_device_that_was_removed_from_onenet_expire(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """An automation would wait for ever for a device that was removed from the account."""
+    """Each of them fires its event."""
     await offline_read(hass, expires_in={"hours": 1})
     onenet.onenet.remove(IMEI)
-    await rounds(coordinator, clock, 60)
+    await polls(coordinator, clock, 60)
     assert types(events) == ["queued"]
-    await rounds(coordinator, clock, 30)
+    await polls(coordinator, clock, 30)
     assert types(events) == ["queued", "expired"]
 
 
-async def test_a_command_that_is_queued_during_a_look_is_looked_at_soon(
+async def test_a_command_that_is_queued_during_a_poll_is_polled_soon(
     hass: HomeAssistant, coordinator: OneNetCoordinator, clock: TickingDateTimeFactory, onenet: Server
 ) -> None:
-    """A quick answer would be heard of minutes late."""
+    """The end of that poll does not delay the next one."""
     await offline_read(hass, expires_in={"days": 1})
-    await rounds(coordinator, clock, 4)
+    await polls(coordinator, clock, 4)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/history", seconds=0.2))
     clock.tick(MINUTE)
     onenet.requests.clear()
@@ -903,7 +903,7 @@ async def test_a_command_that_is_queued_during_a_look_is_looked_at_soon(
     assert "/offline/history" in paths(onenet)
 
 
-async def test_a_value_that_is_out_of_all_proportion_is_said(
+async def test_an_extreme_value_is_fired(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -911,7 +911,7 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     device: Device,
     events: list[Event],
 ) -> None:
-    """One strange value would keep a reading, and all that follow, from being heard of."""
+    """The event carries it, and later commands are polled."""
     nested: Any = 1
     for _ in range(300):
         nested = {"in": nested}
@@ -923,16 +923,16 @@ async def test_a_value_that_is_out_of_all_proportion_is_said(
     }
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert types(events) == ["queued", "succeeded"]
     values = [value["value"] for value in events[1].data["values"]]
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
     await hass.async_block_till_done()
-    assert coordinator.ledger.known(queued["uuid"])
+    assert coordinator.manager.find(queued["uuid"])
 
 
-async def test_a_long_outage_stays_one_while_nothing_is_due(
+async def test_an_outage_continues_while_no_device_is_due(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
@@ -940,10 +940,10 @@ async def test_a_long_outage_stays_one_while_nothing_is_due(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The entities would come and go, and the log fill, while OneNET is away."""
+    """The connection is checked in each poll, and the outage logged once."""
     expected_warnings.append("Error fetching OneNET data")
     await offline_read(hass, expires_in={"days": 1})
-    await rounds(coordinator, clock, 6)
+    await polls(coordinator, clock, 6)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
     delays = []
     for _ in range(4):
@@ -959,54 +959,54 @@ async def test_a_long_outage_stays_one_while_nothing_is_due(
 
 
 @LEGACY_ONLY
-async def test_a_onenet_that_answers_with_pages_to_calls_for_many_devices_is_followed_too(
+async def test_commands_are_polled_if_calls_about_many_devices_return_pages(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Commands would never be heard of behind a gateway that does not know these calls."""
+    """A gateway may not know these calls."""
     onenet.faults.append(Fault(kind=FaultKind.PAGE, status=404, path="/devices/", times=10_000))
     await offline_read(hass)
-    await rounds(coordinator, clock, 5)
+    await polls(coordinator, clock, 5)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await rounds(coordinator, clock, 11)
+    await polls(coordinator, clock, 11)
     assert coordinator.last_update_success
     assert types(events) == ["queued", "succeeded"]
 
 
-async def test_an_outage_shows_though_no_devices_turn_has_come(
+async def test_an_outage_is_noticed_while_no_device_is_due(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     expected_warnings: list[str],
 ) -> None:
-    """The entities would seem to be up to date for ten minutes and more."""
+    """The entities become unavailable with the next poll."""
     expected_warnings.append("Error fetching OneNET data")
     await offline_read(hass, expires_in={"days": 3})
-    await rounds(coordinator, clock, 12)
+    await polls(coordinator, clock, 12)
     onenet.requests.clear()
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert len(paths(onenet)) <= 2
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert hass.states.is_state("event.onenet_command", STATE_UNAVAILABLE)
     onenet.faults.clear()
-    await rounds(coordinator, clock, 1)
+    await polls(coordinator, clock, 1)
     assert shown(hass) == "queued"
 
 
 @pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]])
-async def test_the_current_platform_is_not_asked_for_what_it_lacks(
+async def test_the_current_platform_gets_no_request_that_it_lacks(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Every round would cost requests in vain, or no command be followed."""
+    """Its commands are polled."""
     product = onenet.onenet.products[0]
     imeis = [IMEI, *(product.add(str(int(IMEI) + number), "Meter").imei for number in range(1, 30))]
     for imei in imeis:
@@ -1015,7 +1015,7 @@ async def test_the_current_platform_is_not_asked_for_what_it_lacks(
     most = 0
     for _ in range(40):
         onenet.onenet.wake(imeis[-1], Trigger.UPDATE)
-        await rounds(coordinator, clock, 1)
+        await polls(coordinator, clock, 1)
         found = paths(onenet)
         most = max(most, len(found))
         assert not [path for path in found if path.startswith("/devices")]

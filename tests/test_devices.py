@@ -28,7 +28,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
-from custom_components.onenet_nbiot.device import AT_ONCE, Device as KnownDevice
+from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME
 
@@ -50,16 +50,16 @@ CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, acces
 
 
 def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
-    """Return the state of an entity that is there."""
+    """Return the state of an entity."""
     state = hass.states.get(entity_id)
     assert state
     return state
 
 
-async def a_round(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> list[str]:
-    """Let a minute pass and OneNET be asked; return the paths of the requests."""
+async def poll(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> list[str]:
+    """Advance the clock by a minute and poll; return the paths of the requests."""
     onenet.onenet.clock.offset += MINUTE
-    # Its date tells the time.
+    # The date of the reply sets the time of the client.
     await account.runtime_data.client.check_credentials()
     onenet.requests.clear()
     await account.runtime_data.async_refresh()
@@ -68,19 +68,19 @@ async def a_round(hass: HomeAssistant, account: MockConfigEntry, onenet: Server)
 
 
 async def delete(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """Delete the device at OneNET, and let it be looked up twice, an hour apart."""
+    """Delete the device at OneNET, and poll until it is missing."""
     onenet.onenet.remove(IMEI)
     for _ in range(2):
         for _ in range(2):
-            await a_round(hass, account, onenet)
+            await poll(hass, account, onenet)
         onenet.onenet.clock.offset += timedelta(hours=1)
 
 
 async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, **fields: Any) -> None:
-    """Have the device read, and hear of it."""
+    """Queue a read, wake the device, and poll its commands."""
     await offline_read(hass, **fields)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
 
 
@@ -90,7 +90,7 @@ async def press(hass: HomeAssistant, context: Context | None = None) -> None:
 
 
 def asked(onenet: Server) -> list[str]:
-    """Return what was asked for with commands, as paths."""
+    """Return the paths of the queued operations."""
     names = ("obj_id", "obj_inst_id", "res_id")
     return [
         "/".join(command.args[name] for name in names if name in command.args) for command in onenet.onenet.commands
@@ -98,7 +98,7 @@ def asked(onenet: Server) -> list[str]:
 
 
 def capture_writes(hass: HomeAssistant) -> list[str]:
-    """Return the list in which the entities arrive whose state is written, changed or not."""
+    """Return a list that collects the entity ids of all written states, changed or not."""
     written: list[str] = []
 
     @callback
@@ -110,10 +110,10 @@ def capture_writes(hass: HomeAssistant) -> list[str]:
     return written
 
 
-async def test_a_device_is_one_with_its_number_and_named_entities(
+async def test_a_device_is_registered_with_its_imei_and_named_entities(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """A person would have to think in 15 digits and in 3303/0/5700."""
+    """Names come from the translations, not from paths such as 3303/0/5700."""
     await add_device(hass, account, "3303/0/5700", "3200/0/5500", "3303/1/5700", "31024/0/1")
     registry = dr.async_get(hass)
     service = registry.async_get_device_by_identifier((DOMAIN, account.entry_id), account.entry_id)
@@ -138,10 +138,10 @@ async def test_a_device_is_one_with_its_number_and_named_entities(
 
 
 @LEGACY_ONLY
-async def test_a_new_device_shows_its_newest_values_at_once(
+async def test_a_new_device_shows_its_newest_values(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person would look at an empty page until the device wakes the next time."""
+    """OneNET is polled right after a device is added."""
     measured_at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
     onenet.onenet.report(IMEI, at=measured_at)
     device.online = True
@@ -152,10 +152,10 @@ async def test_a_new_device_shows_its_newest_values_at_once(
     assert shown(hass, CONNECTIVITY).attributes["last_seen"] == measured_at
 
 
-async def test_a_finished_read_shows_its_value_and_when_it_was_measured(
+async def test_a_finished_read_updates_the_value_and_its_measuring_time(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would see a value in an event, and another one on the dashboard."""
+    """The entity and the event have the same value."""
     await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     assert shown(hass).state == "21.5"
@@ -165,19 +165,19 @@ async def test_a_finished_read_shows_its_value_and_when_it_was_measured(
     assert shown(hass, CONNECTIVITY).attributes["last_seen"] == confirmed.replace(microsecond=0)
 
 
-async def test_a_read_that_was_finished_before_the_device_was_added_counts(
+async def test_a_read_that_finished_before_the_device_was_added_sets_its_value(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would have to have the device read again, at the cost of its battery."""
+    """The device need not be read again."""
     await finished_read(hass, account, onenet)
     await add_device(hass, account, "3303/0/5700")
     assert shown(hass).state == "21.5"
 
 
-async def test_a_device_that_is_awake_and_read_at_once_shows_what_it_said(
+async def test_an_immediate_read_updates_the_entity(
     hass: HomeAssistant, account: MockConfigEntry, device: Device
 ) -> None:
-    """A person would read a value, and still see the old one on the dashboard."""
+    """The value of the response is also the state."""
     await add_device(hass, account, "3303/0/5700")
     device.online = True
     device.resources[TEMPERATURE] = 18
@@ -188,10 +188,10 @@ async def test_a_device_that_is_awake_and_read_at_once_shows_what_it_said(
 @LEGACY_ONLY
 @pytest.mark.parametrize("order", [("read", "datapoint"), ("datapoint", "read")], ids=" then ".join)
 @pytest.mark.parametrize("newest", ["read", "datapoint"])
-async def test_the_newest_by_measuring_time_wins_whatever_comes_first(
+async def test_the_value_with_the_latest_measuring_time_is_shown(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, order: Sequence[str], newest: str
 ) -> None:
-    """A person would see an old value after a new one, just since it took longer."""
+    """The order in which values arrive does not matter."""
     await add_device(hass, account, "3303/0/5700")
     now = datetime.now(UTC)
     devices = account.runtime_data.devices
@@ -199,9 +199,11 @@ async def test_the_newest_by_measuring_time_wins_whatever_comes_first(
         at = now if source == newest else now - timedelta(minutes=5)
         if source == "datapoint":
             onenet.onenet.report(IMEI, {TEMPERATURE: 30.0}, at=at)
-            await a_round(hass, account, onenet)
+            await poll(hass, account, onenet)
         else:
-            devices.async_answered(IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at)
+            devices.async_update_from_read(
+                IMEI, [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 10.0}], at
+            )
     assert shown(hass).state == ("10.0" if newest == "read" else "30.0")
 
 
@@ -210,32 +212,34 @@ async def test_the_newest_by_measuring_time_wins_whatever_comes_first(
 async def test_a_measuring_time_in_the_future_counts_as_the_arrival(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
 ) -> None:
-    """A clock that is wrong by hours hides nothing that is read or measured later."""
+    """Later values replace one with a wrong time."""
     await add_device(hass, account, "3303/0/5700")
     onenet.onenet.report(IMEI, {TEMPERATURE: 99.0}, at=onenet.onenet.clock.now() + ahead)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "99.0"
     assert shown(hass).attributes["measured_at"] <= onenet.onenet.clock.now()
     onenet.onenet.products[0].devices[IMEI].resources[TEMPERATURE] = 21.5
     onenet.onenet.clock.offset += MINUTE
     await finished_read(hass, account, onenet, obj_inst_id=0, res_id=5700)
     assert shown(hass).state == "21.5"
-    # OneNET goes on giving the value with the wrong time.
+    # OneNET still returns the value with the wrong time.
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "21.5"
 
 
-async def test_values_are_there_after_a_restart(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """A dashboard would be empty after every restart, until the device wakes."""
+async def test_values_are_restored_after_a_restart(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The device need not wake first."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     before = shown(hass)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
     copy = Path(hass.config.config_dir, "copy")
     shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
-    # Only what was kept tells the value: it was never a datapoint, nor are the commands asked for it.
+    # The value is only in the row of the device: it was never a datapoint, and the command is deleted here.
     database = sqlite3.connect(copy / ".storage" / FILE_NAME)
     database.execute("DELETE FROM command")
     database.commit()
@@ -271,7 +275,7 @@ async def test_values_are_there_after_a_restart(hass: HomeAssistant, account: Mo
         (5, "21.5", "°C", "temperature"),
     ],
 )
-async def test_the_unit_that_the_device_reports_wins(
+async def test_the_unit_that_the_device_reports_is_used(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -280,7 +284,7 @@ async def test_the_unit_that_the_device_reports_wins(
     shown_unit: str,
     device_class: str | None,
 ) -> None:
-    """A person would see 21.5 °C where the device means 21.5 °F, or convert what nobody knows."""
+    """Without a usable unit, that of the description is used."""
     onenet.onenet.report(IMEI, {TEMPERATURE: 21.5, UNIT: unit})
     await add_device(hass, account, "3303/0/5700")
     assert float(shown(hass).state) == pytest.approx(float(state), abs=0.1)
@@ -307,15 +311,15 @@ async def test_the_unit_that_the_device_reports_wins(
     ],
     ids=str,
 )
-async def test_a_sensor_shows_what_can_be_shown(
+async def test_a_sensor_shows_suitable_values_and_is_unknown_for_others(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str, value: Any, state: str
 ) -> None:
-    """One odd value would make the entity fail, and the log fill."""
+    """Long texts are cut, and structures are shown as JSON."""
     subentry = await add_device(hass, account, path)
     numbers = tuple(int(number) for number in path.split("/"))
     assert len(numbers) == 3
     onenet.onenet.report(IMEI, {numbers: value})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     entity_id = er.async_get(hass).async_get_entity_id("sensor", DOMAIN, f"{account.entry_id}_{IMEI}_{path}")
     assert entity_id
     assert shown(hass, entity_id).state == state
@@ -327,35 +331,33 @@ async def test_a_sensor_shows_what_can_be_shown(
     ("value", "state"),
     [(True, "on"), (False, "off"), (1, "on"), (0, "off"), ("true", "on"), ("0", "off"), ("maybe", "unknown")],
 )
-async def test_a_binary_sensor_shows_a_truth_value_in_every_form(
+async def test_a_binary_sensor_accepts_every_form_of_a_truth_value(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, value: Any, state: str
 ) -> None:
-    """A manhole cover that is open would be shown as closed."""
+    """Devices and datapoints spell truth values differently."""
     await add_device(hass, account, "3200/0/5500")
     onenet.onenet.report(IMEI, {(3200, 0, 5500): value})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     cover = shown(hass, "binary_sensor.water_meter_digital_input")
     assert cover.state == state
     assert "measured_at" in cover.attributes
 
 
-async def test_of_several_instances_of_a_resource_the_first_one_is_shown(
-    hass: HomeAssistant, account: MockConfigEntry
-) -> None:
-    """A device with several power sources would show none, or any of them."""
+async def test_the_first_of_several_resource_instances_is_shown(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """A device may have several power sources."""
     await add_device(hass, account, "3/0/7")
     values = [
         {"obj_id": 3, "obj_inst_id": 0, "res_id": 7, "res_inst_id": instance, "value": value}
         for instance, value in enumerate((3600, 5000))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     assert shown(hass, "sensor.water_meter_power_source_voltage").state == "3600"
 
 
-async def test_a_devices_commands_are_shown_with_it(
+async def test_a_device_has_entities_for_its_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not see on a device's page what is on its way to it, or became of it."""
+    """Its page has the number of waiting commands and the latest event."""
     onenet.onenet.products[0].add(OTHER, "Lamp")
     await add_device(hass, account, "3303/0/5700")
     await add_device(hass, account, imei=OTHER, title="Lamp")
@@ -363,7 +365,7 @@ async def test_a_devices_commands_are_shown_with_it(
     await offline_read(hass, context)
     assert (shown(hass, WAITING).state, shown(hass, "sensor.lamp_waiting_commands").state) == ("1", "0")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert shown(hass, WAITING).state == "0"
     told = shown(hass, COMMAND)
     assert told.attributes["event_type"] == "succeeded"
@@ -373,10 +375,10 @@ async def test_a_devices_commands_are_shown_with_it(
     assert shown(hass, "event.lamp_command").state == STATE_UNKNOWN
 
 
-async def test_read_now_queues_reads_of_what_is_shown_once(
+async def test_read_now_queues_each_read_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An impatient person would fill the device's queue, and its battery would pay."""
+    """Pressing the button again queues nothing while the reads wait."""
     await add_device(hass, account, "3303/0/5700", "3/0/9", "3200/0/5500", "3200/0/5501")
     context = Context()
     await press(hass, context)
@@ -386,45 +388,45 @@ async def test_read_now_queues_reads_of_what_is_shown_once(
     assert len(onenet.onenet.commands) == 3
     assert [event.context.id for event in events] == [context.id] * 3
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert shown(hass).state == "21.5"
     await press(hass)
     assert asked(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
 
 
-async def test_read_now_fits_into_the_queue_of_a_device(
+async def test_read_now_fits_into_a_devices_queue(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Of a device with many sensors, the last ones would never be read."""
+    """With many object instances, whole objects are read."""
     await add_device(hass, account, *(f"3303/{instance}/5700" for instance in range(12)), "3/0/9")
     await press(hass)
     assert asked(onenet) == ["3303", "3"]
 
 
-async def test_read_now_without_anything_shown_says_what_to_do(
+async def test_read_now_without_resources_raises_a_translated_error(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would press a button that does nothing."""
+    """The message explains how to select resources."""
     await add_device(hass, account)
     with pytest.raises(ServiceValidationError, match="Choose what is to be shown"):
         await press(hass)
     assert not onenet.onenet.commands
 
 
-async def test_read_now_tells_what_onenet_refused(
+async def test_read_now_raises_the_error_of_a_refused_read(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would wait for values that never come."""
+    """The button does not fail silently."""
     await add_device(hass, account, "3303/0/5700")
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline"))
     with pytest.raises(HomeAssistantError, match="as many waiting commands"):
         await press(hass)
 
 
-async def test_more_or_less_is_shown_as_a_person_chooses(
+async def test_selecting_resources_adds_and_removes_entities(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Entities of what nobody wants would stay, or a person would lose those that they keep."""
+    """The other entities stay."""
     subentry = await add_device(hass, account, "3303/0/5700", "3200/0/5500")
     await finished_read(hass, account, onenet)
     hass.config_entries.async_update_subentry(
@@ -440,10 +442,10 @@ async def test_more_or_less_is_shown_as_a_person_chooses(
     assert device.name == "Meter, kitchen"
 
 
-async def test_what_was_taken_away_while_home_assistant_did_not_look_is_removed(
+async def test_entities_of_resources_that_were_deselected_while_unloaded_are_removed(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """Entities that nobody wants would stay for ever as unavailable."""
+    """They do not stay unavailable."""
     subentry = await add_device(hass, account, "3303/0/5700", "3200/0/5500")
     assert await hass.config_entries.async_unload(account.entry_id)
     hass.config_entries.async_update_subentry(account, subentry, data={"imei": IMEI, "resources": ["3303/0/5700"]})
@@ -454,10 +456,10 @@ async def test_what_was_taken_away_while_home_assistant_did_not_look_is_removed(
     assert hass.states.get(SENSOR)
 
 
-async def test_a_device_that_is_removed_takes_everything_along(
+async def test_removing_a_device_removes_its_entities_and_readings(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that nobody wants any more would stay, with what it measured."""
+    """Added again, it starts without readings."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
@@ -466,16 +468,16 @@ async def test_a_device_that_is_removed_takes_everything_along(
         "event.onenet_command",
         "sensor.onenet_waiting_commands",
     }
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
-    # Its commands are followed all the same.
+    # Its commands are still polled.
     await finished_read(hass, account, onenet)
 
 
-async def test_an_outage_makes_devices_unavailable_until_it_is_over(
+async def test_an_outage_makes_devices_unavailable_until_it_ends(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """A person would take an old value for the present one."""
+    """An old value is not shown as the present one."""
     await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     expected_warnings.append("Error fetching OneNET data")
@@ -487,30 +489,30 @@ async def test_an_outage_makes_devices_unavailable_until_it_is_over(
     for entity_id in (SENSOR, CONNECTIVITY, COMMAND, WAITING, READ_NOW):
         assert shown(hass, entity_id).state == STATE_UNAVAILABLE
     onenet.faults.clear()
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "21.5"
     for entity_id in (CONNECTIVITY, COMMAND, WAITING, READ_NOW):
         assert shown(hass, entity_id).state != STATE_UNAVAILABLE
 
 
 @LEGACY_ONLY
-async def test_presence_is_that_of_the_platform(
+async def test_connectivity_shows_the_presence_at_the_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person would take a device for lost that is there, or the other way round."""
+    """It changes with the poll."""
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "off"
     assert "last_seen" not in shown(hass, CONNECTIVITY).attributes
     device.online = True
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, CONNECTIVITY).state == "on"
 
 
 @CURRENT_ONLY
-async def test_presence_is_unknown_where_onenet_does_not_tell(
+async def test_connectivity_is_unknown_without_a_presence_from_onenet(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would take a guess for the truth."""
+    """It is not guessed."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path="/device/", times=99))
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
@@ -518,10 +520,8 @@ async def test_presence_is_unknown_where_onenet_does_not_tell(
 
 
 @LEGACY_ONLY
-async def test_a_round_writes_only_what_has_changed(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
-) -> None:
-    """A thousand devices would fill the database of Home Assistant every minute."""
+async def test_a_poll_writes_only_changed_states(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """Unchanged devices add nothing to the database."""
     product = onenet.onenet.products[0]
     imeis = [str(int(IMEI) + number) for number in range(10)]
     for number, imei in enumerate(imeis[1:], 1):
@@ -529,54 +529,54 @@ async def test_a_round_writes_only_what_has_changed(
     onenet.onenet.report_all()
     for number, imei in enumerate(imeis):
         await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     written = capture_writes(hass)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert written == []
     onenet.onenet.report(imeis[3], {TEMPERATURE: 23.0})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert sorted(written) == ["binary_sensor.meter_3_connectivity", "sensor.meter_3_temperature"]
     assert shown(hass, "sensor.meter_3_temperature").state == "23.0"
 
 
 @LEGACY_ONLY
-async def test_a_round_of_a_thousand_devices_takes_four_requests(
+async def test_a_poll_of_a_thousand_devices_takes_four_requests(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """OneNET would refuse an account that asks too often."""
+    """OneNET limits the number of calls."""
     product = onenet.onenet.products[0]
     devices = account.runtime_data.devices
     for number in range(1, 1000):
         product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: 20.0})
     for imei in product.devices:
         known = devices.added[imei] = devices.get(imei)
-        known.kept = frozenset({"3303/0/5700"})
+        known.tracked_paths = frozenset({"3303/0/5700"})
     onenet.onenet.report_all()
-    finding = [len(await a_round(hass, account, onenet)) for _ in range(5)]
+    finding = [len(await poll(hass, account, onenet)) for _ in range(5)]
     assert max(finding) <= 9
-    assert sorted(await a_round(hass, account, onenet)) == ["/devices/datapoints"] * 2 + ["/devices/status"] * 2
+    assert sorted(await poll(hass, account, onenet)) == ["/devices/datapoints"] * 2 + ["/devices/status"] * 2
     assert {known.readings["3303/0/5700"].value for known in devices.added.values()} == {20.0, 21.5}
 
 
 @LEGACY_ONLY
-async def test_a_device_with_a_new_identity_at_the_platform_goes_on(
+async def test_a_device_with_a_new_id_at_the_platform_is_updated(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that was registered anew would be dead to Home Assistant."""
+    """A device may be registered again with the same IMEI."""
     await add_device(hass, account, "3303/0/5700")
     onenet.onenet.remove(IMEI)
     onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
     onenet.onenet.report(IMEI)
     for _ in range(2):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
     assert not ir.async_get(hass).issues
 
 
-async def test_a_refused_command_shows_with_its_device(
+async def test_a_refused_command_triggers_the_devices_event_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A refusal would be seen with the account only."""
+    """The event type is `rejected`."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline"))
     with pytest.raises(HomeAssistantError):
@@ -584,9 +584,9 @@ async def test_a_refused_command_shows_with_its_device(
     assert shown(hass, COMMAND).attributes["event_type"] == "rejected"
 
 
-def test_reads_are_no_more_than_needed() -> None:
-    """A battery would pay for what nobody looks at."""
-    device = KnownDevice(imei=IMEI, shown=("3/0/9", "3/1/9"))
+def test_a_device_is_read_with_the_fewest_commands() -> None:
+    """Each command costs battery."""
+    device = KnownDevice(imei=IMEI, resource_paths=("3/0/9", "3/1/9"))
     assert device.reads() == [
         Read(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=9),
         Read(imei=IMEI, obj_id=3, obj_inst_id=1, res_id=9),
@@ -594,10 +594,10 @@ def test_reads_are_no_more_than_needed() -> None:
 
 
 @LEGACY_ONLY
-async def test_a_device_that_is_back_is_available_as_soon_as_it_takes_a_command(
+async def test_a_missing_device_is_available_after_a_queued_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would see a device as gone that does what it is told."""
+    """OneNET accepts commands for existing devices only."""
     subentry = await add_device(hass, account, "3303/0/5700")
     product = onenet.onenet.products[0]
     await delete(hass, account, onenet)
@@ -608,72 +608,70 @@ async def test_a_device_that_is_back_is_available_as_soon_as_it_takes_a_command(
     await offline_read(hass)
     assert shown(hass).state != STATE_UNAVAILABLE
     assert not ir.async_get(hass).issues
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
 
 
 @CURRENT_ONLY
-async def test_what_is_wrong_with_one_device_is_no_outage(
+async def test_an_error_about_one_device_is_no_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that OneNET does not like would make all others unavailable."""
+    """The other devices stay available."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10421, text="device not online", path="/device/detail"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass, WAITING).state == "0"
 
 
 @LEGACY_ONLY
-async def test_a_device_that_onenet_never_lists_is_looked_for_now_and_then(
+async def test_a_device_that_onenet_does_not_list_is_looked_up_rarely(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """OneNET would be asked about one device in every round, for ever."""
+    """It does not take a request in every poll."""
     await add_device(hass, account, "3303/0/5700")
     nothing = '{"errno": 0, "data": {"devices": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing, times=99))
-    looked_for = [(await a_round(hass, account, onenet)).count("/devices/getbyimei") for _ in range(5)]
+    looked_for = [(await poll(hass, account, onenet)).count("/devices/getbyimei") for _ in range(5)]
     assert sum(looked_for) <= 2
     assert not ir.async_get(hass).issues
 
 
-async def test_a_device_that_is_removed_while_others_are_taken_over_is_left_out(
+async def test_a_device_that_is_removed_during_the_sync_is_skipped(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """Of an account with many devices, none would be set up if one was removed at the wrong moment."""
+    """The other devices are set up."""
     devices = account.runtime_data.devices
     assert await hass.config_entries.async_unload(account.entry_id)
-    imeis = [str(int(IMEI) + number) for number in range(AT_ONCE + 2)]
+    imeis = [str(int(IMEI) + number) for number in range(BATCH_SIZE + 2)]
     subentries = [await add_device(hass, account, imei=imei) for imei in imeis]
     sync = hass.async_create_task(devices.async_sync())
-    assert len(devices.added) == AT_ONCE
+    assert len(devices.added) == BATCH_SIZE
     hass.config_entries.async_remove_subentry(account, subentries[-1].subentry_id)
     await sync
     assert list(devices.added) == imeis[:-1]
 
 
-async def test_what_a_removed_account_is_told_is_kept_nowhere(
+async def test_values_for_a_removed_account_are_not_saved(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """What a device measured would stay on the disk of a person who has removed the account."""
+    """No row stays on disk."""
     await add_device(hass, account, "3303/0/5700")
-    ledger = account.runtime_data.ledger
+    manager = account.runtime_data.manager
     await hass.config_entries.async_remove(account.entry_id)
-    ledger.devices.async_save(ledger.devices.get(IMEI))
-    ledger.devices.async_answered(IMEI, [], datetime.now(UTC))
-    await until(lambda: not ledger._store.load_devices(account.entry_id))
+    manager.devices.async_save(manager.devices.get(IMEI))
+    manager.devices.async_update_from_read(IMEI, [], datetime.now(UTC))
+    await until(lambda: not manager._store.load_devices(account.entry_id))
 
 
-async def test_as_many_decimals_are_shown_as_suit_the_reported_unit(
-    hass: HomeAssistant, account: MockConfigEntry
-) -> None:
-    """A pressure of 3.1 bar would be shown as 3 bar, since pascals need no decimals."""
+async def test_the_precision_suits_the_reported_unit(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """Pascals need no decimals, bars do."""
     await add_device(hass, account, "3323/0/5700")
     values = [
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     pressure = "sensor.water_meter_pressure"
     assert (shown(hass, pressure).state, shown(hass, pressure).attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("3.1", "bar")
@@ -683,13 +681,13 @@ async def test_as_many_decimals_are_shown_as_suit_the_reported_unit(
 
 
 async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """After a restart, 3.1 bar would be 310,000 Pa in the history and on the dashboard."""
+    """The value is not converted."""
     await add_device(hass, account, "3323/0/5700")
     values = [
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_answered(IMEI, values, datetime.now(UTC))
+    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     for _ in range(2):
         assert await hass.config_entries.async_reload(account.entry_id)
@@ -702,7 +700,7 @@ async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account
 async def test_megapascals_are_shown_as_kilopascals(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A water meter's pressure could not be compared with another's."""
+    """The value is converted to the unit of the description."""
     onenet.onenet.report(IMEI, {(3323, 0, 5700): 0.31, (3323, 0, 5701): "MPa"})
     await add_device(hass, account, "3323/0/5700")
     pressure = shown(hass, "sensor.water_meter_pressure")
@@ -712,7 +710,7 @@ async def test_megapascals_are_shown_as_kilopascals(
 
 @LEGACY_ONLY
 async def test_a_direction_in_any_unit_is_shown(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """Home Assistant knows angles in degrees only, and the entity would fail at every value."""
+    """Home Assistant accepts angles in degrees only."""
     onenet.onenet.report(IMEI, {(3332, 0, 5700): 1.5, (3332, 0, 5701): "rad"})
     await add_device(hass, account, "3332/0/5700")
     direction = shown(hass, "sensor.water_meter_direction")
@@ -720,36 +718,36 @@ async def test_a_direction_in_any_unit_is_shown(hass: HomeAssistant, account: Mo
 
 
 @LEGACY_ONLY
-async def test_one_odd_reply_is_over_with_the_next_round(
+async def test_the_poll_after_an_odd_reply_updates_the_values(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A page of some gateway's would leave a person with old values for an hour."""
+    """Nothing is suspended after a single page of a gateway."""
     await add_device(hass, account, "3303/0/5700")
     onenet.faults.append(Fault(kind=FaultKind.GARBAGE, path="/datapoints"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     onenet.onenet.report(IMEI, {TEMPERATURE: 23.0})
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "23.0"
 
 
 @LEGACY_ONLY
-async def test_presence_is_unknown_while_onenet_refuses_to_tell(
+async def test_connectivity_is_unknown_while_onenet_refuses_the_call(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A device that went away would be shown as connected for ever."""
+    """The last presence is not kept."""
     device.online = True
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "on"
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=404, text="no such path", path="/status", times=99))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
 
 
 @LEGACY_ONLY
-async def test_a_list_that_lacks_devices_once_costs_nothing(
+async def test_a_single_list_that_lacks_devices_suspends_nothing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """After one bad reply, an account with a thousand devices would be without values for hours."""
+    """The values of a thousand devices stay up to date."""
     imeis = [str(int(IMEI) + number) for number in range(8)]
     for imei in imeis[1:]:
         onenet.onenet.products[0].add(imei, "Meter", {TEMPERATURE: 20.0})
@@ -757,23 +755,23 @@ async def test_a_list_that_lacks_devices_once_costs_nothing(
         await add_device(hass, account, imei=imei)
         await offline_read(hass, imei=imei)
     for _ in range(20):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     nothing = '{"errno": 0, "data": {"devices": []}}'
     for path in ("/status", "/datapoints"):
         onenet.faults.append(Fault(kind=FaultKind.BODY, path=path, text=nothing))
     for _ in range(3):
-        # At most one of the devices has its turn, and two are looked for.
-        assert (await a_round(hass, account, onenet)).count("/nbiot/offline/history") <= 3
+        # At most one of the devices is due, and two are looked up.
+        assert (await poll(hass, account, onenet)).count("/nbiot/offline/history") <= 3
     assert not onenet.faults
     devices = account.runtime_data.devices.added.values()
     assert [known.online for known in devices] == [False] * 8
     assert not ir.async_get(hass).issues
 
 
-async def test_a_device_that_is_exchanged_while_nobody_looks_is_set_up(
+async def test_a_device_that_replaced_another_while_unloaded_is_set_up(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """None of the account's devices would have entities until a restart."""
+    """The other devices are set up, too."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     assert await hass.config_entries.async_unload(account.entry_id)
@@ -784,10 +782,10 @@ async def test_a_device_that_is_exchanged_while_nobody_looks_is_set_up(
     assert shown(hass).state == "21.5"
 
 
-async def test_a_device_that_is_removed_or_changed_during_the_set_up_hurts_no_other(
+async def test_removing_or_changing_a_device_during_the_set_up_leaves_the_others(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """Other devices would be without entities until a restart."""
+    """They have their entities."""
     imeis = [str(int(IMEI) + number) for number in range(20)]
     subentries = [
         await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
@@ -815,25 +813,25 @@ async def test_a_device_that_is_removed_or_changed_during_the_set_up_hurts_no_ot
 
 
 @LEGACY_ONLY
-async def test_a_device_that_onenet_lists_is_not_gone(
+async def test_a_device_that_onenet_lists_is_not_missing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """One strange refusal would have a healthy device removed."""
+    """A refusal of its commands creates no repair issue."""
     await add_device(hass, account, "3303/0/5700")
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=1, text="internal error", path="/history"))
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass).state != STATE_UNAVAILABLE
     assert not ir.async_get(hass).issues
 
 
 @CURRENT_ONLY
-async def test_a_device_that_was_deleted_is_gone_until_it_is_back(
+async def test_a_deleted_device_is_missing_until_it_is_found_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person learns why a device is silent, and need do nothing when it is back."""
+    """The repair issue is created and deleted with that."""
     await add_device(hass, account, "3303/0/5700")
     await offline_read(hass)
     await delete(hass, account, onenet)
@@ -842,16 +840,16 @@ async def test_a_device_that_was_deleted_is_gone_until_it_is_back(
     onenet.onenet.products[0].add(IMEI, "Water meter", {TEMPERATURE: 17.0})
     onenet.onenet.report(IMEI)
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert shown(hass).state == "17.0"
     assert not ir.async_get(hass).issues
 
 
 @LEGACY_ONLY
-async def test_deleted_devices_with_commands_are_not_asked_about_in_every_round(
+async def test_deleted_devices_with_commands_are_not_requested_in_every_poll(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """OneNET would be called without end for devices that it does not have."""
+    """The number of requests is limited."""
     imeis = [str(int(IMEI) + number) for number in range(20)]
     for imei in imeis[1:]:
         onenet.onenet.products[0].add(imei, "Meter")
@@ -859,34 +857,34 @@ async def test_deleted_devices_with_commands_are_not_asked_about_in_every_round(
         await add_device(hass, account, imei=imei)
         await offline_read(hass, imei=imei)
     for _ in range(30):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     for imei in imeis:
         onenet.onenet.remove(imei)
-    requests = [len(await a_round(hass, account, onenet)) for _ in range(40)]
+    requests = [len(await poll(hass, account, onenet)) for _ in range(40)]
     assert max(requests[20:]) <= 26
     assert sum(requests[20:]) / 20 <= 14
 
 
 @LEGACY_ONLY
-async def test_trouble_with_one_device_leaves_the_others_available(
+async def test_a_failing_request_about_one_device_leaves_the_others_available(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A thousand devices would be unavailable because of one."""
+    """It is no outage."""
     onenet.onenet.products[0].add(OTHER, "Lamp")
     await add_device(hass, account, "3303/0/5700")
     await add_device(hass, account, imei=OTHER, title="Lamp")
     await offline_read(hass, imei=OTHER)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5117, text="RPC error", path="/history", times=99))
     for _ in range(3):
-        assert "/nbiot/offline/history" in await a_round(hass, account, onenet)
+        assert "/nbiot/offline/history" in await poll(hass, account, onenet)
         assert shown(hass).state != STATE_UNAVAILABLE
 
 
 @LEGACY_ONLY
-async def test_devices_that_onenet_does_not_know_do_not_hide_one_that_it_does(
+async def test_unknown_devices_do_not_hide_a_known_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """The last device of an account would never show a value."""
+    """The last device of an account is looked up, too."""
     strangers = [str(866_971_020_000_000 + number) for number in range(200)]
     for imei in strangers:
         known = account.runtime_data.devices.get(imei)
@@ -896,47 +894,45 @@ async def test_devices_that_onenet_does_not_know_do_not_hide_one_that_it_does(
     account.runtime_data._page = None
     known = account.runtime_data.devices.get(IMEI)
     account.runtime_data.devices.added[IMEI] = known
-    known.kept = frozenset({"3303/0/5700"})
+    known.tracked_paths = frozenset({"3303/0/5700"})
     for _ in range(120):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert known.readings
 
 
-async def test_a_device_that_is_removed_during_a_round_leaves_nothing_behind(
-    hass: HomeAssistant, account: MockConfigEntry
-) -> None:
-    """What a device measured would stay on the disk of a person who has removed it."""
+async def test_removing_a_device_during_a_poll_deletes_its_row(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The poll does not save it again."""
     subentry = await add_device(hass, account, "3303/0/5700")
     devices = account.runtime_data.devices
     known = devices.added[IMEI]
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done()
     devices.async_save(known)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
-async def test_what_was_removed_while_the_account_was_not_set_up_is_forgotten(
+async def test_a_device_that_was_removed_while_unloaded_is_deleted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that is added again would begin with what it measured long ago, or as gone."""
+    """Its row is deleted at the next set-up of the account."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     devices = account.runtime_data.devices
     assert await hass.config_entries.async_unload(account.entry_id)
-    # As after a restart, when nobody has looked yet.
+    # As after a restart, before the first sync.
     devices.added.clear()
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
-    store = account.runtime_data.ledger._store
+    store = account.runtime_data.manager._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
 @LEGACY_ONLY
-async def test_presence_follows_an_account_to_the_other_platform(
+async def test_connectivity_is_updated_after_a_move_to_the_other_platform(
     hass: HomeAssistant, account: MockConfigEntry, device: Device
 ) -> None:
-    """The key by which one platform knows a device is none on the other."""
+    """The keys of one platform are not valid on the other."""
     device.online = True
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "on"
@@ -951,7 +947,7 @@ async def test_presence_follows_an_account_to_the_other_platform(
 
 @CURRENT_ONLY
 @pytest.mark.parametrize(("path", "outage"), [("/device/detail", False), ("/current-datapoints", False), ("/", True)])
-async def test_a_busy_onenet_is_an_outage_where_it_is_busy_for_the_account(
+async def test_a_busy_account_is_an_outage_and_a_busy_device_is_none(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -960,7 +956,7 @@ async def test_a_busy_onenet_is_an_outage_where_it_is_busy_for_the_account(
     *,
     outage: bool,
 ) -> None:
-    """One device that OneNET cannot answer about costs that device a retry only."""
+    """A busy reply about one device is retried."""
     await add_device(hass, account)
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10500, text="internal error", path=path, times=99))
@@ -971,39 +967,37 @@ async def test_a_busy_onenet_is_an_outage_where_it_is_busy_for_the_account(
 
 
 @LEGACY_ONLY
-async def test_only_a_device_that_is_unknown_is_gone(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
-) -> None:
-    """A person would be asked to remove a device that OneNET could not tell of for once."""
+async def test_only_an_unknown_device_is_missing(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """Another error in a lookup does not count."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="invalid parameter", path="/getbyimei", times=99))
     await add_device(hass, account)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass, WAITING).state == "0"
     assert not ir.async_get(hass).issues
 
 
-async def test_a_device_whose_commands_have_ended_meanwhile_is_not_asked_about(
+async def test_a_device_whose_commands_have_finished_is_not_polled(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that is gone would be there again, just since nobody asked."""
+    """A poll without a request does not mark it as found."""
     await add_device(hass, account)
     onenet.requests.clear()
-    await account.runtime_data._async_look(account.runtime_data.devices.get(IMEI))
+    await account.runtime_data._async_poll_device(account.runtime_data.devices.get(IMEI))
     assert not onenet.requests
 
 
 @LEGACY_ONLY
-async def test_a_device_that_onenet_cannot_tell_of_leaves_the_others_up_to_date(
+async def test_an_odd_reply_about_one_device_leaves_the_others_up_to_date(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """One device with an odd reply would stop the values of a thousand."""
+    """The values of the others are shown."""
     onenet.onenet.products[0].add(OTHER, "Lamp")
     await add_device(hass, account, "3303/0/5700")
     onenet.faults.append(Fault(kind=FaultKind.DATA, path="/getbyimei", imei=OTHER, data=None, times=99))
     await add_device(hass, account, imei=OTHER, title="Lamp")
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
-    await a_round(hass, account, onenet)
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert shown(hass).state == "30.0"
 
 
@@ -1011,19 +1005,19 @@ async def test_a_device_that_onenet_cannot_tell_of_leaves_the_others_up_to_date(
 async def test_an_odd_reply_about_one_device_is_no_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that never registered would make all others unavailable."""
+    """The other devices stay available."""
     await add_device(hass, account)
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/device/detail", imei=IMEI, text="?"))
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     assert not onenet.faults
     assert shown(hass, WAITING).state == "0"
 
 
 @CURRENT_ONLY
-async def test_a_refused_key_is_noticed_with_devices_too(
+async def test_a_refused_key_starts_reauthentication_with_devices(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """Nothing would be heard of any more, and nobody would be asked for a new key."""
+    """Calls about devices notice it, too."""
     await add_device(hass, account)
     expected_warnings.append("Error fetching OneNET data")
     revoke(onenet)
@@ -1034,26 +1028,26 @@ async def test_a_refused_key_is_noticed_with_devices_too(
 
 
 @LEGACY_ONLY
-async def test_a_unit_that_changes_is_read_with_the_value(
+async def test_a_value_is_read_together_with_its_unit(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """After a device was set to Fahrenheit, a person would see 70 °C."""
+    """A device may be set to Fahrenheit."""
     await add_device(hass, account, "3303/0/5700")
     for unit, value in (("Cel", 20.0), ("[degF]", 68.0)):
         device.resources |= {TEMPERATURE: value, UNIT: unit}
         await press(hass)
-        # What was read in one second is not newer than what was read before in it.
+        # A value of the same second would not be newer.
         onenet.onenet.clock.offset += MINUTE
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.ledger.async_look(IMEI)
+        await account.runtime_data.manager.async_poll_device(IMEI)
         assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.parametrize("cached", [True, False])
-async def test_a_confirmed_write_shows_at_once(
+async def test_a_confirmed_write_updates_the_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, *, cached: bool
 ) -> None:
-    """A person who switched a lamp sees that the device has done it, without another read."""
+    """No further read is needed."""
     device.resources |= {(3306, 0, 5850): False, (3306, 0, 5851): 10}
     await add_device(hass, account, "3306/0/5850", "3306/0/5851")
     device.online = not cached
@@ -1064,7 +1058,7 @@ async def test_a_confirmed_write_shows_at_once(
         await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
         assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.ledger.async_look(IMEI)
+        await account.runtime_data.manager.async_poll_device(IMEI)
     else:
         await act(hass, "write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values)
     await hass.async_block_till_done()
@@ -1072,7 +1066,7 @@ async def test_a_confirmed_write_shows_at_once(
     assert shown(hass, "sensor.water_meter_actuator_level").state == "80"
 
 
-async def test_a_write_that_the_device_refused_shows_nothing(
+async def test_a_write_that_the_device_refused_does_not_update_the_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
     """Delivered is not succeeded."""
@@ -1081,24 +1075,24 @@ async def test_a_write_that_the_device_refused_shows_nothing(
     values = [{"res_id": 5850, "value": "open"}]
     await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
     assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
 
 
 @LEGACY_ONLY
-async def test_two_devices_with_one_identity_are_told_apart(
+async def test_two_devices_with_the_same_key_are_looked_up_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """After a module was exchanged, the old device would show the values of the new one for ever."""
+    """After a module was exchanged, each device shows its own values."""
     onenet.onenet.products[0].add(OTHER, "Lamp", {TEMPERATURE: 15.0})
     onenet.onenet.report_all()
     await add_device(hass, account, "3303/0/5700")
     await add_device(hass, account, "3303/0/5700", imei=OTHER, title="Lamp")
-    await a_round(hass, account, onenet)
+    await poll(hass, account, onenet)
     devices = account.runtime_data.devices.added
     devices[OTHER].key = devices[IMEI].key
     for _ in range(3):
-        await a_round(hass, account, onenet)
+        await poll(hass, account, onenet)
     assert devices[OTHER].key != devices[IMEI].key
     assert (shown(hass).state, shown(hass, "sensor.lamp_temperature").state) == ("21.5", "15.0")

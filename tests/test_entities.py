@@ -16,14 +16,16 @@ SENSOR = "sensor.onenet_waiting_commands"
 
 
 def state(hass: HomeAssistant, entity_id: str) -> State:
-    """Return the state of an entity that is there."""
+    """Return the state of an entity."""
     found = hass.states.get(entity_id)
     assert found
     return found
 
 
-async def test_an_account_is_a_service_with_named_entities(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person would not find what belongs together, or what it is called."""
+async def test_an_account_is_a_service_device_with_named_entities(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Its entities have translated names."""
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
     assert device.identifiers == {(DOMAIN, account.entry_id)}
     assert (device.name, device.manufacturer, device.entry_type) == (
@@ -37,14 +39,14 @@ async def test_an_account_is_a_service_with_named_entities(hass: HomeAssistant, 
     assert state(hass, SENSOR).name == "OneNET Waiting commands"
 
 
-async def test_the_event_entity_shows_what_was_said(
+async def test_the_event_entity_shows_the_bus_event(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not see on a dashboard what became of a command, nor who asked for it."""
+    """It has the same fields and the same context."""
     context = Context(user_id="somebody")
     await offline_read(hass, context)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     await hass.async_block_till_done()
     said = {name: value for name, value in events[1].data.items() if name != "type"}
     shown = state(hass, EVENT)
@@ -54,28 +56,30 @@ async def test_the_event_entity_shows_what_was_said(
 
 
 async def test_the_event_entity_shows_a_refusal(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A refusal would be seen by automations only."""
+    """Its event type is `rejected`."""
     with pytest.raises(ServiceValidationError, match="no device with this IMEI"):
         await offline_read(hass, imei="866971030000009")
     assert state(hass, EVENT).attributes["event_type"] == "rejected"
     assert state(hass, EVENT).attributes["reason"] == "unknown_device"
 
 
-async def test_the_sensor_counts_what_waits(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """A person could not see how much is still to come."""
+async def test_the_sensor_counts_waiting_commands(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Finished commands are not counted."""
     assert state(hass, SENSOR).state == "0"
     await offline_read(hass)
     await offline_read(hass, obj_id=3)
     assert state(hass, SENSOR).state == "2"
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.ledger.async_look(IMEI)
+    await account.runtime_data.manager.async_poll_device(IMEI)
     assert state(hass, SENSOR).state == "0"
 
 
 async def test_the_last_event_is_shown_after_a_restart(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device
 ) -> None:
-    """A dashboard would be empty after every restart."""
+    """The event entity restores its state."""
     mock_restore_cache_with_extra_data(
         hass,
         [

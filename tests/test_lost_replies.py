@@ -11,18 +11,18 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
 )
 
-from custom_components.onenet_nbiot import ledger
+from custom_components.onenet_nbiot import manager
 from custom_components.onenet_nbiot.const import DOMAIN
 
 from .conftest import IMEI, act, offline_read, until
 from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
-from .test_ledger import (
+from .test_manager import (
     answer_late,
     arrival,
     copy_of,
     kept_on_disk,
-    look,
     pass_time,
+    poll,
     queueings,
     said,
     start,
@@ -44,7 +44,7 @@ SLOW = Fault(kind=FaultKind.PAGE, status=504)
 
 
 def spoil(onenet: Server, *faults: Fault, history: Fault | None = None) -> None:
-    """Spoil one queueing request after the other, and the lists and details with another fault."""
+    """Apply one fault to each request that queues a command, in order, and another one to lists and details."""
     onenet.faults.clear()
     # The first that fits is taken, and a list's path holds that of the queueing.
     onenet.faults.append(Fault(**vars(history or OK) | {"path": "/history", "times": 10_000}))
@@ -52,12 +52,12 @@ def spoil(onenet: Server, *faults: Fault, history: Fault | None = None) -> None:
 
 
 def uuids(onenet: Server) -> list[str]:
-    """Return the UUIDs that the platform has given."""
+    """Return the UUIDs of the commands at the emulated platform."""
     return [command.uuid for command in onenet.onenet.commands]
 
 
 def arrive_late(onenet: Server) -> str:
-    """Let the last request to queue a command arrive at the platform after all; return the UUID."""
+    """Deliver the last request to queue a command to the platform after all; return the UUID."""
     query = next(request.query for request in reversed(onenet.requests) if request.path.endswith("/offline"))
     return onenet.onenet.queue_read(onenet.onenet.products[0], query).uuid
 
@@ -65,14 +65,14 @@ def arrive_late(onenet: Server) -> str:
 async def lose(
     hass: HomeAssistant, key: str = "outcome_unknown", context: Context | None = None, **fields: Any
 ) -> None:
-    """Queue a command of which nobody can tell whether OneNET has it."""
+    """Queue a command whose call fails with this error."""
     with pytest.raises(HomeAssistantError) as caught:
         await offline_read(hass, context, **EXPIRY | fields)
     assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
 
 
-async def remembered(hass: HomeAssistant) -> list[dict[str, Any]]:
-    """Return what is kept of which nobody knows whether OneNET has it."""
+async def unconfirmed(hass: HomeAssistant) -> list[dict[str, Any]]:
+    """Return the stored commands of which it is unknown whether OneNET has them."""
     commands: list[dict[str, Any]] = (await act(hass, "list_commands", state="unknown"))["commands"]
     return commands
 
@@ -85,10 +85,10 @@ async def remembered(hass: HomeAssistant) -> list[dict[str, Any]]:
     ],
     ids=["reset", "page"],
 )
-async def test_a_command_that_was_lost_on_its_way_is_sent_again(
+async def test_a_request_that_did_not_arrive_is_sent_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault
 ) -> None:
-    """A reading would be missing after every short interruption."""
+    """The device's list lacks the command."""
     onenet.requests.clear()
     spoil(onenet, fault)
     response = await offline_read(hass)
@@ -113,10 +113,10 @@ async def test_a_command_that_was_lost_on_its_way_is_sent_again(
     ],
     ids=["reset", "truncated", "empty", "garbage", "huge", "no_json", "no_uuid", "14", "5117"],
 )
-async def test_a_command_whose_answer_was_lost_is_found_in_the_devices_list(
+async def test_a_command_whose_reply_was_lost_is_found_in_the_devices_list(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault
 ) -> None:
-    """A battery-powered device would be asked twice, or a command be queued that nobody can follow."""
+    """It is queued once, and the call returns its UUID."""
     onenet.requests.clear()
     spoil(onenet, fault)
     context = Context()
@@ -127,7 +127,7 @@ async def test_a_command_whose_answer_was_lost_is_found_in_the_devices_list(
     assert events[0].data == {"type": "command_queued", **response}
     assert [event.context for event in events] == [context]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
     assert events[1].data["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
     assert events[1].context == context
@@ -146,7 +146,7 @@ async def test_a_command_whose_answer_was_lost_is_found_in_the_devices_list(
         (5, (BEFORE, AFTER, OK, AFTER, BEFORE, OK, BEFORE, AFTER)),
     ],
 )
-async def test_identical_calls_at_once_each_get_a_command_of_their_own(
+async def test_simultaneous_identical_calls_each_queue_their_own_command(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -154,7 +154,7 @@ async def test_identical_calls_at_once_each_get_a_command_of_their_own(
     calls: int,
     faults: tuple[Fault, ...],
 ) -> None:
-    """Two automations would be told of one command, and the other one be followed by nobody."""
+    """Lost replies do not assign one command to two calls."""
     spoil(onenet, *faults)
     contexts = [Context() for _ in range(calls)]
     responses = await asyncio.gather(*(offline_read(hass, context, **EXPIRY) for context in contexts))
@@ -166,13 +166,13 @@ async def test_identical_calls_at_once_each_get_a_command_of_their_own(
     assert len(events) == calls
 
 
-async def test_somebody_elses_identical_command_is_not_taken_for_ours(
+async def test_an_identical_command_of_another_client_is_not_matched(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """An automation would follow, and cancel, a command of another program's."""
+    """It was created before the lost request was sent."""
     queue_elsewhere(onenet, expired_time=EXPIRY_AT_ONENET)
     await pass_time(account, onenet, timedelta(minutes=1))
     onenet.requests.clear()
@@ -181,13 +181,13 @@ async def test_somebody_elses_identical_command_is_not_taken_for_ours(
     # It cannot be told whether the clocks are wrong: nothing is sent again.
     assert queueings(onenet) == len(onenet.onenet.commands) == 1
     assert not events
-    assert len(await remembered(hass)) == 1
+    assert len(await unconfirmed(hass)) == 1
 
 
-async def test_somebody_elses_other_command_is_not_taken_for_ours(
+async def test_a_different_command_of_another_client_is_not_matched(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The answer to another question would be taken for the reading."""
+    """Its target in the details differs."""
     elsewhere = queue_elsewhere(onenet, obj_inst_id="0", expired_time=EXPIRY_AT_ONENET)["uuid"]
     spoil(onenet, BEFORE)
     response = await offline_read(hass, **EXPIRY)
@@ -195,10 +195,10 @@ async def test_somebody_elses_other_command_is_not_taken_for_ours(
     assert said(events) == [("queued", response["uuid"])]
 
 
-async def test_a_command_with_another_expiry_is_not_even_looked_at(
+async def test_the_details_of_a_command_with_another_expiry_are_not_requested(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Looking for one lost answer would cost as many requests as the device has commands."""
+    """The list is enough to exclude it."""
     elsewhere = queue_elsewhere(onenet)["uuid"]
     onenet.requests.clear()
     spoil(onenet, BEFORE)
@@ -206,10 +206,10 @@ async def test_a_command_with_another_expiry_is_not_even_looked_at(
     assert not [request for request in onenet.requests if request.path.endswith(elsewhere)]
 
 
-async def test_a_command_that_may_be_queued_is_announced_when_it_turns_up(
+async def test_an_unconfirmed_command_is_queued_when_a_poll_finds_it(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command that OneNET carries out would never be heard of again."""
+    """Its event has the context of the call that failed."""
     context = Context()
     onenet.requests.clear()
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
@@ -220,32 +220,32 @@ async def test_a_command_that_may_be_queued_is_announced_when_it_turns_up(
     assert not events
     spoil(onenet)
     for _ in range(2):
-        await look(account)
+        await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events)[1:] == [("succeeded", uuids(onenet)[0])]
     assert queueings(onenet) == len(uuids(onenet)) == 1
-    assert not await remembered(hass)
+    assert not await unconfirmed(hass)
 
 
-async def test_a_command_that_turns_up_when_it_is_over_is_told_from_the_beginning(
+async def test_an_unconfirmed_command_that_has_finished_fires_both_events(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation would hear of the end of a command that it has not heard of."""
+    """`command_queued` comes before the event of its end."""
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
     await lose(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     spoil(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0]), ("succeeded", uuids(onenet)[0])]
 
 
-async def test_a_command_that_did_not_arrive_twice_is_not_queued(
+async def test_two_requests_that_did_not_arrive_raise_not_queued(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not tell that it is safe to try again."""
+    """The error shows that it is safe to try again."""
     onenet.requests.clear()
     spoil(onenet, BEFORE, BEFORE)
     await lose(hass, "not_queued")
@@ -256,19 +256,19 @@ async def test_a_command_that_did_not_arrive_twice_is_not_queued(
     await until(lambda: not kept_on_disk(hass, account))
 
 
-async def test_an_answer_lost_at_the_second_attempt_is_found_too(
+async def test_a_command_whose_second_reply_was_lost_is_found(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The second command of two would be followed by nobody."""
+    """The first request did not arrive."""
     spoil(onenet, BEFORE, AFTER)
     response = await offline_read(hass)
     assert said(events) == [("queued", response["uuid"])] == [("queued", uuids(onenet)[0])]
 
 
-async def test_a_refusal_at_the_second_attempt_is_a_refusal(
+async def test_a_refusal_of_the_second_request_is_raised(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command that OneNET refused would pass for one that may be queued."""
+    """`command_rejected` is fired, and the command is deleted."""
     spoil(onenet, BEFORE, Fault(kind=FaultKind.ERRNO, errno=5006, text="full"))
     await lose(hass, "limit_reached")
     assert said(events) == [("rejected", None)]
@@ -289,76 +289,76 @@ async def test_a_refusal_at_the_second_attempt_is_a_refusal(
 async def test_a_request_that_may_still_arrive_is_not_sent_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault
 ) -> None:
-    """A slow platform would queue every command twice."""
+    """The error says that the outcome is unknown."""
     onenet.requests.clear()
     spoil(onenet, fault)
     await lose(hass)
     assert queueings(onenet) == 1
     assert not uuids(onenet)
-    assert len(await remembered(hass)) == 1
+    assert len(await unconfirmed(hass)) == 1
     uuid = arrive_late(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuid)]
 
 
-async def test_a_request_that_nobody_waited_for_any_longer_is_not_sent_again(
+async def test_a_request_that_timed_out_is_not_sent_again(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A slow line would queue every command twice."""
+    """It may still arrive."""
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
-    monkeypatch.setattr(account.runtime_data.ledger.client, "_seconds", 0.3)
+    monkeypatch.setattr(account.runtime_data.manager.client, "_seconds", 0.3)
     await lose(hass)
     assert queueings(onenet) == 1
     uuid = arrive_late(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuid)]
 
 
-async def test_what_never_turns_up_is_forgotten_after_an_hour(
+async def test_an_unconfirmed_command_that_is_not_found_is_deleted_after_an_hour(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Home Assistant would look for ever for what never arrived, or not find what was late."""
+    """It never arrived, and no event is fired."""
     spoil(onenet, SLOW)
     await lose(hass)
     await pass_time(account, onenet, timedelta(minutes=59))
-    await look(account)
-    assert len(await remembered(hass)) == 1
+    await poll(account)
+    assert len(await unconfirmed(hass)) == 1
     await pass_time(account, onenet, timedelta(minutes=2))
-    await look(account)
-    assert not await remembered(hass)
+    await poll(account)
+    assert not await unconfirmed(hass)
     await until(lambda: not kept_on_disk(hass, account))
     assert not events
 
 
-async def test_what_may_be_there_is_forgotten_when_it_has_expired(
+async def test_an_undecided_command_is_deleted_after_its_expiry(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person who was told to look would find nothing to look for, or be shown it for ever."""
+    """A similar command of another client keeps it undecided until then."""
     queue_elsewhere(onenet, expired_time=EXPIRY_AT_ONENET)
     await pass_time(account, onenet, timedelta(minutes=1))
     spoil(onenet, BEFORE)
     await lose(hass)
     await pass_time(account, onenet, timedelta(hours=47))
-    await look(account)
-    assert len(await remembered(hass)) == 1
+    await poll(account)
+    assert len(await unconfirmed(hass)) == 1
     await pass_time(account, onenet, timedelta(hours=2))
-    await look(account)
-    assert not await remembered(hass)
+    await poll(account)
+    assert not await unconfirmed(hass)
     assert not events
 
 
-async def test_a_crash_in_the_middle_of_a_call_loses_nothing(
+async def test_a_command_in_flight_during_a_crash_is_found_after_the_start(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, hass_config_dir: str
 ) -> None:
-    """OneNET would carry out a command that Home Assistant knows nothing of."""
+    """It is on disk before it is sent."""
     context = Context()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=0.3))
     call = asyncio.create_task(offline_read(hass, context))
@@ -373,14 +373,14 @@ async def test_a_crash_in_the_middle_of_a_call_loses_nothing(
     assert uuids(onenet) == [uuid]
 
 
-async def test_the_command_of_an_identical_call_under_way_is_not_given_to_a_lost_one(
+async def test_the_command_of_an_identical_call_in_flight_is_not_matched(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An automation would be told of a command that another one queued, and the other one of none."""
+    """It belongs to the call whose reply is pending."""
     spoil(onenet, SLOW)
     await lose(hass)
     go_on = answer_late(onenet, monkeypatch)
@@ -389,20 +389,20 @@ async def test_the_command_of_an_identical_call_under_way_is_not_given_to_a_lost
     context = Context()
     call = asyncio.create_task(offline_read(hass, context, **EXPIRY))
     await until(lambda: len(uuids(onenet)) == 1)
-    await look(account)
+    await poll(account)
     assert not events
     go_on.set()
     assert [(await call)["uuid"]] == uuids(onenet)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
-    assert len(await remembered(hass)) == 1
+    assert len(await unconfirmed(hass)) == 1
 
 
-async def test_a_lost_command_is_not_doubled_by_a_call_that_would_keep_it(
+async def test_keep_returns_an_unconfirmed_command_that_is_found(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation that tries again after the error, and asks to keep what waits, would queue it twice."""
+    """A call that is repeated after the error queues no second command."""
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
     await lose(hass)
     spoil(onenet)
@@ -411,10 +411,10 @@ async def test_a_lost_command_is_not_doubled_by_a_call_that_would_keep_it(
     assert said(events) == [("queued", response["uuid"])]
 
 
-async def test_a_command_that_was_found_is_answered_though_another_cannot_be_looked_up(
+async def test_a_found_command_is_returned_if_another_lookup_fails(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation would be told that nobody knows of the command that is announced in the same moment."""
+    """The failed request is about another unconfirmed command."""
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/offline", seconds=0.2))
     found = asyncio.create_task(offline_read(hass, obj_id=3, expires_in={"days": 1}))
     await arrival(onenet)
@@ -428,15 +428,15 @@ async def test_a_command_that_was_found_is_answered_though_another_cannot_be_loo
     assert said(events) == [("queued", response["uuid"])]
 
 
-async def test_a_command_that_is_given_up_while_a_round_looks_for_it_disturbs_nobody(
+async def test_a_command_that_is_deleted_while_a_poll_matches_it_raises_nothing(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A round would break off, and say nothing of the other devices."""
-    monkeypatch.setattr(ledger, "LOST_PAUSE", 0.1)
+    """The poll continues."""
+    monkeypatch.setattr(manager, "LOST_PAUSE", 0.1)
     elsewhere = queue_elsewhere(onenet, obj_inst_id="0", expired_time=EXPIRY_AT_ONENET)["uuid"]
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path=elsewhere, seconds=0.6))
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/history", times=10_000))
@@ -445,63 +445,63 @@ async def test_a_command_that_is_given_up_while_a_round_looks_for_it_disturbs_no
     await arrival(onenet)
     await until(lambda: onenet.faults[-1].times == 1)
     await asyncio.sleep(0.03)
-    await asyncio.gather(call, look(account))
+    await asyncio.gather(call, poll(account))
     assert not events
-    assert not await remembered(hass)
+    assert not await unconfirmed(hass)
 
 
 @pytest.mark.parametrize("action", ["cancel_command", "cancel_commands"])
-async def test_a_lost_command_that_is_cancelled_is_said_to_be_cancelled_once(
+async def test_an_unconfirmed_command_that_is_cancelled_fires_both_events_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], action: str
 ) -> None:
-    """Automations would hear of a command that is queued after its end, and of its end twice."""
+    """`command_queued` comes before `command_cancelled`."""
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
     await lose(hass)
     spoil(onenet)
     # As the error asks to.
     (listed,) = (await act(hass, "list_commands", imei=IMEI))["commands"]
     await act(hass, action, imei=IMEI, **({"uuid": listed["uuid"]} if action == "cancel_command" else {}))
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", listed["uuid"]), ("cancelled", listed["uuid"])]
 
 
 @pytest.mark.parametrize("days", [-1, 1])
 @pytest.mark.parametrize("fault", [BEFORE, AFTER])
-async def test_a_clock_that_was_set_doubles_nothing(
+async def test_a_wrong_clock_queues_no_command_twice(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault, days: int
 ) -> None:
-    """A machine that has just learned the time would have every lost command carried out twice."""
+    """The list starts early enough in the platform's time."""
     onenet.onenet.clock.offset += timedelta(days=days)
     spoil(onenet, fault)
     queued = await offline_read(hass, **EXPIRY)
     assert said(events) == [("queued", queued["uuid"])]
     assert uuids(onenet) == [queued["uuid"]]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events)[1:] == [("succeeded", queued["uuid"])]
 
 
-async def test_somebody_elses_spoiled_command_stops_nobodys_news(
+async def test_a_command_with_unreadable_details_leaves_the_others(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """One command that OneNET tells nothing of would silence a device."""
+    """The events of other commands of the device are fired."""
     ours = await offline_read(hass)
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.RESET_BEFORE))
     await lose(hass)
     lost = uuids(onenet)[1]
     onenet.faults[:] = [Fault(kind=FaultKind.ERRNO, errno=10001, text="what?", path=lost, times=10_000)]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", ours["uuid"]), ("succeeded", ours["uuid"])]
     onenet.faults.clear()
-    await look(account)
+    await poll(account)
     assert said(events)[2:] == [("queued", lost), ("succeeded", lost)]
 
 
-async def test_a_uuid_that_comes_twice_is_one_command(
+async def test_a_uuid_that_onenet_returns_twice_is_one_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command would be said to expire after it had succeeded."""
+    """For another device, it is an error."""
     first = await offline_read(hass)
     same = Fault(
         kind=FaultKind.BODY, text=f'{{"errno": 0, "code": 0, "data": {{"uuid": "{first["uuid"]}"}}}}', path="/offline"
@@ -513,5 +513,5 @@ async def test_a_uuid_that_comes_twice_is_one_command(
     onenet.faults.append(Fault(**vars(same)))
     with pytest.raises(HomeAssistantError, match="another device's"):
         await offline_read(hass, imei="1234")
-    assert list(account.runtime_data.ledger.imeis) == [IMEI]
-    assert account.runtime_data.ledger.waiting == 1
+    assert list(account.runtime_data.manager.imeis) == [IMEI]
+    assert account.runtime_data.manager.waiting == 1

@@ -12,7 +12,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import ATTR_MEASURED_AT, DOMAIN
-from custom_components.onenet_nbiot.device import AVAILABILITY, Reading
+from custom_components.onenet_nbiot.devices import AVAILABILITY, Reading
 from custom_components.onenet_nbiot.onenet.models import Opaque
 from custom_components.onenet_nbiot.sensor import ATTR_FULL_VALUE
 
@@ -257,6 +257,6 @@ async def test_an_outage_is_shown_with_an_equivalent_unit(hass: HomeAssistant, a
     await add_device(hass, account, TEMPERATURE)
     measure(hass, account, {TEMPERATURE: 17, "3303/0/5701": "Cel"})
     devices = account.runtime_data.devices
-    devices.added[IMEI].gone = True
+    devices.added[IMEI].missing = True
     async_dispatcher_send(hass, devices.signal(IMEI), {AVAILABILITY, "3303/0/5701"})
     assert state_of(hass, account, TEMPERATURE).state == STATE_UNAVAILABLE

@@ -440,7 +440,7 @@ async def test_cancellations_that_onenet_refuses_raise(
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
     with pytest.raises(HomeAssistantError, match="broke"):
         await call(hass, "cancel_commands")
-    client = account.runtime_data.ledger.client
+    client = account.runtime_data.manager.client
     refused = CancelledCommands(succeeded=(), failed=("u",))
     monkeypatch.setattr(client, "cancel_commands", AsyncMock(return_value=refused))
     response = await call(hass, "cancel_commands")
@@ -615,7 +615,7 @@ def device_lists(
     def set_answers(*answers: OneNetError | None) -> list[AsyncMock]:
         mocks = [AsyncMock(side_effect=answer) for answer in answers]
         for entry, mock in zip((account, other_account), mocks, strict=True):
-            monkeypatch.setattr(entry.runtime_data.ledger.client, "get_device", mock)
+            monkeypatch.setattr(entry.runtime_data.manager.client, "get_device", mock)
         return mocks
 
     return set_answers

@@ -25,8 +25,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onenet_nbiot import backup, store as store_module
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.device import Device as KnownDevice, Reading
-from custom_components.onenet_nbiot.ledger import ledgers
+from custom_components.onenet_nbiot.devices import Device as KnownDevice, Reading
+from custom_components.onenet_nbiot.manager import managers
 from custom_components.onenet_nbiot.onenet.models import CommandState, Opaque
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
@@ -49,13 +49,13 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def store(hass: HomeAssistant, tmp_path: Path) -> CommandStore:
-    """Return a store of the test's own that is open."""
+    """Return an open store of the test's own."""
     return await open_store(hass, tmp_path / "own" / FILE_NAME)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return where Home Assistant has the commands; the directory is there."""
+    """Return the path of Home Assistant's file; its directory exists."""
     file = tmp_path / STORAGE_DIR / FILE_NAME
     file.parent.mkdir(exist_ok=True)
     return file
@@ -83,12 +83,12 @@ async def open_store(hass: HomeAssistant, path: Path) -> CommandStore:
 
 
 def wal(path: Path) -> Path:
-    """Return the log beside a file."""
+    """Return the path of the log of a file."""
     return path.with_name(f"{path.name}-wal")
 
 
 def kill(path: Path, to: Path) -> Path:
-    """Copy what a process that is killed in this very moment leaves of a file."""
+    """Copy a file and its log as a killed process leaves them."""
     to.parent.mkdir(exist_ok=True)
     shutil.copy(path, to)
     if wal(path).exists():
@@ -97,19 +97,19 @@ def kill(path: Path, to: Path) -> Path:
 
 
 def contents(path: Path) -> list[bytes]:
-    """Return what is in a file, and in the log beside it."""
+    """Return the bytes of a file and its log."""
     return [part.read_bytes() for part in (path, wal(path)) if part.exists()]
 
 
 def rows(path: Path) -> dict[int, dict[str, Any]]:
-    """Return the commands that are kept in a copy of a file which is whole."""
+    """Return the commands in a copy of an undamaged file."""
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
         return {id_: json_loads_object(data) for id_, data in connection.execute("SELECT id, data FROM command")}
 
 
 def uuids(path: Path) -> set[str]:
-    """Return the UUIDs that are kept in a copy of a file."""
+    """Return the UUIDs in a copy of a file."""
     return {row["uuid"] for row in rows(path).values()}
 
 
@@ -120,7 +120,7 @@ def a_command(id_: int = 1, **what: Any) -> Command:
 
 
 async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, count: int = 50) -> set[str]:
-    """Leave a file of an earlier run of Home Assistant, with nothing beside it; return the UUIDs in it."""
+    """Create a file of an earlier run of Home Assistant, without a log; return its UUIDs."""
     earlier = await open_store(hass, tmp_path / "earlier" / FILE_NAME)
     for number in range(count):
         id_ = earlier.new_id()
@@ -133,7 +133,7 @@ async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, 
 
 
 async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices: dict[str, bytes]) -> None:
-    """Leave a file of an earlier run of Home Assistant with these rows by IMEI."""
+    """Create a file of an earlier run of Home Assistant with these rows by IMEI."""
     earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
     with closing(sqlite3.connect(kill(earlier._path, file))) as connection, connection:
         connection.executemany(
@@ -142,7 +142,7 @@ async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices:
 
 
 def fill_disk(store: CommandStore, pages: int | None = None) -> None:
-    """Leave no room for more, or more room again."""
+    """Fill the disk, or free it again."""
     assert store._connection is not None
     if pages is None:
         (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
@@ -152,8 +152,8 @@ def fill_disk(store: CommandStore, pages: int | None = None) -> None:
 # What is saved
 
 
-async def test_what_is_saved_survives_a_kill(hass: HomeAssistant, store: CommandStore, tmp_path: Path) -> None:
-    """A crash would lose commands that somebody was told are queued."""
+async def test_saved_rows_survive_a_kill(hass: HomeAssistant, store: CommandStore, tmp_path: Path) -> None:
+    """A row is on disk when its future is done."""
     first, second = store.new_id(), store.new_id()
     await store.async_save_command(ACCOUNT, second, {"number": 2}, patience=AFTER_CALL)
     await store.async_save_command(ACCOUNT, first, {"number": 1}, patience=AFTER_CALL)
@@ -168,29 +168,29 @@ async def test_what_is_saved_survives_a_kill(hass: HomeAssistant, store: Command
 async def test_a_returned_uuid_survives_a_kill(
     hass: HomeAssistant, account: MockConfigEntry, file: Path, tmp_path: Path
 ) -> None:
-    """An automation would wait for a command that Home Assistant has forgotten."""
+    """A command is on disk before its call returns."""
     response = await offline_read(hass)
     again = await open_store(hass, kill(file, tmp_path / "copy" / FILE_NAME))
     ((_, row),) = again.load_commands(account.entry_id)
     assert Command.from_row(row).uuid == response["uuid"]
 
 
-async def test_commands_go_on_after_a_kill(
+async def test_commands_are_polled_after_a_kill(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, tmp_path: Path
 ) -> None:
-    """Nobody would hear what becomes of the commands from before."""
+    """Commands from before the kill are loaded."""
     before = await leave(hass, tmp_path, file, entry.entry_id)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    ledger = ledgers(hass)[entry.entry_id]
-    assert all(ledger.known(uuid, IMEI) for uuid in before)
+    manager = managers(hass)[entry.entry_id]
+    assert all(manager.find(uuid, IMEI) for uuid in before)
     response = await offline_read(hass)
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {*before, response["uuid"]}
 
 
-async def test_a_hundred_calls_share_their_saves(
+async def test_a_hundred_calls_share_transactions(
     hass: HomeAssistant, account: MockConfigEntry, meters: list[str], file: Path, tmp_path: Path
 ) -> None:
-    """An SD card would wear out, and every call wait for all others."""
+    """Simultaneous calls take few transactions."""
     before = async_get_store(hass).transactions
     responses = await asyncio.gather(*(offline_read(hass, imei=imei) for imei in meters))
     assert async_get_store(hass).transactions - before <= 5
@@ -199,27 +199,27 @@ async def test_a_hundred_calls_share_their_saves(
     assert len(saved) == 100
 
 
-async def test_a_save_waits_for_the_calls_under_way(hass: HomeAssistant, store: CommandStore) -> None:
-    """Every call would cost a write of its own."""
+async def test_a_save_waits_for_calls_in_flight(hass: HomeAssistant, store: CommandStore) -> None:
+    """Rows of calls in flight share its transaction."""
     saves = []
     for others in (2, 1, 0):
-        store.calls_under_way = others
+        store.calls_in_flight = others
         saves.append(store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL))
     await asyncio.gather(*saves)
     assert store.transactions == 1
     assert len(store.load_commands(ACCOUNT)) == 3
 
 
-async def test_a_save_does_not_wait_for_a_call_that_hangs(hass: HomeAssistant, store: CommandStore) -> None:
-    """One slow reply would hold up all other calls."""
-    store.calls_under_way = 1000
+async def test_a_save_waits_for_a_limited_time(hass: HomeAssistant, store: CommandStore) -> None:
+    """A slow reply does not delay other calls."""
+    store.calls_in_flight = 1000
     async with asyncio.timeout(1):
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
     assert len(store.load_commands(ACCOUNT)) == 1
 
 
-async def test_one_call_alone_does_not_wait(hass: HomeAssistant, store: CommandStore) -> None:
-    """Every call would take longer than OneNET needs."""
+async def test_the_save_of_a_single_call_is_not_delayed(hass: HomeAssistant, store: CommandStore) -> None:
+    """Without other calls in flight it is committed at once."""
     for _ in range(2):
         store.async_save_device(ACCOUNT, IMEI, {})
     assert store.transactions == 0
@@ -229,8 +229,8 @@ async def test_one_call_alone_does_not_wait(hass: HomeAssistant, store: CommandS
     await saved
 
 
-async def test_what_comes_during_a_write_follows_it(hass: HomeAssistant, store: CommandStore) -> None:
-    """A command would stay unsaved until the next one comes."""
+async def test_rows_that_are_saved_during_a_commit_follow_it(hass: HomeAssistant, store: CommandStore) -> None:
+    """The next commit is scheduled at the end of the one in progress."""
     first, second = store.new_id(), store.new_id()
     saves = []
     for id_ in (first, second):
@@ -241,16 +241,16 @@ async def test_what_comes_during_a_write_follows_it(hass: HomeAssistant, store: 
     assert store.transactions == 2
 
 
-async def test_one_who_is_cancelled_takes_nobody_along(hass: HomeAssistant, store: CommandStore) -> None:
-    """Cancelling one automation's call would fail the others that were made at the same time."""
+async def test_cancelling_one_future_leaves_the_others(hass: HomeAssistant, store: CommandStore) -> None:
+    """Callers that share a transaction have their own futures."""
     one, other = (store.async_save_command(ACCOUNT, store.new_id(), {}) for _ in range(2))
     one.cancel()
     await other
     assert len(store.load_commands(ACCOUNT)) == 2
 
 
-async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) -> None:
-    """A command that was refused would come back at the next start."""
+async def test_the_latest_statement_of_a_command_is_committed(hass: HomeAssistant, store: CommandStore) -> None:
+    """A command that is deleted after it was saved is not on disk."""
     kept, gone = store.new_id(), store.new_id()
     store.async_save_command(ACCOUNT, gone, {})
     store.async_delete_command(gone)
@@ -281,8 +281,8 @@ async def test_the_last_word_counts(hass: HomeAssistant, store: CommandStore) ->
     ],
     ids=lambda operation: operation.command,
 )
-async def test_a_row_is_read_as_it_was_saved(operation: Read | Write | Execute) -> None:
-    """A restart would change commands, or forget what is known of them."""
+async def test_a_command_is_loaded_as_it_was_saved(operation: Read | Write | Execute) -> None:
+    """Every kind of command has the same fields after a restart."""
     asked = CachedCommand(
         operation=operation,
         valid_time=NOON,
@@ -312,8 +312,8 @@ async def test_a_row_is_read_as_it_was_saved(operation: Read | Write | Execute) 
         assert again.asked.operation.body() == command.asked.operation.body()
 
 
-async def test_a_row_of_before_there_were_other_commands_than_reads_is_read() -> None:
-    """An update would forget every command that waits."""
+async def test_a_row_of_the_version_with_reads_only_is_loaded() -> None:
+    """An update keeps the waiting commands."""
     row = (
         b'{"id":1,"asked":{"imei":"866971030000001","obj_id":3303,"obj_inst_id":0,"res_id":5700,"valid_time":null,'
         b'"expired_time":"2026-11-24T04:00:00+00:00","retry":3,"timeout":null,"trigger_msg":6,"bin2hex":true},'
@@ -331,7 +331,7 @@ async def test_a_row_of_before_there_were_other_commands_than_reads_is_read() ->
     assert (command.uuid, command.state) == ("u", CommandState.QUEUED)
 
 
-async def test_a_row_that_cannot_be_read_stops_nothing_else(
+async def test_an_unreadable_row_leaves_the_other_commands(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     device: Device,
@@ -339,7 +339,7 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One bad row would take away all of an account's commands."""
+    """It is logged and skipped."""
     earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
     good = a_command(5, uuid="good", state=CommandState.QUEUED)
     bad: dict[str, Any] = json_loads_object(json_bytes(good))
@@ -353,28 +353,28 @@ async def test_a_row_that_cannot_be_read_stops_nothing_else(
     kill(earlier._path, file)
     expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
-    ledger = ledgers(hass)[entry.entry_id]
-    assert ledger.known("good")
-    assert ledger.known("later")
-    assert ledger.summary()["commands"] == {CommandState.QUEUED: 2}
+    manager = managers(hass)[entry.entry_id]
+    assert manager.find("good")
+    assert manager.find("later")
+    assert manager.summary()["commands"] == {CommandState.QUEUED: 2}
     assert caplog.text.count("fields of later versions are ignored") == 2
-    told = ledger.devices.get(IMEI)
+    told = manager.devices.get(IMEI)
     assert (told.key, told.online, told.newest) == ("7", True, NOON)
-    assert ledger.devices.summary()["known"] == 1
+    assert manager.devices.summary()["known"] == 1
 
 
-async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
-    """A restart would show old values, or none, until a device that sleeps for a day sends them again."""
+async def test_a_device_is_loaded_as_it_was_saved() -> None:
+    """Its readings are available after a restart."""
     full = KnownDevice(
         imei=IMEI,
         key="7",
         online=False,
         newest=NOON,
         last_seen=NOON + timedelta(minutes=1),
-        moved=True,
-        gone=True,
+        active_since_poll=True,
+        missing=True,
         readings={
-            path: Reading(value=value, measured_at=NOON, reported_at=NOON if value is None else None)
+            path: Reading(value=value, measured_at=NOON, future_time=NOON if value is None else None)
             for path, value in {
                 "19/0/0": Opaque("3131"),
                 "3303/0/5700": 21.5,
@@ -387,8 +387,8 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
         subentry_id="subentry",
         title="Water meter",
         device_id="device",
-        shown=("3303/0/5700",),
-        kept=frozenset({"3303/0/5700"}),
+        resource_paths=("3303/0/5700",),
+        tracked_paths=frozenset({"3303/0/5700"}),
     )
     for device in (full, KnownDevice(imei=IMEI)):
         again = KnownDevice.from_row(IMEI, json_bytes(device.as_row()))
@@ -396,20 +396,20 @@ async def test_what_is_known_of_a_device_is_read_as_it_was_saved() -> None:
         assert [type(reading.value) for reading in again.readings.values()] == [
             type(reading.value) for reading in device.readings.values()
         ]
-        assert (again.imei, again.subentry_id, again.shown, again.kept) == (IMEI, "", (), frozenset())
+        assert (again.imei, again.subentry_id, again.resource_paths, again.tracked_paths) == (IMEI, "", (), frozenset())
 
 
-async def test_a_device_of_before_values_were_kept_is_read(
+async def test_a_row_of_a_device_without_readings_is_loaded(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path
 ) -> None:
-    """After an update, OneNET would be asked for the ids of all devices again, and what moved meanwhile pass unseen."""
+    """An update keeps the ids of devices."""
     former = {
         IMEI: b'{"id":"7","online":true,"newest":"2026-11-24T04:00:00+00:00"}',
         "1234": b'{"id":"8","online":null,"newest":null}',
     }
     await leave_devices(hass, file, entry.entry_id, former)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    devices = ledgers(hass)[entry.entry_id].devices
+    devices = managers(hass)[entry.entry_id].devices
     assert (
         devices.get(IMEI).as_row()
         == KnownDevice(imei=IMEI, key="7", online=True, newest=datetime(2026, 11, 24, 4, tzinfo=UTC)).as_row()
@@ -437,19 +437,19 @@ async def test_a_device_of_before_values_were_kept_is_read(
         b'{"id":"7","readings":{"3303/0/5700":[21.5,"noon"]}}',
     ],
 )
-async def test_a_damaged_device_is_left_out(
+async def test_an_unreadable_device_leaves_the_others(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, row: bytes
 ) -> None:
-    """One bad row would keep an account from being set up, or hide all other devices."""
+    """The account is set up with the other devices."""
     await leave_devices(hass, file, entry.entry_id, {"1": b'{"id":"1"}', "2": row, "3": b'{"id":"3"}'})
     assert await hass.config_entries.async_setup(entry.entry_id)
-    devices = ledgers(hass)[entry.entry_id].devices
+    devices = managers(hass)[entry.entry_id].devices
     assert devices.summary()["known"] == 2
     assert [devices.get(imei).key for imei in "123"] == ["1", None, "3"]
 
 
-async def test_a_device_that_is_removed_leaves_nothing(hass: HomeAssistant, store: CommandStore) -> None:
-    """What a device sent would be kept for ever, and be shown should it be added again; or another lose its own."""
+async def test_a_deleted_device_has_no_row(hass: HomeAssistant, store: CommandStore) -> None:
+    """The rows of the other devices stay."""
     for account, imei in ((ACCOUNT, IMEI), (ACCOUNT, "1234"), ("other", IMEI)):
         store.async_save_device(account, imei, {"id": imei})
     await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
@@ -462,8 +462,8 @@ async def test_a_device_that_is_removed_leaves_nothing(hass: HomeAssistant, stor
     assert len(store.load_commands(ACCOUNT)) == 2
 
 
-async def test_of_a_device_too_the_last_word_counts(hass: HomeAssistant, store: CommandStore) -> None:
-    """A device that was removed would come back with old values, or one that was added again lose its new ones."""
+async def test_the_latest_statement_of_a_device_is_committed(hass: HomeAssistant, store: CommandStore) -> None:
+    """Deleting and saving take effect in their order."""
     store.async_save_device(ACCOUNT, "removed", {"id": "1"})
     store.async_delete_device(ACCOUNT, "removed")
     store.async_save_device(ACCOUNT, "again", {"id": "1"})
@@ -473,10 +473,10 @@ async def test_of_a_device_too_the_last_word_counts(hass: HomeAssistant, store: 
     assert store.load_devices(ACCOUNT) == [("again", b'{"id":"2"}')]
 
 
-async def test_an_account_that_is_removed_before_it_was_set_up_leaves_nothing(
+async def test_removing_an_account_that_was_not_set_up_deletes_its_rows(
     hass: HomeAssistant, entry: MockConfigEntry, file: Path, tmp_path: Path
 ) -> None:
-    """Commands of an account that was disabled, and then removed, would fill the disk."""
+    """Accounts that were disabled are included."""
     before = await leave(hass, tmp_path, file, entry.entry_id)
     assert uuids(file) == before
     await hass.config_entries.async_remove(entry.entry_id)
@@ -484,10 +484,10 @@ async def test_an_account_that_is_removed_before_it_was_set_up_leaves_nothing(
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {"other"}
 
 
-async def test_an_account_that_is_removed_takes_only_its_own_along(
+async def test_removing_an_account_deletes_its_rows_only(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, file: Path, tmp_path: Path
 ) -> None:
-    """Commands of an account that is no longer would fill the disk, or another account lose its own."""
+    """The rows of another account stay."""
     onenet.onenet.products.append(Product(key="another"))
     onenet.onenet.products[-1].add("866971030000002", "Gas meter")
     other = MockConfigEntry(domain=DOMAIN, title="Other", data={CONF_API_KEY: "another", CONF_URL: onenet.url})
@@ -509,31 +509,31 @@ async def test_an_account_that_is_removed_takes_only_its_own_along(
 
 
 def garbage(file: Path) -> None:
-    """Write something else over a file."""
+    """Overwrite a file with garbage."""
     file.write_bytes(b"garbage!" * 4096)
 
 
 def damage(file: Path) -> None:
-    """Write garbage over the middle of a file."""
+    """Overwrite the middle of a file with garbage."""
     with file.open("r+b") as opened:
         opened.seek(2 * 4096)
         opened.write(b"garbage!" * 1024)
 
 
 def cut(file: Path) -> None:
-    """Leave nothing of a file, as some disks do when the power fails, but what is beside it."""
+    """Truncate a file but not its log, as some disks do after a loss of power."""
     wal(file).write_bytes(b"the newest commands")
     file.write_bytes(b"")
 
 
 def newer(file: Path) -> None:
-    """Make a file one of a later version."""
+    """Set a later version in a file."""
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 2")
 
 
 def kept_aside(file: Path) -> list[Path]:
-    """Return the files that were kept, without the logs beside them."""
+    """Return the renamed files without their logs."""
     return [path for path in file.parent.glob("*.kept-*") if not path.name.endswith("-wal")]
 
 
@@ -546,7 +546,7 @@ def kept_aside(file: Path) -> list[Path]:
         (newer, "it is of version 2, this is version 1"),
     ],
 )
-async def test_a_file_that_is_no_good_is_kept_aside(
+async def test_an_unreadable_file_is_renamed(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     device: Device,
@@ -557,7 +557,7 @@ async def test_a_file_that_is_no_good_is_kept_aside(
     spoil: Callable[[Path], None],
     reason: str,
 ) -> None:
-    """Commands would vanish without a word, or all of the account stop working."""
+    """A repair issue names the new path, and new commands are saved."""
     expected_warnings.append(f"The commands in {file} cannot be read: ")
     await leave(hass, tmp_path, file, entry.entry_id)
     spoil(file)
@@ -579,7 +579,7 @@ async def test_a_file_that_is_no_good_is_kept_aside(
 
 
 def put_in_the_way(file: Path) -> None:
-    """Make a directory where the file should be."""
+    """Create a directory at the path of the file."""
     file.mkdir()
 
 
@@ -588,10 +588,10 @@ def take_away(file: Path) -> None:
     file.rmdir()
 
 
-async def test_a_file_that_cannot_be_opened_is_tried_again(
+async def test_opening_the_file_is_retried(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, expected_warnings: list[str]
 ) -> None:
-    """A person would see a bare error, and have to restart Home Assistant when it is mended."""
+    """The account is set up as soon as the file can be opened."""
     expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration not ready yet")
     put_in_the_way(file)
     assert not await hass.config_entries.async_setup(entry.entry_id)
@@ -603,8 +603,8 @@ async def test_a_file_that_cannot_be_opened_is_tried_again(
     await offline_read(hass)
 
 
-async def test_another_programs_file_is_left_alone(hass: HomeAssistant, tmp_path: Path) -> None:
-    """A file would stay locked until Home Assistant is restarted."""
+async def test_a_file_of_another_program_is_not_locked(hass: HomeAssistant, tmp_path: Path) -> None:
+    """It is closed after a failed attempt to use it."""
     file = tmp_path / FILE_NAME
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 1")
@@ -618,20 +618,20 @@ async def test_another_programs_file_is_left_alone(hass: HomeAssistant, tmp_path
 
 
 def is_free(file: Path) -> bool:
-    """Return whether nobody has a file open."""
+    """Return whether no connection has a file open."""
     with closing(sqlite3.connect(file, timeout=0)) as connection:
         return bool(connection.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",))
 
 
-async def test_a_directory_that_cannot_be_used_is_told(hass: HomeAssistant, tmp_path: Path) -> None:
-    """A person would see an unknown error."""
+async def test_an_unusable_directory_raises_a_sqlite_error(hass: HomeAssistant, tmp_path: Path) -> None:
+    """The error has the message of the operating system."""
     (tmp_path / "own").write_text("")
     with pytest.raises(sqlite3.OperationalError, match="File exists"):
         await open_store(hass, tmp_path / "own" / FILE_NAME)
 
 
 async def test_two_accounts_open_the_file_once(hass: HomeAssistant, tmp_path: Path) -> None:
-    """The second account would find the file locked, and fail at every start."""
+    """Both share one connection, which locks the file."""
     store = CommandStore(hass, tmp_path / FILE_NAME)
     await asyncio.gather(store.async_open(), store.async_open())
     await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
@@ -650,7 +650,7 @@ async def test_a_full_disk_loses_no_command(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A call would fail whose command OneNET has, or the log fill up the disk."""
+    """Calls return their UUIDs, one error is logged, and the rows are saved once there is room."""
     expected_warnings.append("Commands cannot be saved, a restart would lose them: database or disk is full")
     store = async_get_store(hass)
     fill_disk(store)
@@ -665,14 +665,14 @@ async def test_a_full_disk_loses_no_command(
     assert caplog.text.count("Commands can be saved again") == 1
 
 
-async def test_a_full_disk_keeps_nobody_waiting(
+async def test_a_full_disk_does_not_delay_calls(
     hass: HomeAssistant,
     store: CommandStore,
     tmp_path: Path,
     expected_warnings: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A call during a failing write would last a minute; and when there is room again, nobody would try."""
+    """Calls return during failing commits."""
     expected_warnings.append("Commands cannot be saved")
     fill_disk(store)
     async with asyncio.timeout(5):
@@ -684,18 +684,18 @@ async def test_a_full_disk_keeps_nobody_waiting(
         )
     assert not [*store.load_commands(ACCOUNT), *store.load_devices(ACCOUNT)]
     fill_disk(store, 1_000_000)
-    monkeypatch.setattr(store_module, "_TRY_AGAIN", 0)
+    monkeypatch.setattr(store_module, "_RETRY_DELAY", 0)
     store.async_delete_command(99)
     while len(store.load_commands(ACCOUNT)) < 2:  # noqa: ASYNC110 - nobody rings when it has worked
         await asyncio.sleep(0.01)
 
 
-async def test_a_failed_write_is_tried_again_by_itself(
+async def test_a_failed_commit_is_retried(
     hass: HomeAssistant, store: CommandStore, expected_warnings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Commands would stay unsaved until somebody queues another, or old news take the place of newer."""
+    """Newer statements for the same row replace the failed ones."""
     expected_warnings.append("Commands cannot be saved")
-    monkeypatch.setattr(store_module, "_TRY_AGAIN", 0.01)
+    monkeypatch.setattr(store_module, "_RETRY_DELAY", 0.01)
     fill_disk(store)
     await asyncio.gather(
         *(
@@ -703,7 +703,7 @@ async def test_a_failed_write_is_tried_again_by_itself(
             for news in ("old", "new")
         )
     )
-    with store._turn:
+    with store._connection_lock:
         fill_disk(store, 1_000_000)
     async with asyncio.timeout(5):
         while not (saved := store.load_commands(ACCOUNT)):  # noqa: ASYNC110 - nobody rings when it has worked
@@ -711,10 +711,10 @@ async def test_a_failed_write_is_tried_again_by_itself(
     assert json_loads_object(saved[0][1])["is"] == "new"
 
 
-async def test_a_disk_that_is_full_to_the_end_is_told(
+async def test_a_disk_that_is_full_when_home_assistant_stops_is_logged(
     hass: HomeAssistant, store: CommandStore, expected_warnings: list[str]
 ) -> None:
-    """Home Assistant would hang at its end, or lose commands without a word."""
+    """Home Assistant stops nevertheless."""
     expected_warnings.extend(("Commands cannot be saved", "Commands could not be saved: database or disk is full"))
     fill_disk(store)
     await store.async_save_command(ACCOUNT, store.new_id(), {"x": "x" * 9999}, patience=AFTER_CALL)
@@ -725,8 +725,10 @@ async def test_a_disk_that_is_full_to_the_end_is_told(
 # The end
 
 
-async def test_what_is_pending_is_written_at_the_end(hass: HomeAssistant, store: CommandStore, tmp_path: Path) -> None:
-    """Every restart would lose the newest commands."""
+async def test_pending_rows_are_saved_when_home_assistant_stops(
+    hass: HomeAssistant, store: CommandStore, tmp_path: Path
+) -> None:
+    """The newest commands survive a restart."""
     saved = store.async_save_command(ACCOUNT, store.new_id(), {})
     await hass.async_stop(force=True)
     assert saved.done()
@@ -734,18 +736,20 @@ async def test_what_is_pending_is_written_at_the_end(hass: HomeAssistant, store:
     assert list(rows(store._path)) == [1]
 
 
-async def test_what_is_being_written_at_the_end_is_written_first(hass: HomeAssistant, store: CommandStore) -> None:
-    """A slow disk would lose commands at a restart, or have Home Assistant hang."""
+async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
+    hass: HomeAssistant, store: CommandStore
+) -> None:
+    """Rows that are pending meanwhile follow it."""
     saves: list[asyncio.Future[None]] = []
 
     def save(_: Event | None = None) -> None:
         saves.append(store.async_save_command(ACCOUNT, 1, {"number": len(saves)}, patience=AFTER_CALL))
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, callback(save))
-    store._turn.acquire()
+    store._connection_lock.acquire()
     save()
     save()
-    hass.loop.call_later(0.1, store._turn.release)
+    hass.loop.call_later(0.1, store._connection_lock.release)
     async with asyncio.timeout(5):
         await hass.async_stop(force=True)
         await asyncio.gather(*saves)
@@ -755,12 +759,12 @@ async def test_what_is_being_written_at_the_end_is_written_first(hass: HomeAssis
     assert store.transactions == 1
 
 
-async def test_after_the_end_nothing_hangs(hass: HomeAssistant, store: CommandStore) -> None:
-    """Home Assistant would not end while a command is on its way."""
+async def test_saves_after_the_stop_end_without_being_written(hass: HomeAssistant, store: CommandStore) -> None:
+    """Home Assistant stops although a call is in flight."""
     await hass.async_stop(force=True)
     async with asyncio.timeout(5):
         await store.async_save_command(ACCOUNT, store.new_id(), {}, patience=AFTER_CALL)
-        await store.async_hold_still()
+        await store.async_pause_checkpoints()
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
         store.load_commands(ACCOUNT)
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
@@ -768,8 +772,8 @@ async def test_after_the_end_nothing_hangs(hass: HomeAssistant, store: CommandSt
     assert rows(store._path) == {}
 
 
-async def test_an_end_without_commands(hass: HomeAssistant, tmp_path: Path) -> None:
-    """Home Assistant would make a file where there is no account."""
+async def test_home_assistant_stops_without_a_file(hass: HomeAssistant, tmp_path: Path) -> None:
+    """No file is created without an account."""
     store = CommandStore(hass, tmp_path / FILE_NAME)
     await hass.async_stop(force=True)
     assert not store._path.exists()
@@ -779,7 +783,7 @@ async def test_an_end_without_commands(hass: HomeAssistant, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("cut_at", [0, 0.1, 0.5, 0.9, 1])
-async def test_a_backup_is_whole_though_commands_go_on(
+async def test_a_backup_is_complete_while_commands_are_queued(
     hass: HomeAssistant,
     account: MockConfigEntry,
     meters: list[str],
@@ -788,7 +792,7 @@ async def test_a_backup_is_whole_though_commands_go_on(
     expected_warnings: list[str],
     cut_at: float,
 ) -> None:
-    """A backup could not be restored, or would miss commands that were queued before it."""
+    """A restored copy has all commands from before the backup."""
     expected_warnings.append("zlib_ng and isal are not available")
     before = await queue(hass, meters[:20])
     assert await async_setup_component(hass, "backup", {})
@@ -811,8 +815,8 @@ async def test_a_backup_is_whole_though_commands_go_on(
     await manager.async_post_backup_actions()
 
 
-async def test_the_log_does_not_grow_for_ever(hass: HomeAssistant, account: MockConfigEntry, file: Path) -> None:
-    """The disk would be full some day."""
+async def test_checkpoints_limit_the_size_of_the_log(hass: HomeAssistant, account: MockConfigEntry, file: Path) -> None:
+    """They resume after a backup."""
     store = async_get_store(hass)
 
     async def write() -> int:
@@ -827,8 +831,8 @@ async def test_the_log_does_not_grow_for_ever(hass: HomeAssistant, account: Mock
     assert await write() == length
 
 
-async def test_a_backup_without_an_account(hass: HomeAssistant) -> None:
-    """A backup would fail where the last account was disabled."""
+async def test_a_backup_works_without_an_account(hass: HomeAssistant) -> None:
+    """The hooks accept a store that is not open."""
     await backup.async_pre_backup(hass)
     await backup.async_post_backup(hass)
 
@@ -839,7 +843,7 @@ async def test_a_failing_checkpoint_does_not_stop_the_backup(
     monkeypatch: pytest.MonkeyPatch,
     expected_warnings: list[str],
 ) -> None:
-    """Home Assistant would give up the whole backup for one file of many."""
+    """A warning is logged."""
     expected_warnings += [
         "zlib_ng",
         "The file of the commands may be incomplete",

@@ -14,8 +14,8 @@ import voluptuous as vol
 from custom_components.onenet_nbiot import config_flow, device_flow, lwm2m, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
-from custom_components.onenet_nbiot.ledger import IfWaiting
 from custom_components.onenet_nbiot.lwm2m import ResourceSensorDescription
+from custom_components.onenet_nbiot.manager import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode

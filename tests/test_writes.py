@@ -9,11 +9,11 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.ledger import ledgers
+from custom_components.onenet_nbiot.manager import managers
 
 from .conftest import IMEI, act
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
-from .test_ledger import kept_on_disk, queueings, said
+from .test_manager import kept_on_disk, queueings, said
 
 EVERY_ACCOUNT = True
 
@@ -42,9 +42,9 @@ async def execute(hass: HomeAssistant, context: Context | None = None, **fields:
     return await act(hass, "offline_execute", context, **REBOOT_NOW | fields)
 
 
-async def look(account: MockConfigEntry) -> None:
-    """Let the account look at the device."""
-    await account.runtime_data.ledger.async_look(IMEI)
+async def poll(account: MockConfigEntry) -> None:
+    """Poll the commands of the device."""
+    await account.runtime_data.manager.async_poll_device(IMEI)
 
 
 async def test_a_write_is_queued_followed_and_heard_of(
@@ -74,7 +74,7 @@ async def test_a_write_is_queued_followed_and_heard_of(
         "uuid": uuid,
     }
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     said_of_it = response | {"expired_time": expired_time}
     # What was written is no news, and values are what a device has told.
     assert [event.data for event in events] == [
@@ -103,7 +103,7 @@ async def test_an_execute_is_queued_followed_and_heard_of(
     assert (response["command"], response["res_id"]) == ("execute", 4)
     assert (await act(hass, "get_command", uuid=response["uuid"]))["args"] == "0='10'"
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
     assert "values" not in events[1].data
     assert device.executed == [(REBOOT, "0='10'")]
@@ -116,7 +116,7 @@ async def test_what_the_device_refuses_is_failed_with_its_reason(
     await write(hass, values={"res_id": 5850, "value": "open"})
     await execute(hass, obj_id=3306, res_id=5850)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert {event.data["command"]: event.data["reason"] for event in events if "reason" in event.data} == {
         "write": "req_param_error",
         "execute": "method_not_allowed",
@@ -234,7 +234,7 @@ async def test_of_two_lost_commands_none_is_taken_for_the_other(
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/offline"))
     response = await queue(hass, **times, **other)
     assert [command.uuid for command in onenet.onenet.commands] == [response["uuid"]]
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", response["uuid"])]
     assert len((await act(hass, "list_commands", state="unknown"))["commands"]) == 1
 
@@ -377,10 +377,10 @@ async def test_a_write_is_followed_after_a_restart(
     written, rebooted = await write(hass), await execute(hass, args="0")
     kept = [row["asked"]["operation"]["command"] for row in kept_on_disk(hass, account)]
     assert kept == ["write", "execute"]
-    # What a restart does to the ledger, without the rest.
-    ledgers(hass).pop(account.entry_id)
+    # As after a restart: the manager is loaded again.
+    managers(hass).pop(account.entry_id)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert sorted(said(events)[2:]) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
     assert (await act(hass, "get_command", uuid=rebooted["uuid"]))["args"] == "0"

@@ -1,4 +1,4 @@
-"""Commands for NB-IoT devices on China Mobile's OneNET that sleep almost all the time."""
+"""The OneNET NB-IoT integration: queue commands for sleeping devices on China Mobile's OneNET."""
 
 import sqlite3
 
@@ -11,7 +11,7 @@ from homeassistant.helpers.typing import ConfigType
 from .const import ATTR_MESSAGE, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, create_client
 from .exceptions import setup_error
-from .ledger import async_get_ledger, async_remove_ledger
+from .manager import async_get_manager, async_remove_manager
 from .onenet.errors import OneNetError
 from .services import async_setup_services
 
@@ -30,7 +30,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     """Set up an account."""
     client = create_client(hass, entry.data)
     try:
-        ledger = await async_get_ledger(hass, entry, client)
+        manager = await async_get_manager(hass, entry, client)
     except sqlite3.Error as err:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
@@ -41,17 +41,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         await client.check_connection()
     except OneNetError as err:
         raise setup_error(err) from err
-    entry.runtime_data = OneNetCoordinator(hass, entry, client, ledger)
+    entry.runtime_data = OneNetCoordinator(hass, entry, client, manager)
     await entry.runtime_data.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
-    """Leave an account; commands under way are finished all the same."""
+    """Unload an account; calls in flight continue."""
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
-    """Forget an account's commands."""
-    await async_remove_ledger(hass, entry)
+    """Delete the commands and devices of a removed account."""
+    await async_remove_manager(hass, entry)

@@ -1,4 +1,4 @@
-"""Find the account that an action is for."""
+"""Find the account of an action."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from homeassistant.util.hass_dict import HassKey
 from .const import ATTR_IMEI, ATTR_UUID, DOMAIN, SUBENTRY_DEVICE
 from .coordinator import OneNetConfigEntry
 from .exceptions import unknown_uuid, which_account
-from .ledger import Ledger, ledgers
+from .manager import CommandManager, managers
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
 
-# By IMEI, the account that answered that it has the device, and until when that is believed: a device may be moved.
+# By IMEI, the account that has the device according to OneNET, and until when that is cached: a device may be moved.
 _FOUND: HassKey[dict[str, tuple[str, float]]] = HassKey(f"{DOMAIN}_found_accounts")
 _FOUND_FOR = 600
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:
-    """Return the loaded account that an action with this data is for; raise ServiceValidationError.
+    """Return the loaded account of an action with this data; raise ServiceValidationError.
 
-    Without `config_entry_id` it follows from the `uuid` of a command that was queued here, else from the `imei`.
+    Without `config_entry_id`, find it by the `uuid` of a command that was queued here, else by the `imei`.
     """
     entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
     imei: str | None = data.get(ATTR_IMEI)
     if entry_id is None and (uuid := data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, ledger in ledgers(hass).items() if ledger.known(uuid)), None)
+        entry_id = next((entry_id for entry_id, manager in managers(hass).items() if manager.find(uuid)), None)
         if entry_id is None and imei is None:
             raise unknown_uuid(uuid)
     if entry_id is None and imei is not None:
@@ -59,7 +59,7 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
         return (loaded or added or entries)[0].entry_id
     if not added and (entry_id := _with_commands(loaded, imei)) is not None:
         return entry_id
-    answers = await asyncio.gather(*(_async_has(entry.runtime_data.ledger.client, imei) for entry in loaded))
+    answers = await asyncio.gather(*(_async_has(entry.runtime_data.manager.client, imei) for entry in loaded))
     owners = [entry for entry, has in zip(loaded, answers, strict=True) if has]
     if len(owners) != 1:
         unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
@@ -76,28 +76,28 @@ def _is_added(entry: OneNetConfigEntry, imei: str) -> bool:
 def _with_commands(entries: list[OneNetConfigEntry], imei: str) -> str | None:
     """Return the id of the only account with open commands of a device, else of the only one with finished ones."""
     for has_commands in (_has_open, _has_finished):
-        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.ledger, imei)]
+        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.manager, imei)]
         if found:
             return found[0] if len(found) == 1 else None
     return None
 
 
-def _has_open(ledger: Ledger, imei: str) -> bool:
+def _has_open(manager: CommandManager, imei: str) -> bool:
     """Return whether a device has commands that OneNET accepted and that are not finished."""
-    return ledger.waiting_for(imei) > 0
+    return manager.waiting_for(imei) > 0
 
 
-def _has_finished(ledger: Ledger, imei: str) -> bool:
+def _has_finished(manager: CommandManager, imei: str) -> bool:
     """Return whether a device has finished commands that are still kept."""
-    return any(command.asked.operation.imei == imei for command in ledger.finished)
+    return any(command.asked.operation.imei == imei for command in manager.finished)
 
 
 async def _async_has(client: OneNetClient, imei: str) -> bool | None:
-    """Return whether OneNET says that an account has a device, or None if it cannot be asked."""
+    """Return whether an account has a device according to OneNET, None if that is unknown."""
     try:
         await client.get_device(imei)
     except (UnknownDeviceError, NotPermittedError) as err:
-        # A refusal for another reason, such as the IP address, says nothing about the device.
+        # A refusal for another reason, such as the IP address, is not about the device.
         return None if err.is_account_wide else False
     except OneNetError:
         return None

@@ -1,4 +1,4 @@
-"""Backups of the commands, taken while the file of the commands is in use."""
+"""Backup hooks, which keep the store's file complete while Home Assistant copies it."""
 
 import sqlite3
 
@@ -9,17 +9,17 @@ from .store import async_get_store
 
 
 async def async_pre_backup(hass: HomeAssistant) -> None:
-    """Let the file be copied."""
+    """Pause checkpoints, so that the file can be copied."""
     try:
-        await async_get_store(hass).async_hold_still()
+        await async_get_store(hass).async_pause_checkpoints()
     except sqlite3.Error as err:
-        # Home Assistant would give up the whole backup.
+        # An exception would abort the whole backup.
         LOGGER.warning("The file of the commands may be incomplete in the backup: %s", err)
 
 
 async def async_post_backup(hass: HomeAssistant) -> None:
-    """Write as usual again."""
+    """Resume checkpoints."""
     try:
-        await async_get_store(hass).async_go_on()
+        await async_get_store(hass).async_resume_checkpoints()
     except sqlite3.Error as err:
         LOGGER.warning("The file of the commands could not be opened for writing after the backup: %s", err)

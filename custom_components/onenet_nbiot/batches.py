@@ -1,4 +1,4 @@
-"""Calls about many devices in batches, so that the trouble of one device costs no other."""
+"""Batched calls about many devices, in which an error caused by one device affects no other."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -9,136 +9,137 @@ from .const import LOGGER
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, NotSupportedError, OneNetError, SlowReplyError, UnknownDeviceError
 
-# What was left out is asked for again after this time.
+# Suspended calls and devices are included again after this time.
 RETRY_AFTER = timedelta(hours=1)
-# So many requests of a call may fail before the rest waits for the next round: in all, and with none answered.
-_FAILURES_MAX = 24
-_FAILURES_IN_A_ROW = 12
-# Batches are not made smaller than this for good.
-_BATCH_MIN = 10
+# A call ends until the next poll after so many failed requests: in total, and while none was successful.
+_MAX_FAILURES = 24
+_MAX_FAILURES_WITHOUT_REPLY = 12
+# The lower bound of the size limit that a call keeps for later polls.
+_MIN_BATCH_SIZE = 10
 
 
 class BatchCaller:
-    """Make calls about many devices in batches, and calls about one, and count what OneNET answers.
+    """Make calls about many devices in batches, and calls about one device, and count the successful requests.
 
-    A batch that is refused, or whose reply cannot be read, is asked for in halves until the device that causes it is
-    alone; that one is left out for an hour.
+    After a refusal or an unreadable reply, a batch is split in halves until a single device remains; a device that
+    fails like this in two polls is suspended for an hour.
     """
 
     def __init__(self, client: OneNetClient) -> None:
-        """Start with nothing left out."""
-        self.answers = 0
+        """Create a caller without suspended calls or devices."""
+        self.replies = 0
         self._client = client
         self._checked = False
-        # Calls that are not made for now, and calls with the key of a device that they leave out, until then.
-        self._left_out: dict[str, datetime] = {}
-        # Calls with the key of a device that failed when they were last made about it alone.
-        self._failed_alone: set[str] = set()
-        # The largest batch that was answered, by call, where larger ones failed, until larger ones are tried again.
+        # Until when calls ("call"), or single devices of a call ("call key"), are suspended.
+        self._suspended_until: dict[str, datetime] = {}
+        # Names "call key" whose last request about that single device failed.
+        self._failed_single: set[str] = set()
+        # By call, the limit of the size of its batches after larger ones failed, and until when it applies.
         self._limits: dict[str, tuple[int, datetime]] = {}
         self._logged: set[str] = set()
 
-    def start_round(self) -> None:
-        """Count from zero, and check the connection again when a request fails."""
-        self.answers = 0
+    def start_poll(self) -> None:
+        """Reset the count of replies, and check the connection again after the next failed request."""
+        self.replies = 0
         self._checked = False
 
     async def async_call[T](
-        self, call: str, keys: Iterable[str], ask: Callable[[list[str]], Awaitable[T]]
+        self, call: str, keys: Iterable[str], request: Callable[[list[str]], Awaitable[T]]
     ) -> AsyncIterator[tuple[list[str], T]]:
-        """Make a call about devices in batches, those that fail in halves; yield the keys and the result of each."""
+        """Make a call about devices in batches, split failed ones in halves, and yield keys and result of each one."""
         now = self._client.now()
-        asked = [key for key in keys if self.may_ask(call, key)]
+        included = [key for key in keys if self.is_included(call, key)]
         limit, until = self._limits.get(call, (0, now))
-        size = limit if until > now else max(1, len(asked))
+        size = limit if until > now else max(1, len(included))
         pending = deque(
-            list(part) for batch in self._client.batches(asked) for part in batched(batch, size, strict=False)
+            list(part) for batch in self._client.batches(included) for part in batched(batch, size, strict=False)
         )
         largest = failures = 0
-        alone: dict[str, OneNetError] = {}
-        # Halves of one batch fail at most nine times in a row before a single device is left.
-        while pending and failures < (_FAILURES_MAX if largest else _FAILURES_IN_A_ROW):
+        single: dict[str, OneNetError] = {}
+        # A batch of the largest size is halved at most nine times until a single device remains.
+        while pending and failures < (_MAX_FAILURES if largest else _MAX_FAILURES_WITHOUT_REPLY):
             batch = pending.popleft()
             try:
-                result = await self.async_request(ask(batch))
+                result = await self.async_request(request(batch))
             except OneNetError as err:
-                await self.async_check(err)
+                await self.async_check_connection(err)
                 failures += 1
                 if isinstance(err, NotSupportedError):
-                    self.do_without(call, err)
+                    self.suspend_call(call, err)
                     return
-                if isinstance(err, SlowReplyError) and len(batch) > _BATCH_MIN:
-                    # Every further one would take as long: the next round asks for less at once.
+                if isinstance(err, SlowReplyError) and len(batch) > _MIN_BATCH_SIZE:
+                    # Further batches would be as slow: use smaller ones in the next poll.
                     self.set_limit(call, len(batch) // 2)
                     return
                 if len(batch) == 1:
-                    alone[batch[0]] = err
+                    single[batch[0]] = err
                 else:
                     middle = len(batch) // 2
                     pending.extendleft((batch[middle:], batch[:middle]))
                 continue
             largest = max(largest, len(batch))
-            self._failed_alone -= {f"{call} {key}" for key in batch}
+            self._failed_single -= {f"{call} {key}" for key in batch}
             yield batch, result
-        lasting = {key: err for key, err in alone.items() if err.kind is not ErrorKind.TRANSIENT}
+        lasting = {key: err for key, err in single.items() if err.kind is not ErrorKind.TRANSIENT}
         if largest:
-            self._leave_out(call, alone)
-        elif len(asked) == 1:
-            self._leave_out(call, lasting)
-        elif failures and len(lasting) == len(alone):
-            # The devices are not the cause.
-            self.do_without(call, next(iter(lasting.values()), None))
-        if failures and largest and not alone:
-            # Nor is one of them alone: the batches were too large.
+            self._suspend_devices(call, single)
+        elif len(included) == 1:
+            self._suspend_devices(call, lasting)
+        elif failures and len(lasting) == len(single):
+            # No request was successful: the call is the cause, not the devices.
+            self.suspend_call(call, next(iter(lasting.values()), None))
+        if failures and largest and not single:
+            # Only batches failed, and no single device: they were too large.
             self.set_limit(call, largest)
 
-    def may_ask(self, call: str, key: str) -> bool:
-        """Return whether a call is made about a device: neither the call nor the device is left out for now."""
+    def is_included(self, call: str, key: str) -> bool:
+        """Return whether neither a call nor the device in that call is suspended."""
         now = self._client.now()
-        return self._left_out.get(call, now) <= now and self._left_out.get(f"{call} {key}", now) <= now
+        return self._suspended_until.get(call, now) <= now and self._suspended_until.get(f"{call} {key}", now) <= now
 
-    def do_without(self, call: str, err: OneNetError | None) -> None:
-        """Leave out a call about several devices for a while."""
-        self._left_out[call] = self._client.now() + RETRY_AFTER
+    def suspend_call(self, call: str, err: OneNetError | None) -> None:
+        """Suspend a call about several devices for an hour."""
+        self._suspended_until[call] = self._client.now() + RETRY_AFTER
         LOGGER.debug("OneNET cannot be asked for the %s of several devices: %s", call, err)
 
-    def _leave_out(self, call: str, failed: Mapping[str, OneNetError]) -> None:
-        """Leave devices out of a call for a while that failed alone twice in a row, and log each once."""
+    def _suspend_devices(self, call: str, failed: Mapping[str, OneNetError]) -> None:
+        """Suspend the devices of a call that also failed in their last single request, and log each device once."""
         for key, err in failed.items():
             name = f"{call} {key}"
-            if name not in self._failed_alone:
-                self._failed_alone.add(name)
+            if name not in self._failed_single:
+                self._failed_single.add(name)
                 continue
-            self._left_out[name] = self._client.now() + RETRY_AFTER
-            # A device that OneNET does not know has a repair of its own.
+            self._suspended_until[name] = self._client.now() + RETRY_AFTER
+            # For a device that OneNET does not know there is a repair issue.
             if name not in self._logged and not isinstance(err, UnknownDeviceError):
                 self._logged.add(name)
                 LOGGER.warning("OneNET cannot be asked for the %s of one device, it is left out: %s", call, err)
 
     def set_limit(self, call: str, size: int) -> None:
-        """Make the batches of a call no larger than this for a while."""
-        self._limits[call] = (max(_BATCH_MIN, size), self._client.now() + RETRY_AFTER)
+        """Limit the size of a call's batches for an hour."""
+        self._limits[call] = (max(_MIN_BATCH_SIZE, size), self._client.now() + RETRY_AFTER)
 
     def has_failed(self, call: str, key: str) -> bool:
-        """Return whether a call failed when it was last made about a device alone."""
-        return f"{call} {key}" in self._failed_alone
+        """Return whether the last request of a call about this single device failed."""
+        return f"{call} {key}" in self._failed_single
 
-    def forget_failures(self, key: str) -> None:
-        """Ask about a device again in all calls."""
-        self._left_out = {name: until for name, until in self._left_out.items() if not name.endswith(f" {key}")}
-        self._failed_alone = {name for name in self._failed_alone if not name.endswith(f" {key}")}
+    def clear_failures(self, key: str) -> None:
+        """Include a device in all calls again."""
+        suspended = self._suspended_until.items()
+        self._suspended_until = {name: until for name, until in suspended if not name.endswith(f" {key}")}
+        self._failed_single = {name for name in self._failed_single if not name.endswith(f" {key}")}
 
     async def async_request[T](self, request: Awaitable[T]) -> T:
-        """Wait for a request, and count it if it was answered."""
+        """Wait for a request, and count it if it was successful."""
         result = await request
-        self.answers += 1
+        self.replies += 1
         return result
 
-    async def async_check(self, err: OneNetError) -> None:
-        """Raise an error that concerns all devices."""
+    async def async_check_connection(self, err: OneNetError) -> None:
+        """Raise an error about the account; after another, check the connection once per poll and raise its error."""
         if err.is_account_wide:
             raise err
         if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and not self._checked:
-            # It may concern this request only.
+            # The error may be about this request only.
             await self._client.check_connection()
             self._checked = True

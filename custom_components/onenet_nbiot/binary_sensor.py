@@ -13,7 +13,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import ATTR_LAST_SEEN
 from .coordinator import OneNetConfigEntry
-from .device import AVAILABILITY, PRESENCE
+from .devices import AVAILABILITY, PRESENCE
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceBinarySensorDescription
 from .onenet.models import Opaque
@@ -61,8 +61,8 @@ class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):
     entity_description: ResourceBinarySensorDescription
 
     @override
-    def _take_over(self) -> None:
-        super()._take_over()
+    def _update_attrs(self) -> None:
+        super()._update_attrs()
         self._attr_is_on = _truth(self._value)
 
 

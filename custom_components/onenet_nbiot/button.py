@@ -1,4 +1,4 @@
-"""The buttons that have devices read when they wake."""
+"""Buttons that queue reads of sleeping devices."""
 
 from datetime import timedelta
 from typing import override
@@ -11,13 +11,13 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN
 from .coordinator import OneNetConfigEntry
 from .entity import OneNetDeviceEntity, async_add_device_entities
-from .ledger import IfWaiting
+from .manager import IfWaiting
 from .onenet.operations import CachedCommand
 
-# Somebody may press those of a thousand devices at once.
+# An automation may press the buttons of a thousand devices at the same time.
 PARALLEL_UPDATES = 3
 
-# Who wakes less often than once in this time is no longer waited for by whoever pressed.
+# Long enough for a device that wakes once a week.
 _EXPIRES_IN = timedelta(days=7)
 
 
@@ -29,22 +29,22 @@ async def async_setup_entry(
 
 
 class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
-    """Queue reads of all that is shown of a device, unless they wait already."""
+    """Queue reads of a device's resources with entities, unless the same reads are already waiting."""
 
     _attr_translation_key = "read_now"
 
     @override
     async def async_press(self) -> None:
-        """Queue the reads; raise HomeAssistantError for the first that cannot be."""
+        """Queue the reads; raise HomeAssistantError for the first that cannot be queued."""
         if not (reads := self.device.reads()):
             raise ServiceValidationError(
                 translation_domain=DOMAIN,
                 translation_key="nothing_shown",
                 translation_placeholders={"name": self.device.title},
             )
-        ledger = self.coordinator.ledger
-        # OneNET knows no fractions of a second.
+        manager = self.coordinator.manager
+        # OneNET accepts whole seconds only.
         expired_time = (self.coordinator.client.now() + _EXPIRES_IN).replace(microsecond=0)
         for read in reads:
             command = CachedCommand(operation=read, expired_time=expired_time)
-            await ledger.async_queue(command, IfWaiting.KEEP, self._context or Context())
+            await manager.async_queue(command, IfWaiting.KEEP, self._context or Context())

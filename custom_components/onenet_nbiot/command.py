@@ -1,4 +1,4 @@
-"""A command that was queued here, and how it, and what else OneNET tells, is told to people."""
+"""A queued command with its row in the store, and the fields of events and responses."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -47,23 +47,24 @@ from .onenet.operations import (
     WrittenValue,
 )
 
-# A command only goes forward, from one of these to a later one, and from any of them to its end: all other states.
-_UNDER_WAY = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
+# The unfinished states in their order: a command only changes to a later one of these, or to a finished state.
+_UNFINISHED = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
 _OPERATIONS: dict[str, type[Read | Write | Execute]] = {"read": Read, "write": Write, "execute": Execute}
 # Why the values of a successful read are left out.
 VALUES_TOO_LARGE = "too_large"
 VALUES_UNREADABLE = "unreadable"
-# What a row held beside the times when there was nothing but reads.
+# The members of a read in rows of the version that only supported reads.
 _READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Command:
-    """Hold a command; as JSON, a row of the store.
+    """Hold a command; as JSON, a row of the store, whose names are those of the fields.
 
-    `caller` are the ids of the caller's context, its user and its parent; the context itself would hold on to an event
-    and more for as long as the command waits. `asked_at` is the platform's time. `uuid` is empty while nobody knows
-    whether OneNET has the command. `values` are as in an event.
+    `caller` are the ids of the caller's context, its user and its parent; the context itself would keep an event and
+    more in memory until the command is finished. `asked_at`, in the platform's time, is when the command was created,
+    `over_at` when it finished. `uuid` is empty while it is unknown whether OneNET has the command. `values` have the
+    form of an event's values.
     """
 
     id: int
@@ -79,14 +80,14 @@ class Command:
     message: str | None = None
     values: list[dict[str, Any]] | None = None
     over_at: datetime | None = None
-    # The result of a read of which nothing could be read, as JSON.
+    # The result of a read, as JSON, if its values cannot be parsed.
     unreadable: str | None = None
 
     @classmethod
     def from_row(cls, row: bytes, unknown: set[str] | None = None) -> Self:
-        """Read a command from a row, and add the names that this version does not know to `unknown`.
+        """Return the command of a row, and add the names that this version does not know to `unknown`.
 
-        Raise LookupError, TypeError or ValueError where the row is not a command.
+        Raise LookupError, TypeError or ValueError for an invalid row.
         """
         data: dict[str, Any] = json_loads_object(row)
         if unknown is not None:
@@ -94,8 +95,8 @@ class Command:
         asked: dict[str, Any] = data["asked"]
         if "operation" not in asked:
             asked["operation"] = {"command": "read"} | {name: asked.pop(name) for name in _READ}
-        asked = _known(asked, _CACHED_FIELDS)
-        data = _known(data, _COMMAND_FIELDS)
+        asked = _select_known(asked, _CACHED_FIELDS)
+        data = _select_known(data, _COMMAND_FIELDS)
         for found in (data, asked):
             for name in found:
                 if name.endswith(("_time", "_at")) and found[name] is not None:
@@ -118,17 +119,19 @@ class Command:
         return Context(id=context_id, user_id=user_id, parent_id=parent_id)
 
     @property
-    def is_over(self) -> bool:
-        """Return whether nothing more will become of the command."""
-        return self.state not in _UNDER_WAY
+    def is_finished(self) -> bool:
+        """Return whether the state is final."""
+        return self.state not in _UNFINISHED
 
     def can_become(self, state: CommandState) -> bool:
-        """Return whether that state is further on than the command's."""
-        return not self.is_over and (state not in _UNDER_WAY or _UNDER_WAY.index(state) > _UNDER_WAY.index(self.state))
+        """Return whether a change to this state is a step forward."""
+        return not self.is_finished and (
+            state not in _UNFINISHED or _UNFINISHED.index(state) > _UNFINISHED.index(self.state)
+        )
 
     def event_fields(self) -> dict[str, Any]:
-        """Return what every event of the command carries, but for whose device it is."""
-        return describe_operation(self.asked.operation) | _present(
+        """Return the fields of every event of the command, except those that identify the device."""
+        return describe_operation(self.asked.operation) | _without_none(
             {
                 ATTR_UUID: self.uuid or None,
                 ATTR_VALID_TIME: _local(self.asked.valid_time),
@@ -137,9 +140,9 @@ class Command:
         )
 
     def outcome_fields(self) -> dict[str, Any]:
-        """Return what the event of a command's end carries beside that."""
+        """Return the additional fields of the event of a finished command."""
         omitted = VALUES_UNREADABLE if self.values is None and self.has_values else None
-        return _present(
+        return _without_none(
             {
                 ATTR_REASON: self.reason,
                 ATTR_MESSAGE: self.message,
@@ -150,27 +153,27 @@ class Command:
 
     @property
     def has_values(self) -> bool:
-        """Return whether it is a read that has succeeded."""
+        """Return whether the command is a successful read."""
         return self.state is CommandState.SUCCEEDED and isinstance(self.asked.operation, Read)
 
     def confirmed_values(self) -> list[dict[str, Any]]:
-        """Return the values that the device has confirmed: those that it read, or those that were written."""
+        """Return the values that the device has confirmed: those of a read, or those that were written."""
         if self.state is not CommandState.SUCCEEDED:
             return []
         return describe_confirmed(self.asked.operation, self.values)
 
     def all_fields(self) -> dict[str, Any]:
-        """Return everything that is known of the command, but for whose device it is."""
+        """Return all known fields of the command, except those that identify the device."""
         operation = self.asked.operation
         written = {}
         if isinstance(operation, Write):
             written = _describe_written(operation.mode, operation.values)
         if isinstance(operation, Execute):
-            written = _present({ATTR_ARGS: operation.args})
+            written = _without_none({ATTR_ARGS: operation.args})
         return (
             self.event_fields()
             | written
-            | _present(
+            | _without_none(
                 {
                     ATTR_STATE: self.state.value,
                     ATTR_CREATE_TIME: _local(self.asked_at),
@@ -180,12 +183,12 @@ class Command:
                 }
             )
             | self.outcome_fields()
-            | _present({ATTR_CMD_RESULT: self.unreadable})
+            | _without_none({ATTR_CMD_RESULT: self.unreadable})
         )
 
 
 def _names(kind: type[Any]) -> frozenset[str]:
-    """Return the names with which a dataclass is made."""
+    """Return the names of the parameters of a dataclass."""
     return frozenset(field.name for field in fields(kind) if field.init)
 
 
@@ -195,13 +198,13 @@ _OPERATION_FIELDS = {kind: _names(kind) for kind in _OPERATIONS.values()}
 _VALUE_FIELDS = _names(WrittenValue)
 
 
-def _known(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """Return what this version knows of a row."""
+def _select_known(data: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """Return the members of a row that this version knows."""
     return data if data.keys() <= names else {name: value for name, value in data.items() if name in names}
 
 
 def describe_confirmed(operation: Operation, read: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return the values of resources that an operation which the device confirmed has shown, as events have them."""
+    """Return the values that a confirmed operation has read or written, in the form of an event's values."""
     if not isinstance(operation, Write):
         return read or []
     return [
@@ -216,20 +219,20 @@ def describe_confirmed(operation: Operation, read: list[dict[str, Any]] | None) 
 
 
 def _operation(data: dict[str, Any]) -> Read | Write | Execute:
-    """Read an operation from a row; raise LookupError, TypeError or ValueError where it is none."""
+    """Return the operation of a row; raise LookupError, TypeError or ValueError for an invalid one."""
     kind = _OPERATIONS[data["command"]]
-    data = _known(data, _OPERATION_FIELDS[kind])
+    data = _select_known(data, _OPERATION_FIELDS[kind])
     if kind is Write:
         data["mode"] = WriteMode(data["mode"])
         data["values"] = tuple(
-            WrittenValue(**_known(v, _VALUE_FIELDS) | {"type": ValueType(v["type"])}) for v in data["values"]
+            WrittenValue(**_select_known(v, _VALUE_FIELDS) | {"type": ValueType(v["type"])}) for v in data["values"]
         )
     return kind(**data)
 
 
 def describe_operation(operation: Operation) -> dict[str, Any]:
-    """Return what is done to which resources."""
-    return _present(
+    """Return the fields of an operation and its target."""
+    return _without_none(
         {
             ATTR_COMMAND: operation.command,
             ATTR_OBJ_ID: operation.obj_id,
@@ -240,30 +243,30 @@ def describe_operation(operation: Operation) -> dict[str, Any]:
 
 
 def _describe_written(mode: WriteMode | None, values: Iterable[WrittenValue]) -> dict[str, Any]:
-    """Return what is written, as the action takes it."""
-    return _present(
+    """Return the fields of a write in the form of the action's fields."""
+    return _without_none(
         {
             ATTR_MODE: mode and mode.name.lower(),
             ATTR_VALUES: [
-                {ATTR_RES_ID: value.res_id, ATTR_VALUE: _as_given(value), ATTR_TYPE: value.type.name.lower()}
+                {ATTR_RES_ID: value.res_id, ATTR_VALUE: _as_typed(value), ATTR_TYPE: value.type.name.lower()}
                 for value in values
             ],
         }
     )
 
 
-def _as_given(value: WrittenValue) -> Any:
-    """Return a written value as people here tell it."""
+def _as_typed(value: WrittenValue) -> Any:
+    """Return a written value in the form in which the action accepts it."""
     if value.type is ValueType.TIME:
-        # One of somebody else's may be no time.
+        # A command from another client may contain an invalid time.
         with suppress(ArithmeticError, OSError, TypeError, ValueError):
             return _local(value.moment)
     return value.value
 
 
 def describe_record(record: CommandRecord) -> dict[str, Any]:
-    """Return what OneNET's list tells of a command that was not queued here."""
-    return _present(
+    """Return the fields of a command that was not queued here, from OneNET's list."""
+    return _without_none(
         {
             ATTR_UUID: record.uuid,
             ATTR_COMMAND: record.command or None,
@@ -281,8 +284,8 @@ def describe_record(record: CommandRecord) -> dict[str, Any]:
 
 
 def describe_detail(detail: CommandDetail) -> dict[str, Any]:
-    """Return what OneNET's details tell of a command that was not queued here."""
-    found = _present(
+    """Return the fields of a command that was not queued here, from OneNET's details."""
+    found = _without_none(
         {
             ATTR_OBJ_ID: detail.obj_id,
             ATTR_OBJ_INST_ID: detail.obj_inst_id,
@@ -292,7 +295,7 @@ def describe_detail(detail: CommandDetail) -> dict[str, Any]:
     if detail.record.command == "write":
         found |= _describe_written(detail.mode, detail.written)
     if detail.record.command == "execute":
-        found |= _present({ATTR_ARGS: detail.args or None})
+        found |= _without_none({ATTR_ARGS: detail.args or None})
     if detail.record.state is CommandState.SUCCEEDED and detail.record.command == "read":
         values = {ATTR_VALUES_OMITTED: VALUES_UNREADABLE, ATTR_CMD_RESULT: detail.unreadable}
         found |= values if detail.unreadable else {ATTR_VALUES: describe_values(detail.values)}
@@ -300,12 +303,12 @@ def describe_detail(detail: CommandDetail) -> dict[str, Any]:
 
 
 def describe_values(values: Iterable[ResourceValue], obj_id: int | None = None) -> list[dict[str, Any]]:
-    """Return the values of a device, of the object that was asked for where OneNET names none.
+    """Return the values of a device; the object of a value defaults to `obj_id`.
 
-    A value that is null was null in the device's answer.
+    A null value was null in the device's reply.
     """
     return [
-        _present(
+        _without_none(
             {
                 ATTR_OBJ_ID: obj_id if value.obj_id is None else value.obj_id,
                 ATTR_OBJ_INST_ID: value.obj_inst_id,
@@ -319,23 +322,25 @@ def describe_values(values: Iterable[ResourceValue], obj_id: int | None = None) 
 
 
 def describe_resources(resources: Iterable[Resource]) -> list[dict[str, Any]]:
-    """Return what a device has."""
+    """Return the fields of a device's resources."""
     return [
-        _present({ATTR_OBJ_ID: resource.obj_id, ATTR_OBJ_INST_ID: resource.obj_inst_id, ATTR_RES_ID: resource.res_id})
+        _without_none(
+            {ATTR_OBJ_ID: resource.obj_id, ATTR_OBJ_INST_ID: resource.obj_inst_id, ATTR_RES_ID: resource.res_id}
+        )
         for resource in resources
     ]
 
 
 def describe_log(log: tuple[LogEntry, ...]) -> list[dict[str, Any]]:
-    """Return OneNET's log of a command."""
-    return [_present({ATTR_TIME: _local(entry.time), ATTR_MESSAGE: entry.text}) for entry in log]
+    """Return the fields of OneNET's log of a command."""
+    return [_without_none({ATTR_TIME: _local(entry.time), ATTR_MESSAGE: entry.text}) for entry in log]
 
 
 def _local(moment: datetime | None) -> str | None:
-    """Return a time as people here tell it."""
+    """Return a time in ISO 8601, in Home Assistant's time zone."""
     return None if moment is None else dt_util.as_local(moment).isoformat()
 
 
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is not known: absent is absent."""
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields without those that are None."""
     return {name: value for name, value in fields.items() if value is not None}

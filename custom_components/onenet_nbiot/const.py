@@ -1,4 +1,4 @@
-"""Names of the OneNET NB-IoT integration."""
+"""Constants of the OneNET NB-IoT integration."""
 
 import logging
 from typing import Final
@@ -22,7 +22,7 @@ SUBENTRY_DEVICE: Final = "device"
 MODEL_DEVICE: Final = "NB-IoT"
 ISSUE_DEVICE_GONE: Final = "device_gone"
 
-# Seconds between two rounds of asking OneNET.
+# Seconds between two polls.
 INTERVAL: Final = 60
 INTERVAL_MIN: Final = 10
 INTERVAL_MAX: Final = 3600

@@ -1,4 +1,4 @@
-"""When OneNET is asked, and about whom."""
+"""The coordinator of an account: poll OneNET for its commands, and for the presence and values of its devices."""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,9 +33,9 @@ from .const import (
     INTERVAL,
     LOGGER,
 )
-from .device import AT_ONCE, AVAILABILITY, LONG_AGO, Device
+from .devices import AVAILABILITY, BATCH_SIZE, NEVER, Device
 from .exceptions import update_error
-from .ledger import Ledger
+from .manager import CommandManager
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
@@ -43,24 +43,24 @@ from .onenet.platforms import LEGACY, PLATFORMS, Platform
 
 type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
 
-# Soon after a command was queued, or has begun to count, its device is looked at; then after so many intervals.
-_SOON = timedelta(seconds=10)
-_LESS_OFTEN = (1, 1, 2, 5, 10)
-# Seconds until the next attempt after one, two, ... failed rounds.
-_BACK_OFF = (30, 60, 120, 300, 600)
-# While no command waits, it is only of interest whether OneNET is there.
-_IDLE = timedelta(minutes=15)
-# Of devices that show no sign of having moved, a round looks at as many as keep it to so many requests.
-_REQUESTS = 10
-# So many looks at once, and a pause in seconds between two of one worker: OneNET takes 300 calls a second.
+# A device's commands are polled this long after a command is queued or becomes valid, then after so many intervals.
+_FIRST_POLL_DELAY = timedelta(seconds=10)
+_POLL_BACKOFF = (1, 1, 2, 5, 10)
+# Seconds until the next poll after one, two, ... failed ones.
+_RETRY_DELAYS = (30, 60, 120, 300, 600)
+# Without commands and devices, a poll only checks the connection.
+_IDLE_INTERVAL = timedelta(minutes=15)
+# The most requests of a poll; only the commands of devices that were active since their last poll may add to it.
+_MAX_REQUESTS = 10
+# Number of simultaneous requests for commands, and the pause in seconds after each: OneNET allows 300 calls a second.
 _WORKERS = 3
 PAUSE = 0.02
 # A timer may be early by a second.
-_EARLY = timedelta(seconds=1)
+_TIMER_TOLERANCE = timedelta(seconds=1)
 
 
 def platform_of(data: Mapping[str, Any]) -> Platform:
-    """Return the platform of an account; one with an API key does not name it, since it can be but one."""
+    """Return the platform of an account; the data of one with an API key lacks it, since only one has API keys."""
     return PLATFORMS[data.get(CONF_PLATFORM, LEGACY.name)]
 
 
@@ -84,170 +84,175 @@ def create_client(hass: HomeAssistant, data: Mapping[str, str]) -> OneNetClient:
 
 @dataclass(slots=True)
 class _Schedule:
-    """Hold when something was asked, is to be asked next, and how often it was in vain."""
+    """Hold the times of the last and the next poll, and the number of polls since a command was queued or changed."""
 
-    asked_at: datetime
+    polled_at: datetime
     next_at: datetime
     step: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether it is to be asked; after the clock was set back, it is, too."""
-        return not self.asked_at - _EARLY <= now < self.next_at - _EARLY
+        """Return whether a poll is due; it is, too, after the clock was set back."""
+        return not self.polled_at - _TIMER_TOLERANCE <= now < self.next_at - _TIMER_TOLERANCE
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
-    """Ask OneNET for the presence and newest values of an account's devices, and what has become of its commands.
+    """Poll OneNET for the presence and newest values of an account's devices, and for the states of its commands.
 
-    A device's commands are read with its list, which costs a request: soon, then less often, and first where the
-    device has moved. Presence and newest values are asked for hundreds of devices at once, which shows that, too.
+    The commands of a device take one request. They are polled soon after a command was queued, then less often, but
+    always if the device was active since. Presence and newest values take one request for hundreds of devices, and
+    show which of them were active.
     """
 
     config_entry: OneNetConfigEntry
 
-    def __init__(self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient, ledger: Ledger) -> None:
-        """Prepare the rounds; nothing is asked yet."""
+    def __init__(
+        self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient, manager: CommandManager
+    ) -> None:
+        """Create a coordinator that does not poll yet."""
         self.client = client
-        self.ledger = ledger
-        self.devices = ledger.devices
+        self.manager = manager
+        self.devices = manager.devices
         self._bulk = BulkUpdater(client, self.devices)
-        # Whether OneNET was reachable when that was last shown by the entities of devices.
+        # Whether OneNET was reachable when the entities of devices were last updated with that.
         self._published = True
         self._polling = False
         self._interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedules: dict[str, _Schedule] = {}
-        # When the next regular round is.
-        self._regular = _Schedule(client.now(), client.now())
+        # The schedule of the full poll, which includes presence and values.
+        self._full_poll = _Schedule(client.now(), client.now())
         self._failures = 0
         super().__init__(
             hass, LOGGER, config_entry=entry, name=entry.title, update_interval=self._interval, always_update=False
         )
 
     async def async_start(self) -> None:
-        """Begin with the rounds, as soon as Home Assistant can hear what they bring."""
+        """Load the devices, and start polling once Home Assistant has started."""
         entry = self.config_entry
         self.devices.async_set_platform(platform_of(entry.data).name)
         self.devices.async_register_account()
         await self.devices.async_sync()
-        self._take_over_answers()
-        entry.async_on_unload(async_dispatcher_connect(self.hass, self.ledger.signal, self._async_heard))
+        self._apply_finished_commands()
+        entry.async_on_unload(async_dispatcher_connect(self.hass, self.manager.signal, self._async_command_changed))
         entry.async_on_unload(
             async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
-        # Rounds go on without entities, which somebody may have disabled.
+        # Polling goes on if all entities are disabled.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(async_at_started(self.hass, self._async_started))
 
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:
-        """Ask what happened while Home Assistant was away, when the automations listen."""
+        """Poll the states that changed while Home Assistant was stopped, now that automations are set up."""
         if self.devices.added:
-            self._async_round_now()
-        elif self.ledger.imeis:
-            self._round_soon()
+            self._async_poll_now()
+        elif self.manager.imeis:
+            self._schedule_early_poll()
 
     @callback
     def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
-        """Take over which devices were added, and ask for what is shown of them."""
+        """Update the devices after a change of the entry's subentries."""
         if entry is self.config_entry:
             entry.async_create_task(self.hass, self._async_sync(), "OneNET devices")
 
     async def _async_sync(self) -> None:
-        """Take over which devices were added, and ask for what is shown of them, if that is more than before."""
+        """Update the devices from the subentries, and poll now if a device or a resource was added."""
         if await self.devices.async_sync():
-            self._take_over_answers()
-            self._async_round_now()
+            self._apply_finished_commands()
+            self._async_poll_now()
 
     @callback
-    def _async_round_now(self) -> None:
-        """Go through a regular round at once, or, shortly after another, a little later."""
+    def _async_poll_now(self) -> None:
+        """Request a full poll, which the coordinator delays shortly after another one."""
         now = self.client.now()
-        self._regular = _Schedule(now, now)
+        self._full_poll = _Schedule(now, now)
         self.config_entry.async_create_background_task(self.hass, self.async_request_refresh(), "OneNET round")
 
     @callback
-    def _take_over_answers(self) -> None:
-        """Update the devices that were added since from commands that have succeeded."""
-        for command in self.ledger.finished:
-            self._async_take_over(command)
+    def _apply_finished_commands(self) -> None:
+        """Update the devices with the values of all stored finished commands."""
+        for command in self.manager.finished:
+            self._async_apply_command(command)
 
     @callback
-    def _async_take_over(self, command: Command | None) -> None:
-        """Update a device from what a command read or wrote."""
+    def _async_apply_command(self, command: Command | None) -> None:
+        """Update a device with the values that a command read or wrote."""
         if command is not None and command.confirm_time is not None:
-            self.devices.async_answered(command.asked.operation.imei, command.confirmed_values(), command.confirm_time)
+            self.devices.async_update_from_read(
+                command.asked.operation.imei, command.confirmed_values(), command.confirm_time
+            )
 
     @callback
-    def _async_heard(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Plan to poll a device for which a command was queued; OneNET is reachable, as there is news."""
+    def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
+        """Schedule a poll for a queued command, update the device from another, and mark OneNET as reachable."""
         if change == "rejected":
-            # The reason may be the key.
+            # OneNET may have refused the key.
             return
-        # The end of a round shows by itself that OneNET is back.
+        # A poll in progress updates the state itself.
         is_back = not self.last_update_success and not self._polling
         if is_back:
             LOGGER.info("Fetching %s data recovered", self.name)
             self.async_set_updated_data(None)
         if change == "queued":
             now = self.client.now()
-            schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._soon))
-            schedule.next_at, schedule.step = min(schedule.next_at, now + self._soon), 0
-            if (device := self.devices.added.get(fields[ATTR_IMEI])) is not None and device.gone:
-                # It is back, perhaps with another key.
+            schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._first_poll_delay))
+            schedule.next_at, schedule.step = min(schedule.next_at, now + self._first_poll_delay), 0
+            if (device := self.devices.added.get(fields[ATTR_IMEI])) is not None and device.missing:
+                # OneNET accepted a command for it; its key may have changed.
                 self.devices.async_set_found(device)
-                device.key, device.looked_for = None, LONG_AGO
+                device.key, device.last_lookup = None, NEVER
         else:
-            self._async_take_over(self.ledger.known(fields[ATTR_UUID]))
-        if is_back or (change == "queued" and self.update_interval != self._soon):
-            self._round_soon()
+            self._async_apply_command(self.manager.find(fields[ATTR_UUID]))
+        if is_back or (change == "queued" and self.update_interval != self._first_poll_delay):
+            self._schedule_early_poll()
 
     @property
-    def _soon(self) -> timedelta:
-        """Return how soon a round may follow."""
-        return min(_SOON, self._interval)
+    def _first_poll_delay(self) -> timedelta:
+        """Return the delay until the first poll after a change."""
+        return min(_FIRST_POLL_DELAY, self._interval)
 
     @callback
-    def _round_soon(self) -> None:
-        """Make the next round soon."""
-        self.update_interval = self._soon
+    def _schedule_early_poll(self) -> None:
+        """Reschedule the next poll to an early one."""
+        self.update_interval = self._first_poll_delay
         self._schedule_refresh()
 
     @override
     async def _async_update_data(self) -> None:
         """Poll OneNET once."""
         if self.hass.state is not CoreState.running:
-            # Automations do not listen yet, or any more.
+            # Automations are not set up yet, or are stopped already.
             return
         self._polling = True
         try:
             await self._async_poll()
         except OneNetError as err:
-            retry_after = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
+            retry_after = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
             self._failures += 1
-            # The next round asks all that this one has not.
+            # The next poll is a full one.
             now = self.client.now()
-            self._regular = _Schedule(now, now)
+            self._full_poll = _Schedule(now, now)
             if err.kind is ErrorKind.AUTHENTICATION:
-                # Polling goes on: the error may be a gateway's, and temporary.
+                # Polling goes on: a gateway may have caused the error, and it may be temporary.
                 self.config_entry.async_start_reauth(self.hass)
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False
         self._failures = 0
         self._async_end_reauth()
-        self.ledger.prune()
-        self.devices.async_prune(self.ledger.imeis)
-        self.update_interval = self._until_next_round()
+        self.manager.prune()
+        self.devices.async_prune(self.manager.imeis)
+        self.update_interval = self._next_update_interval()
 
     @callback
     def _async_end_reauth(self) -> None:
-        """Close a request for a new key, now that OneNET accepts the one there is."""
+        """Abort a reauthentication flow, since OneNET has accepted the current key."""
         for flow in self.config_entry.async_get_active_flows(self.hass, {SOURCE_REAUTH}):
             self.hass.config_entries.flow.async_abort(flow["flow_id"])
 
     @callback
     @override
     def async_update_listeners(self) -> None:
-        """Update the entities of the account, and those of all devices where OneNET has become (un)reachable."""
+        """Update the account's entities, and those of all devices if OneNET has become reachable or unreachable."""
         super().async_update_listeners()
         if self.last_update_success is not self._published:
             self._published = self.last_update_success
@@ -256,123 +261,122 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             )
 
     async def _async_publish_availability(self) -> None:
-        """Update the entities of all devices."""
-        for devices in batched(list(self.devices.added.values()), AT_ONCE, strict=False):
+        """Update the entities of all devices after a change of OneNET's reachability."""
+        for devices in batched(list(self.devices.added.values()), BATCH_SIZE, strict=False):
             for device in devices:
-                self.devices.async_tell(device, {AVAILABILITY})
+                self.devices.async_notify_entities(device, {AVAILABILITY})
             await asyncio.sleep(0)
 
-    def _until_next_round(self) -> timedelta:
-        """Return when the next regular round is, or, between two of them, one for what is to be polled soon."""
+    def _next_update_interval(self) -> timedelta:
+        """Return the time until the next full poll, or until an earlier one of commands that are polled soon."""
         if not self._schedules and not self.devices.added:
-            return max(self._interval, _IDLE)
+            return max(self._interval, _IDLE_INTERVAL)
         now = self.client.now()
         soon = (schedule.next_at - now for schedule in self._schedules.values() if schedule.step == 0)
-        return max(self._soon, min((self._interval, self._regular.next_at - now, *soon)))
+        return max(self._first_poll_delay, min((self._interval, self._full_poll.next_at - now, *soon)))
 
     async def _async_poll(self) -> None:
-        """Update presence and values, then poll the devices that were active, and some of those that are due.
+        """Update presence and values, then poll the commands of active devices and of some that are due.
 
-        Raise OneNetError where OneNET cannot be reached, or refuses the account.
+        Raise OneNetError if OneNET cannot be reached or refuses the account.
         """
         now = self.client.now()
-        self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.ledger.imeis}
+        self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.manager.imeis}
         due = [imei for imei, schedule in self._schedules.items() if schedule.is_due(now)]
         due.sort(key=lambda imei: (self._schedules[imei].step > 0, self._schedules[imei].next_at))
-        if not self._regular.is_due(now):
-            await self._async_look_at([imei for imei in due if self._schedules[imei].step == 0][:_REQUESTS])
+        if not self._full_poll.is_due(now):
+            await self._async_poll_devices([imei for imei in due if self._schedules[imei].step == 0][:_MAX_REQUESTS])
             return
-        self._regular = _Schedule(now, now + self._interval)
-        others = self._schedules.keys() - self.devices.added.keys() - set(due[:_REQUESTS])
-        together = [*self.devices.added, *sorted(others)]
-        answers = 0
-        if together:
-            answers = await self._bulk.async_update([self.devices.get(imei) for imei in together], self._polled_at)
-        moved = {imei for imei in self._schedules if self.devices.get(imei).moved}
-        looks = [imei for imei in due if imei not in moved][: max(1, _REQUESTS - answers)]
-        await self._async_look_at([*looks, *moved], answered=answers > 0)
+        self._full_poll = _Schedule(now, now + self._interval)
+        others = self._schedules.keys() - self.devices.added.keys() - set(due[:_MAX_REQUESTS])
+        imeis = [*self.devices.added, *sorted(others)]
+        replies = 0
+        if imeis:
+            replies = await self._bulk.async_update([self.devices.get(imei) for imei in imeis], self._polled_at)
+        active = {imei for imei in self._schedules if self.devices.get(imei).active_since_poll}
+        inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
+        await self._async_poll_devices([*inactive, *active], reached=replies > 0)
 
     def _polled_at(self, device: Device) -> datetime:
         """Return when a device's commands were last polled."""
         schedule = self._schedules.get(device.imei)
-        return schedule.asked_at if schedule else self.client.now()
+        return schedule.polled_at if schedule else self.client.now()
 
-    async def _async_look_at(self, imeis: list[str], *, answered: bool = False) -> None:
-        """Poll the commands of devices, a few at once.
+    async def _async_poll_devices(self, imeis: list[str], *, reached: bool = False) -> None:
+        """Poll the commands of devices, a few at once; `reached` is whether OneNET has replied in this poll.
 
-        `answered` is whether OneNET has answered in this round. What goes wrong with one device costs only that one a
-        retry; raise OneNetError for what concerns all.
+        An error about one device schedules a retry for that device; raise OneNetError for one about the account.
         """
-        waiting = iter(imeis)
-        concerns_all: OneNetError | None = None
+        pending = iter(imeis)
+        account_error: OneNetError | None = None
 
         async def work() -> None:
-            nonlocal answered, concerns_all
-            for imei in waiting:
-                if concerns_all is not None:
+            nonlocal reached, account_error
+            for imei in pending:
+                if account_error is not None:
                     return
                 step = self._schedules[imei].step
-                again = False
+                retry = False
                 try:
-                    await self._async_look(self.devices.get(imei))
+                    await self._async_poll_device(self.devices.get(imei))
                 except OneNetError as err:
                     LOGGER.debug("The commands of a device could not be polled: %s", err)
-                    again = not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT
+                    retry = not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT
                     try:
-                        await self._async_check(err)
-                    except OneNetError as found:
-                        concerns_all = found
-                answered = True
-                self._plan(imei, step, again=again)
+                        await self._async_check_connection(err)
+                    except OneNetError as wider:
+                        account_error = wider
+                reached = True
+                self._schedule_next_poll(imei, step, retry=retry)
                 await asyncio.sleep(PAUSE)
 
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
-        if concerns_all is not None:
-            raise concerns_all
-        if not answered:
+        if account_error is not None:
+            raise account_error
+        if not reached:
             await self.client.check_connection()
 
-    async def _async_check(self, err: OneNetError) -> None:
-        """Raise OneNetError if what went wrong with one device concerns all of them."""
+    async def _async_check_connection(self, err: OneNetError) -> None:
+        """Raise OneNetError if an error about one device is one about the account, or OneNET cannot be reached."""
         if err.is_account_wide:
             raise err
         if not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT:
             await self.client.check_connection()
 
-    async def _async_look(self, device: Device) -> None:
+    async def _async_poll_device(self, device: Device) -> None:
         """Poll the commands of a device; raise OneNetError."""
-        if device.imei not in self.ledger.imeis:
-            # They have finished meanwhile.
+        if device.imei not in self.manager.imeis:
+            # Its commands have finished meanwhile.
             return
         try:
-            await self.ledger.async_look(device.imei)
+            await self.manager.async_poll_device(device.imei)
         except PlatformError as err:
             if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
-                self._async_looked_at(device)
+                self._async_clear_activity(device)
             raise
-        self._async_looked_at(device)
+        self._async_clear_activity(device)
 
     @callback
-    def _async_looked_at(self, device: Device) -> None:
-        """Note that a device's commands have been polled, with whatever result."""
-        if device.moved:
-            device.moved = False
+    def _async_clear_activity(self, device: Device) -> None:
+        """Mark a device as inactive since its commands were polled."""
+        if device.active_since_poll:
+            device.active_since_poll = False
             self.devices.async_save(device)
 
-    def _plan(self, imei: str, step: int, *, again: bool) -> None:
-        """Plan when a device is looked at next, where it could not be, again after the others."""
+    def _schedule_next_poll(self, imei: str, step: int, *, retry: bool) -> None:
+        """Schedule the next poll of a device's commands; after an error, retry in the next poll."""
         now = self.client.now()
         schedule = self._schedules[imei]
-        schedule.asked_at = now
+        schedule.polled_at = now
         if schedule.step < step:
-            # A command was queued meanwhile, and is to be looked at soon.
+            # A command was queued meanwhile, and its poll is scheduled already.
             return
-        if again:
+        if retry:
             schedule.next_at, schedule.step = now, max(step, 1)
             return
-        schedule.next_at = now + self._interval * _LESS_OFTEN[min(schedule.step, len(_LESS_OFTEN) - 1)]
+        schedule.next_at = now + self._interval * _POLL_BACKOFF[min(schedule.step, len(_POLL_BACKOFF) - 1)]
         schedule.step += 1
-        change = self.ledger.next_change(imei, now - self._soon)
-        if change is not None and change + self._soon < schedule.next_at:
-            schedule.next_at = change + self._soon
+        change = self.manager.next_change(imei, now - self._first_poll_delay)
+        if change is not None and change + self._first_poll_delay < schedule.next_at:
+            schedule.next_at = change + self._first_poll_delay
             schedule.step = 0

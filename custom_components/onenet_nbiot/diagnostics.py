@@ -1,4 +1,4 @@
-"""What a person can attach to a report of a problem."""
+"""Diagnostics of an account."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant,
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
-    """Return an account's configuration without its secrets, and how many commands and devices there are."""
+    """Return an account's configuration without secrets, and counts of its commands and devices."""
     coordinator = entry.runtime_data
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "reachable": coordinator.last_update_success,
-        "ledger": coordinator.ledger.summary(),
+        "ledger": coordinator.manager.summary(),
         "devices": coordinator.devices.summary(),
     }

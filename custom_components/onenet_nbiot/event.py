@@ -1,4 +1,4 @@
-"""The event entities that tell what becomes of the commands of an account, and of a device."""
+"""Event entities for the commands of an account and of its devices."""
 
 from typing import Any, override
 
@@ -8,12 +8,12 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import ATTR_MESSAGE, ATTR_VALUES
 from .coordinator import OneNetConfigEntry
-from .entity import NewsEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
+from .entity import CommandStateEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
 
-# They only hear.
+# The entities never poll.
 PARALLEL_UPDATES = 0
 
-# The words after `command_`.
+# The types of the bus event without `command_`.
 EVENT_TYPES = ["queued", "sent", "succeeded", "failed", "expired", "cancelled", "rejected"]
 
 
@@ -25,25 +25,25 @@ async def async_setup_entry(
     await async_add_device_entities(entry, async_add_entities, DeviceCommandEvent)
 
 
-class CommandEvent(NewsEntity, EventEntity):
-    """Tell what becomes of commands, as the bus event does."""
+class CommandEvent(CommandStateEntity, EventEntity):
+    """Trigger an event for each bus event of a command."""
 
     _attr_translation_key = "command"
     _attr_event_types = EVENT_TYPES
-    # The recorder drops all attributes of a state where they are larger than 16 KB.
+    # The recorder drops all attributes of a state if they are larger than 16 KB.
     _unrecorded_attributes = frozenset({ATTR_MESSAGE, ATTR_VALUES})
 
     @callback
     @override
-    def _async_heard(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Show a change."""
+    def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
+        """Trigger the event of a command's new state."""
         self._trigger_event(change, fields)
-        super()._async_heard(change, fields, context)
+        super()._async_command_changed(change, fields, context)
 
 
 class AccountCommandEvent(OneNetAccountEntity, CommandEvent):
-    """Tell what becomes of an account's commands."""
+    """Trigger events for an account's commands."""
 
 
 class DeviceCommandEvent(OneNetDeviceEntity, CommandEvent):
-    """Tell what becomes of a device's commands."""
+    """Trigger events for a device's commands."""

@@ -1,4 +1,4 @@
-"""Translated exceptions of Home Assistant's for what fails here or at OneNET."""
+"""Translated Home Assistant exceptions for errors of OneNET and of actions."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,7 +27,7 @@ from .onenet.errors import (
 
 
 def _translated(exception: Callable[..., HomeAssistantError], err: OneNetError) -> HomeAssistantError:
-    """Return an exception of Home Assistant's that says the same."""
+    """Return a Home Assistant exception for an error of OneNET."""
     return exception(
         translation_domain=DOMAIN,
         translation_key=err.reason,
@@ -36,23 +36,23 @@ def _translated(exception: Callable[..., HomeAssistantError], err: OneNetError) 
 
 
 def setup_error(err: OneNetError) -> HomeAssistantError:
-    """Return what a config entry's set-up raises."""
+    """Return the exception for an error in the set-up of a config entry."""
     refused = err.kind is ErrorKind.AUTHENTICATION
     return _translated(ConfigEntryAuthFailed if refused else ConfigEntryNotReady, err)
 
 
 def update_error(err: OneNetError, retry_after: float) -> HomeAssistantError:
-    """Return what a coordinator's update raises, to be tried again after so many seconds."""
+    """Return the exception for an error in a coordinator's update, which is retried after so many seconds."""
     return _translated(partial(UpdateFailed, retry_after=retry_after), err)
 
 
 def action_error(err: OneNetError) -> HomeAssistantError:
-    """Return what an action raises."""
+    """Return the exception for an error in an action."""
     return _translated(ServiceValidationError if err.kind is ErrorKind.CALLER else HomeAssistantError, err)
 
 
 def device_asleep(err: OneNetError, action: str) -> HomeAssistantError:
-    """Return the error of something that a device would do when it wakes, if it were queued with that action."""
+    """Return the exception for a sleeping device, for which `action` could queue the operation."""
     return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="device_asleep",
@@ -61,7 +61,7 @@ def device_asleep(err: OneNetError, action: str) -> HomeAssistantError:
 
 
 def unknown_uuid(uuid: str) -> ServiceValidationError:
-    """Return the error of a command that was not queued here."""
+    """Return the exception for the UUID of a command that was not queued here."""
     return ServiceValidationError(
         translation_domain=DOMAIN, translation_key="unknown_uuid", translation_placeholders={ATTR_UUID: uuid}
     )
@@ -70,7 +70,7 @@ def unknown_uuid(uuid: str) -> ServiceValidationError:
 def which_account(
     imei: str, accounts: Sequence[ConfigEntry[Any]], *, found: int, unasked: Sequence[ConfigEntry[Any]]
 ) -> ServiceValidationError:
-    """Return the error for a device that none or several of these accounts have; some could not be asked."""
+    """Return the exception for a device in none or several of these accounts; `unasked` could not be queried."""
     key = "which_account_unasked" if unasked else "which_account"
     return ServiceValidationError(
         translation_domain=DOMAIN,
@@ -85,16 +85,16 @@ def which_account(
 
 
 def _names(accounts: Sequence[ConfigEntry[Any]]) -> str:
-    """Return the titles of accounts, and the ids by which an action chooses them."""
+    """Return the titles of accounts with their config entry ids."""
     return ", ".join(f"{account.title} ({account.entry_id})" for account in accounts)
 
 
 def form_error(err: OneNetError) -> str:
-    """Return the key of the text that a form shows for an error."""
+    """Return the translation key of a form's error."""
     own = isinstance(err, AuthenticationError | CannotConnectError | NoReplyError | UnknownDeviceError)
     return err.reason if own else PlatformError.reason
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text from OneNET as it is shown where Home Assistant renders Markdown."""
+    """Return a text escaped for Markdown, on one line."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

@@ -14,7 +14,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
 from .entity import (
-    NewsEntity,
+    CommandStateEntity,
     OneNetAccountEntity,
     OneNetDeviceEntity,
     OneNetResourceEntity,
@@ -40,7 +40,7 @@ async def async_setup_entry(
     await async_add_device_entities(entry, async_add_entities, DeviceWaitingCommandsSensor, ResourceSensor)
 
 
-class WaitingCommandsSensor(NewsEntity, SensorEntity):
+class WaitingCommandsSensor(CommandStateEntity, SensorEntity):
     """Count the commands that are not finished."""
 
     _attr_state_class = SensorStateClass.MEASUREMENT
@@ -54,7 +54,7 @@ class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
     @override
     def native_value(self) -> int:
         """Return the number of waiting commands."""
-        return self.coordinator.ledger.waiting
+        return self.coordinator.manager.waiting
 
 
 class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
@@ -64,7 +64,7 @@ class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     @override
     def native_value(self) -> int:
         """Return the number of waiting commands."""
-        return self.coordinator.ledger.waiting_for(self.device.imei)
+        return self.coordinator.manager.waiting_for(self.device.imei)
 
 
 class ResourceSensor(OneNetResourceEntity, SensorEntity):
@@ -76,14 +76,14 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
 
     @callback
     @override
-    def _async_changed(self, changed: set[str]) -> None:
+    def _async_device_changed(self, changed: set[str]) -> None:
         unit, value = self.native_unit_of_measurement, self.native_value
         if changed & self._watched == {self.entity_description.unit_path}:
-            self._take_over()
+            self._update_attrs()
             if (self.native_unit_of_measurement, self.native_value) == (unit, value):
                 # The device reported the same unit again.
                 return
-        super()._async_changed(changed)
+        super()._async_device_changed(changed)
         if unit != self.native_unit_of_measurement:
             # Home Assistant registers the unit only when it adds an entity; with the former one it would round to
             # the wrong precision and, after a restart, convert the value.
@@ -94,8 +94,8 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
             )
 
     @override
-    def _take_over(self) -> None:
-        super()._take_over()
+    def _update_attrs(self) -> None:
+        super()._update_attrs()
         description = self.entity_description
         device_class, unit, factor = description.device_class, description.native_unit_of_measurement, 1.0
         if is_unit(reported := self._reported_unit()):

@@ -57,7 +57,7 @@ from .const import (
     SERVICE_WRITE,
 )
 from .exceptions import action_error, device_asleep
-from .ledger import IfWaiting, Ledger
+from .manager import CommandManager, IfWaiting
 from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
@@ -78,7 +78,7 @@ from .validation import ActionSchema, IfOffline, lwm2m_id
 _SECONDS_MAX = 2**31 - 1
 
 
-def _made[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
+def _build[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
     """Build an operation or a command from the fields of a call."""
     names = {field.name for field in fields(kind) if field.init}
     return kind(**{name: data[name] for name in names & data.keys()}, **more)
@@ -89,7 +89,7 @@ def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]
 
     def check(data: dict[str, Any]) -> None:
         try:
-            _made(kind, data).body()
+            _build(kind, data).body()
         except BodyTooLargeError as err:
             raise action_error(err) from err
 
@@ -115,7 +115,7 @@ _CACHED: VolDictType = {
     vol.Optional(ATTR_TRIGGER_MSG): validation.trigger,
     vol.Optional(ATTR_IF_WAITING, default=IfWaiting.ADD): vol.Coerce(IfWaiting),
 }
-_AT_ONCE: VolDictType = {
+_IMMEDIATE: VolDictType = {
     **_TIMEOUT,
     vol.Optional(ATTR_IF_OFFLINE, default=IfOffline.FAIL): vol.Coerce(IfOffline),
     **_EXPIRY,
@@ -162,17 +162,17 @@ OFFLINE_EXECUTE_SCHEMA = ActionSchema(
     {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_expiry
 )
 READ_SCHEMA = ActionSchema(
-    {**_READ, **_AT_ONCE}, validation.check_device, validation.check_resource, validation.check_if_offline
+    {**_READ, **_IMMEDIATE}, validation.check_device, validation.check_resource, validation.check_if_offline
 )
 WRITE_SCHEMA = ActionSchema(
-    {**_WRITE, **_AT_ONCE},
+    {**_WRITE, **_IMMEDIATE},
     validation.check_device,
     validation.check_values,
     _check_size(Write),
     validation.check_if_offline,
 )
 EXECUTE_SCHEMA = ActionSchema(
-    {**_EXECUTE, **_AT_ONCE}, validation.check_device, _check_size(Execute), validation.check_if_offline
+    {**_EXECUTE, **_IMMEDIATE}, validation.check_device, _check_size(Execute), validation.check_if_offline
 )
 DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT}, validation.check_device)
 OBSERVE_SCHEMA = ActionSchema(
@@ -215,16 +215,18 @@ _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
 }
 
 
-async def _async_ledger(call: ServiceCall) -> Ledger:
-    """Return the ledger of the account that a call is for."""
-    return (await async_get_account(call.hass, call.data)).runtime_data.ledger
+async def _async_get_manager(call: ServiceCall) -> CommandManager:
+    """Return the command manager of the account of a call."""
+    return (await async_get_account(call.hass, call.data)).runtime_data.manager
 
 
-async def _async_queue(call: ServiceCall, ledger: Ledger, operation: Read | Write | Execute) -> ServiceResponse:
+async def _async_queue(
+    call: ServiceCall, manager: CommandManager, operation: Read | Write | Execute
+) -> ServiceResponse:
     """Queue an operation and return the fields of the event; `expires_in` counts from the platform's time now."""
-    data = validation.resolve_times(call.data, ledger.client.now())
-    asked = _made(CachedCommand, data, operation=operation)
-    response = await ledger.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
+    data = validation.resolve_times(call.data, manager.client.now())
+    asked = _build(CachedCommand, data, operation=operation)
+    response = await manager.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
     return response if call.return_response else None
 
 
@@ -237,7 +239,7 @@ async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     account does not have, HomeAssistantError for every other refusal and if it is unknown whether the command was
     queued. Source: "Cached command: read device resources".
     """
-    return await _async_queue(call, await _async_ledger(call), _made(Read, call.data))
+    return await _async_queue(call, await _async_get_manager(call), _build(Read, call.data))
 
 
 async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
@@ -247,7 +249,7 @@ async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
     (`plain`, `text` for any value as text, `opaque` or `time`), at most 2,048 bytes of JSON. Otherwise as offline_read.
     Source: "Cached command: write device resources".
     """
-    return await _async_queue(call, await _async_ledger(call), _made(Write, call.data))
+    return await _async_queue(call, await _async_get_manager(call), _build(Write, call.data))
 
 
 async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
@@ -256,18 +258,18 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute and CachedCommand except `bin2hex`; `args` has at most 2,048 bytes. Otherwise as
     offline_read. Source: "Cached command: execute".
     """
-    return await _async_queue(call, await _async_ledger(call), _made(Execute, call.data))
+    return await _async_queue(call, await _async_get_manager(call), _build(Execute, call.data))
 
 
-async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
+async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
     """Send an immediate command, or queue it if the device is offline and the caller wants that."""
-    ledger = await _async_ledger(call)
-    client = ledger.client
+    manager = await _async_get_manager(call)
+    client = manager.client
     if call.data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
         # Report wrong times before the device is tried.
         validation.resolve_times(call.data, client.now())
     device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
-    response = ledger.origin(operation.imei) | describe_operation(operation)
+    response = manager.origin(operation.imei) | describe_operation(operation)
     try:
         match operation:
             case Read():
@@ -278,12 +280,12 @@ async def _async_at_once(call: ServiceCall, operation: Read | Write | Execute) -
                 await client.execute(operation, device_timeout=device_timeout)
     except OneNetError as err:
         if not isinstance(err, _ASLEEP[type(operation)]):
-            raise ledger.error(err, client) from err
+            raise manager.error(err, client) from err
         if call.data[ATTR_IF_OFFLINE] is IfOffline.FAIL:
             raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
-        return await _async_queue(call, ledger, operation)
+        return await _async_queue(call, manager, operation)
     confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
-    ledger.devices.async_answered(operation.imei, confirmed, client.now())
+    manager.devices.async_update_from_read(operation.imei, confirmed, client.now())
     return response if call.return_response else None
 
 
@@ -295,7 +297,7 @@ async def _async_read(call: ServiceCall) -> ServiceResponse:
     ServiceValidationError for a wrong field or a device that the account does not have, HomeAssistantError for a
     sleeping device and every other refusal. Source: "Immediate command: read".
     """
-    return await _async_at_once(call, _made(Read, call.data))
+    return await _async_send_immediate(call, _build(Read, call.data))
 
 
 async def _async_write(call: ServiceCall) -> ServiceResponse:
@@ -305,7 +307,7 @@ async def _async_write(call: ServiceCall) -> ServiceResponse:
     and its instance; if the write was queued instead, what offline_write returns. Raise as read does, and
     HomeAssistantError if it is unknown whether the device was written to. Source: "Immediate command: write".
     """
-    return await _async_at_once(call, _made(Write, call.data))
+    return await _async_send_immediate(call, _build(Write, call.data))
 
 
 async def _async_execute(call: ServiceCall) -> ServiceResponse:
@@ -314,7 +316,7 @@ async def _async_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute, and the other parameters of read. Return the resource; if the execute was queued
     instead, what offline_execute returns. Raise as write does. Source: "Immediate command: execute".
     """
-    return await _async_at_once(call, _made(Execute, call.data))
+    return await _async_send_immediate(call, _build(Execute, call.data))
 
 
 async def _async_observe(call: ServiceCall) -> None:
@@ -323,8 +325,10 @@ async def _async_observe(call: ServiceCall) -> None:
     Takes the parameters of Observe, `timeout`, and `config_entry_id` as offline_read does. Raise as read does. Source:
     "Immediate command: subscribe".
     """
-    ledger = await _async_ledger(call)
-    await ledger.async_ask(ledger.client.observe(_made(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT)))
+    manager = await _async_get_manager(call)
+    await manager.async_request(
+        manager.client.observe(_build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
+    )
 
 
 async def _async_discover(call: ServiceCall) -> ServiceResponse:
@@ -333,10 +337,10 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Discover, `timeout`, and `config_entry_id` as offline_read does. Return a list of `obj_id`,
     `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command: discover".
     """
-    ledger = await _async_ledger(call)
-    operation = _made(Discover, call.data)
-    found = await ledger.async_ask(ledger.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
-    return ledger.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
+    manager = await _async_get_manager(call)
+    operation = _build(Discover, call.data)
+    found = await manager.async_request(manager.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
+    return manager.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
@@ -345,10 +349,10 @@ async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
     Takes `device_id` or `imei`, `obj_id`, which defaults to all, and `config_entry_id` as offline_read does. Return
     what discover returns. Raise HomeAssistantError if OneNET cannot be asked. Source: "Get the resource list".
     """
-    ledger = await _async_ledger(call)
+    manager = await _async_get_manager(call)
     imei = call.data[ATTR_IMEI]
-    found = await ledger.async_ask(ledger.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
-    return ledger.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
+    found = await manager.async_request(manager.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
+    return manager.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
@@ -362,8 +366,8 @@ async def _async_get_command(call: ServiceCall) -> ServiceResponse:
     cached command".
     """
     data = call.data
-    ledger = await _async_ledger(call)
-    return await ledger.async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
+    manager = await _async_get_manager(call)
+    return await manager.async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
 
 
 async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
@@ -377,10 +381,10 @@ async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     """
     since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
-    ledger = await _async_ledger(call)
+    manager = await _async_get_manager(call)
     if (imei := call.data.get(ATTR_IMEI)) is None:
-        return ledger.async_list_known(since, states)
-    return await ledger.async_list(imei, since or ledger.client.now() - timedelta(days=7), states)
+        return manager.async_list_local(since, states)
+    return await manager.async_list(imei, since or manager.client.now() - timedelta(days=7), states)
 
 
 async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
@@ -389,8 +393,8 @@ async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
     Takes `uuid` and `timeout`, a duration of up to 24 hours. Return what get_command returns; after the timeout, with
     the `state` of an unfinished command. Raise ServiceValidationError for a command that was not queued here.
     """
-    ledger = await _async_ledger(call)
-    return await ledger.async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
+    manager = await _async_get_manager(call)
+    return await manager.async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
 
 
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
@@ -400,8 +404,8 @@ async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
     does. Return the fields of the event `command_cancelled`. Raise ServiceValidationError for a command that was sent
     or is finished, HomeAssistantError if OneNET cannot be asked. Source: "Cancel a cached command".
     """
-    ledger = await _async_ledger(call)
-    response = await ledger.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
+    manager = await _async_get_manager(call)
+    response = await manager.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
     return response if call.return_response else None
 
 
@@ -412,8 +416,8 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
     `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
     HomeAssistantError if OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
     """
-    ledger = await _async_ledger(call)
-    response = await ledger.async_cancel_all(call.data[ATTR_IMEI], call.context)
+    manager = await _async_get_manager(call)
+    response = await manager.async_cancel_all(call.data[ATTR_IMEI], call.context)
     return response if call.return_response else None
 
 

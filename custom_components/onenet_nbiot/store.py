@@ -1,4 +1,4 @@
-"""Every command and what is known of its device, on disk."""
+"""The SQLite file with the commands and devices of all accounts."""
 
 import asyncio
 from collections.abc import Hashable
@@ -36,56 +36,55 @@ _SAVE_DEVICE = "INSERT OR REPLACE INTO device VALUES (?, ?, ?)"
 _DELETE_DEVICE = "DELETE FROM device WHERE entry_id = ? AND imei = ?"
 _DELETE_ACCOUNT = ("DELETE FROM command WHERE entry_id = ?", "DELETE FROM device WHERE entry_id = ?")
 
-# The most seconds for which a call waits for others, which are about to save something, too: before it is sent, and
-# when its answer is there. With this many others under way it waits the longest.
+# The most seconds for which saving a command waits for rows of other calls, to share their transaction: before the
+# command is sent, and after the reply. The delay grows with the number of calls in flight, up to _MANY_CALLS.
 BEFORE_CALL = 0.005
 AFTER_CALL = 0.05
 _MANY_CALLS = 50
-# Seconds after which what nobody waits for is saved.
-_LAZY = 0.002
-_TRY_AGAIN = 60
+# Seconds until rows are committed that no call waits for, and until a failed commit is retried.
+_COMMIT_DELAY = 0.002
+_RETRY_DELAY = 60
 
-# What is to become of each row, or account: the last word is all that counts.
+# The latest statement for each row or account, and its parameters.
 type _Batch = dict[Hashable, tuple[str, tuple[Any, ...]]]
 
 
 class CommandStore:
-    """Keep rows in a file; what is saved at about the same time shares a transaction.
+    """Save rows in a file; rows that are saved at about the same time share a transaction.
 
-    A file of its own, since Home Assistant's helper writes a whole file at every change. A row is safe from a crash
-    of Home Assistant when its future is done, and from a loss of power a moment later; unless the file cannot be
-    written, which the log says.
+    Home Assistant's storage helper would write the whole file at every change. A row survives a crash of Home Assistant
+    once its future is done, and a loss of power a moment later. If the file cannot be written, an error is logged.
     """
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:
-        """Prepare the store; nothing is opened yet."""
-        self.calls_under_way = 0
+        """Create a store that is not open yet."""
+        self.calls_in_flight = 0
         self.transactions = 0
         self._hass = hass
         self._path = path
         self._connection: sqlite3.Connection | None = None
-        # Of the threads that use the connection.
-        self._turn = Lock()
+        # Held by the thread that uses the connection.
+        self._connection_lock = Lock()
         self._last_id = 0
         self._pending: _Batch = {}
-        self._waiting: list[asyncio.Future[None]] = []
-        self._due: float | None = None
+        self._futures: list[asyncio.Future[None]] = []
+        self._commit_at: float | None = None
         self._timer: asyncio.Handle | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._commit_future: asyncio.Future[None] | None = None
         self._failing = False
         self._closing = False
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_close)
 
     async def async_open(self) -> None:
-        """Open the file, unless it is open; raise sqlite3.Error where that fails.
+        """Open the file, unless it is open already; raise sqlite3.Error if that fails.
 
-        A file that is damaged or of a later version is kept aside.
+        A damaged file, or one of a later version, is renamed, and a new file is created.
         """
-        kept = await self._hass.async_add_executor_job(self._open, dt_util.utcnow())
-        if kept is None:
+        moved = await self._hass.async_add_executor_job(self._open, dt_util.utcnow())
+        if moved is None:
             return
-        aside, reason = kept
-        LOGGER.error("The commands in %s cannot be read: %s. The file is kept as %s", self._path, reason, aside)
+        new_path, reason = moved
+        LOGGER.error("The commands in %s cannot be read: %s. The file is kept as %s", self._path, reason, new_path)
         ir.async_create_issue(
             self._hass,
             DOMAIN,
@@ -94,7 +93,7 @@ class CommandStore:
             is_persistent=True,
             severity=ir.IssueSeverity.ERROR,
             translation_key="storage_kept_aside",
-            translation_placeholders={"path": str(aside), "reason": reason},
+            translation_placeholders={"path": str(new_path), "reason": reason},
         )
 
     def new_id(self) -> int:
@@ -103,7 +102,7 @@ class CommandStore:
         return self._last_id
 
     def load_commands(self, entry_id: str) -> list[tuple[int, bytes]]:
-        """Read an account's commands by id, in the order in which they came."""
+        """Read an account's commands by id, in the order of their ids."""
         return self._load("SELECT id, data FROM command WHERE entry_id = ? ORDER BY id", entry_id)
 
     def load_devices(self, entry_id: str) -> list[tuple[str, bytes]]:
@@ -112,7 +111,7 @@ class CommandStore:
 
     def _load(self, query: str, entry_id: str) -> list[tuple[Any, bytes]]:
         """Read an account's rows."""
-        with self._turn:
+        with self._connection_lock:
             if self._connection is None:
                 raise sqlite3.ProgrammingError("Home Assistant has stopped")
             return self._connection.execute(query, (entry_id,)).fetchall()
@@ -123,54 +122,57 @@ class CommandStore:
     ) -> asyncio.Future[None]:
         """Save a command; the future is done when it is on disk.
 
-        Somebody who waits for that says with `patience` for how many seconds, at most, it may wait for other calls.
+        A caller that waits for the future passes as `patience` the most seconds for which the row may wait for others.
         """
-        # Everybody's own: one who is cancelled takes nobody along.
+        # One future per caller, so that cancelling one leaves the others.
         saved: asyncio.Future[None] = self._hass.loop.create_future()
-        self._waiting.append(saved)
-        seconds = _LAZY if patience is None else patience * min(self.calls_under_way / _MANY_CALLS, 1)
+        self._futures.append(saved)
+        seconds = _COMMIT_DELAY if patience is None else patience * min(self.calls_in_flight / _MANY_CALLS, 1)
         self._async_write(command_id, _SAVE_COMMAND, command_id, entry_id, json_bytes(data), seconds=seconds)
         return saved
 
     @callback
     def async_delete_command(self, command_id: int) -> None:
-        """Forget a command."""
+        """Delete a command."""
         self._async_write(command_id, _DELETE_COMMAND, command_id)
 
     @callback
     def async_save_device(self, entry_id: str, imei: str, data: Any) -> None:
-        """Save what is known of a device."""
+        """Save a device."""
         self._async_write((entry_id, imei), _SAVE_DEVICE, entry_id, imei, json_bytes(data))
 
     @callback
     def async_delete_device(self, entry_id: str, imei: str) -> None:
-        """Forget what is known of a device."""
+        """Delete a device."""
         self._async_write((entry_id, imei), _DELETE_DEVICE, entry_id, imei)
 
     @callback
     def async_delete_account(self, entry_id: str) -> None:
-        """Forget an account's commands and devices; nothing of it may be saved later."""
+        """Delete an account's commands and devices; nothing of the account may be saved later."""
         for statement in _DELETE_ACCOUNT:
             self._async_write((statement, entry_id), statement, entry_id)
 
-    async def async_hold_still(self) -> None:
-        """Let the file be copied: until async_go_on, new rows only go to the log beside it, which a copy may cut."""
+    async def async_pause_checkpoints(self) -> None:
+        """Checkpoint the file, and write new rows only to the log beside it until async_resume_checkpoints.
+
+        A copy of the file is then complete; a copy of the log may be cut short.
+        """
         await self._hass.async_add_executor_job(
             self._execute, "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_autocheckpoint = 0"
         )
 
-    async def async_go_on(self) -> None:
-        """Write as usual again."""
+    async def async_resume_checkpoints(self) -> None:
+        """Let SQLite checkpoint the log automatically again."""
         await self._hass.async_add_executor_job(self._execute, "PRAGMA wal_autocheckpoint = 1000")
 
     def _open(self, now: datetime) -> tuple[Path, str] | None:
-        """Open the file for good; return the name under which an unreadable one is kept, and why."""
-        with self._turn:
+        """Open the file until Home Assistant stops; return the new name of an unreadable file, and the reason."""
+        with self._connection_lock:
             if self._connection is not None:
                 return None
             try:
                 self._path.parent.mkdir(exist_ok=True)
-                kept = (self._keep_aside(now), reason) if (reason := self._unreadable()) else None
+                moved = (self._move_unreadable_file(now), reason) if (reason := self._unreadable()) else None
             except OSError as err:
                 raise sqlite3.OperationalError(str(err)) from err
             connection = self._connect()
@@ -182,12 +184,12 @@ class CommandStore:
                 connection.close()
                 raise
             self._connection = connection
-            return kept
+            return moved
 
     def _unreadable(self) -> str | None:
-        """Return why the file cannot be used, None where it can, or where there is none."""
+        """Return why the file cannot be used, None if it can or does not exist."""
         if self._path.exists() and not self._path.stat().st_size:
-            # Not a file, to SQLite, and the log beside it nothing but to be deleted.
+            # SQLite would take it for a new file, and delete the log beside it.
             return "it is empty"
         try:
             with closing(self._connect()) as connection:
@@ -201,20 +203,20 @@ class CommandStore:
                 return str(err)
             raise
 
-    def _keep_aside(self, now: datetime) -> Path:
-        """Rename the file, and the log that belongs to it, and return its new name."""
-        aside = self._path.with_name(f"{self._path.name}.kept-{now:%Y%m%d%H%M%S}")
-        # The log first: were this cut short, it would be deleted when the next file is begun.
+    def _move_unreadable_file(self, now: datetime) -> Path:
+        """Rename the file and its log, and return the file's new name."""
+        new_path = self._path.with_name(f"{self._path.name}.kept-{now:%Y%m%d%H%M%S}")
+        # The log first: without its file, SQLite would delete it if renaming is interrupted.
         for suffix in ("-wal", ""):
             if (part := Path(f"{self._path}{suffix}")).exists():
-                part.rename(f"{aside}{suffix}")
-        return aside
+                part.rename(f"{new_path}{suffix}")
+        return new_path
 
     def _connect(self) -> sqlite3.Connection:
-        """Connect to the file, which is made where there is none."""
+        """Connect to the file, and create it if it does not exist."""
         connection = sqlite3.connect(self._path, check_same_thread=False)
         try:
-            # Nobody else uses the file; sharing it takes more than some network drives can do.
+            # No other process uses the file, and some network drives do not support the locks for sharing it.
             connection.executescript(
                 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
             )
@@ -225,54 +227,54 @@ class CommandStore:
 
     def _execute(self, *statements: str) -> None:
         """Execute statements outside of transactions."""
-        with self._turn:
+        with self._connection_lock:
             if self._connection is not None:
                 for statement in statements:
                     self._connection.execute(statement).fetchall()
 
     @callback
-    def _async_write(self, row: Hashable, statement: str, *parameters: Any, seconds: float = _LAZY) -> None:
-        """Write with the next transaction, in so many seconds or sooner."""
+    def _async_write(self, row: Hashable, statement: str, *parameters: Any, seconds: float = _COMMIT_DELAY) -> None:
+        """Add a statement to the next transaction, which is committed in so many seconds or earlier."""
         self._pending[row] = (statement, parameters)
         self._async_commit_in(seconds)
 
     @callback
     def _async_commit_in(self, seconds: float) -> None:
-        """Commit after so many seconds, or when it was going to be done anyway, whichever is sooner."""
+        """Commit after so many seconds, or at the time that is scheduled already, whichever is earlier."""
         when = self._hass.loop.time() + seconds
-        if self._due is None or when < self._due:
-            self._due = when
+        if self._commit_at is None or when < self._commit_at:
+            self._commit_at = when
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-        self._async_plan_commit()
+        self._async_schedule_commit()
 
     @callback
-    def _async_plan_commit(self) -> None:
-        """Commit when it is due, after what is written now."""
-        if self._due is None or self._timer is not None or self._writing is not None or self._closing:
+    def _async_schedule_commit(self) -> None:
+        """Schedule the next commit, unless one is in progress, which schedules the next one at its end."""
+        if self._commit_at is None or self._timer is not None or self._commit_future is not None or self._closing:
             return
-        # Never at once: of calls that start at the same time, the first must not write alone.
+        # Not before the next iteration of the event loop, so that simultaneous calls share a transaction.
         loop = self._hass.loop
-        if (seconds := self._due - loop.time()) > 0:
+        if (seconds := self._commit_at - loop.time()) > 0:
             self._timer = loop.call_later(seconds, self._async_commit)
         else:
             self._timer = loop.call_soon(self._async_commit)
 
     @callback
     def _async_commit(self) -> None:
-        """Hand what is pending to a thread."""
-        self._timer = self._due = None
+        """Commit the pending statements in a thread."""
+        self._timer = self._commit_at = None
         batch, self._pending = self._pending, {}
-        waiting, self._waiting = self._waiting, []
+        futures, self._futures = self._futures, []
         self.transactions += 1
-        # Not a job of Home Assistant's, which cancels those that are under way when it stops.
-        self._writing = self._hass.loop.run_in_executor(None, self._commit, batch)
-        self._writing.add_done_callback(partial(self._async_committed, batch, waiting))
+        # Not an executor job of Home Assistant, which cancels running jobs when it stops.
+        self._commit_future = self._hass.loop.run_in_executor(None, self._commit, batch)
+        self._commit_future.add_done_callback(partial(self._async_committed, batch, futures))
 
     def _commit(self, batch: _Batch) -> None:
-        """Write in one transaction."""
-        with self._turn:
+        """Execute statements in one transaction."""
+        with self._connection_lock:
             if self._connection is not None:
                 with self._connection:
                     for statement, parameters in batch.values():
@@ -280,51 +282,51 @@ class CommandStore:
 
     @callback
     def _async_committed(
-        self, batch: _Batch, waiting: list[asyncio.Future[None]], writing: asyncio.Future[None]
+        self, batch: _Batch, futures: list[asyncio.Future[None]], commit_future: asyncio.Future[None]
     ) -> None:
-        """Tell who waits, and go on with what came meanwhile."""
-        self._writing = None
-        if (err := writing.exception()) is not None:
+        """Resolve the futures of a commit, and schedule the next one; retry failed statements later."""
+        self._commit_future = None
+        if (err := commit_future.exception()) is not None:
             if not self._failing:
                 LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
             self._pending = batch | self._pending
-            self._async_commit_in(_TRY_AGAIN)
+            self._async_commit_in(_RETRY_DELAY)
         elif self._failing:
             LOGGER.info("Commands can be saved again")
         self._failing = err is not None
-        # OneNET has the command, whether or not it could be saved: whoever waits is told its UUID.
-        self._async_tell(waiting)
-        self._async_plan_commit()
+        # Even if saving failed, the caller must receive the UUID of the command that OneNET has.
+        self._async_resolve(futures)
+        self._async_schedule_commit()
 
     @callback
-    def _async_tell(self, waiting: list[asyncio.Future[None]]) -> None:
-        """Tell those who wait that their time is over."""
-        for saved in waiting:
+    def _async_resolve(self, futures: list[asyncio.Future[None]]) -> None:
+        """Set the results of the futures that are not done."""
+        for saved in futures:
             if not saved.done():
                 saved.set_result(None)
 
     async def _async_close(self, event: Event) -> None:
-        """Write what is left, and close the file."""
+        """Commit the pending statements, close the file, and resolve all futures."""
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
+        if self._commit_future is not None:
+            await asyncio.wait((self._commit_future,))
         batch, self._pending = self._pending, {}
         await self._hass.async_add_executor_job(self._close, batch)
-        # What comes now is not written: what was under way is looked up after Home Assistant's next start.
+        # Later rows are not written: commands in flight are matched with the device's list after the next start.
         self._closing = False
-        waiting, self._waiting = self._waiting, []
-        self._async_tell(waiting)
+        futures, self._futures = self._futures, []
+        self._async_resolve(futures)
 
     def _close(self, batch: _Batch) -> None:
-        """Write what is left, and close the file."""
+        """Commit the last statements, and close the file."""
         try:
             self._commit(batch)
         except sqlite3.Error as err:
             LOGGER.error("Commands could not be saved: %s", err)
-        with self._turn:
+        with self._connection_lock:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -332,5 +334,5 @@ class CommandStore:
 
 @singleton(HassKey[CommandStore](f"{DOMAIN}_store"))
 def async_get_store(hass: HomeAssistant) -> CommandStore:
-    """Return the one store that all accounts share."""
+    """Return the store, which all accounts share."""
     return CommandStore(hass, Path(hass.config.path(STORAGE_DIR, FILE_NAME)))

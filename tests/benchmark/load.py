@@ -17,7 +17,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigEntryDisabler
 from homeassistant.setup import async_setup_component
 
 from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
-from custom_components.onenet_nbiot.ledger import Ledger
+from custom_components.onenet_nbiot.manager import CommandManager
 from custom_components.onenet_nbiot.store import async_get_store
 
 from .stage import DOMAIN, Emulator, action, connect, emulator, home_assistant, imei, in_a_process
@@ -114,7 +114,7 @@ async def _fill(config: Path, platform: Emulator, entry_id: str) -> float:
                 await one
 
         await asyncio.gather(*(call() for _ in range(CALLERS)))
-        assert _coordinator(hass, entry_id).ledger.waiting == WAITING
+        assert _coordinator(hass, entry_id).manager.waiting == WAITING
         await _disable(hass, entry_id)
         return seconds
 
@@ -134,7 +134,7 @@ async def _start(config: Path, platform: Emulator, entry_id: str, offsets: Itera
             seconds = await _set_up(hass, entry_id)
         async with watch() as rounds:
             requests = [await one_round(hass, platform, entry_id, offset) for offset in offsets]
-        assert _coordinator(hass, entry_id).ledger.waiting == WAITING
+        assert _coordinator(hass, entry_id).manager.waiting == WAITING
         collection = _collect() - collection
         await _disable(hass, entry_id)
     return StartUp(
@@ -173,7 +173,7 @@ async def _compare(config: Path, busy_id: str, idle_id: str) -> tuple[float, flo
         memory = await _memory(hass, busy_id) - await _memory(hass, idle_id)
         queued = await _memory_of_new(hass, busy_id)
         added = MORE_DEVICES * (MORE_EACH + 1)
-        assert _coordinator(hass, busy_id).ledger.waiting - added == WAITING
+        assert _coordinator(hass, busy_id).manager.waiting - added == WAITING
         return memory / WAITING, queued, p50
 
 
@@ -196,8 +196,8 @@ async def _memory(hass: core.HomeAssistant, entry_id: str) -> int:
     gc.collect()
     tracemalloc.start()
     try:
-        ledger = Ledger(hass, entry, async_get_store(hass), entry.runtime_data.client)
-        await ledger.async_load()
+        manager = CommandManager(hass, entry, async_get_store(hass), entry.runtime_data.client)
+        await manager.async_load()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
     finally:

@@ -21,7 +21,7 @@ from pytest_homeassistant_custom_component.common import (
     async_test_home_assistant,
 )
 
-from custom_components.onenet_nbiot import ledger
+from custom_components.onenet_nbiot import manager
 from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 from custom_components.onenet_nbiot.store import async_get_store
 
@@ -41,29 +41,29 @@ def kept_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[dict[str
 
 
 def everything_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[Any]:
-    """Return all that is on disk of an account."""
+    """Return an account's commands and devices that are on disk."""
     store = async_get_store(hass)
     return [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
 
 
 def said(events: Sequence[Event[Any]]) -> list[tuple[str, str | None]]:
-    """Return what was said of which command."""
+    """Return the type and the UUID of each fired event."""
     return [(event.data["type"].removeprefix("command_"), event.data.get("uuid")) for event in events]
 
 
 def queueings(onenet: Server) -> int:
-    """Return how many requests to queue a command have arrived."""
+    """Return the number of requests to queue a command."""
     return sum(request.path.endswith("/offline") for request in onenet.requests)
 
 
 async def pass_time(account: MockConfigEntry, onenet: Server, duration: timedelta) -> None:
-    """Let time pass at the platform, by whose clock an account goes."""
+    """Advance the clock of the emulated platform."""
     onenet.onenet.clock.offset += duration
     await account.runtime_data.client.check_credentials()
 
 
 def copy_of(config_dir: str) -> Path:
-    """Return a configuration directory with the commands as they are on disk now."""
+    """Return a configuration directory with a copy of the commands on disk."""
     copy = Path(config_dir, "copy")
     shutil.copytree(Path(config_dir, ".storage"), copy / ".storage")
     return copy
@@ -73,33 +73,33 @@ def copy_of(config_dir: str) -> Path:
 async def start(
     config_dir: Path, account: MockConfigEntry
 ) -> AsyncIterator[tuple[HomeAssistant, Sequence[Event[Any]]]]:
-    """Start another Home Assistant with the same account; give it and what it says."""
+    """Start another Home Assistant with the same account; yield it and its events."""
     async with async_test_home_assistant(config_dir=str(config_dir)) as hass:
         hass.data.pop(DATA_CUSTOM_COMPONENTS)
         events = async_capture_events(hass, EVENT_ONENET)
         entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=dict(account.data), entry_id=account.entry_id)
         entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(entry.entry_id)
-        await look(entry)
-        await look(entry)
+        await poll(entry)
+        await poll(entry)
         yield hass, events
         assert await hass.config_entries.async_unload(entry.entry_id)
         await hass.async_stop(force=True)
 
 
-async def look(account: MockConfigEntry) -> None:
-    """Ask what has become of the device's commands."""
-    await account.runtime_data.ledger.async_look(IMEI)
+async def poll(account: MockConfigEntry) -> None:
+    """Poll the device's commands."""
+    await account.runtime_data.manager.async_poll_device(IMEI)
 
 
 async def arrival(onenet: Server) -> None:
-    """Wait until a command has arrived at the platform."""
+    """Wait until a command has arrived at the emulated platform."""
     while not onenet.requests[-1].path.endswith("/offline"):  # noqa: ASYNC110 - the emulator rings no bell
         await asyncio.sleep(0)
 
 
 async def call_and_leave(hass: HomeAssistant, onenet: Server) -> None:
-    """Be cancelled while a command is on its way."""
+    """Cancel a call while its request is in flight."""
     call = asyncio.create_task(offline_read(hass))
     await arrival(onenet)
     call.cancel()
@@ -107,10 +107,10 @@ async def call_and_leave(hass: HomeAssistant, onenet: Server) -> None:
         await call
 
 
-async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
+async def test_a_cancelled_caller_does_not_stop_its_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation in mode restart would queue a command that nobody knows of."""
+    """The command of a restarted automation is queued, and its event is fired."""
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
     await call_and_leave(hass, onenet)
     await hass.async_block_till_done()
@@ -118,14 +118,14 @@ async def test_a_command_is_heard_of_though_its_caller_was_cancelled(
     assert len(events) == 1
 
 
-async def test_trouble_is_heard_of_though_the_caller_was_cancelled(
+async def test_an_error_after_the_caller_was_cancelled_is_logged(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nobody would know of a command whose reply was lost."""
+    """A lost reply is logged although no caller receives the exception."""
     expected_warnings.append("After its caller had gone, a command failed: OneNET's answer was lost")
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/history"))
@@ -134,10 +134,10 @@ async def test_trouble_is_heard_of_though_the_caller_was_cancelled(
     assert "it could not be found out whether the command is queued" in caplog.text
 
 
-async def test_nobody_waits_for_ever_when_home_assistant_stops(
+async def test_calls_end_when_home_assistant_stops(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Home Assistant would hang at its end."""
+    """A call ends with its task, which Home Assistant cancels when it stops."""
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=60))
     call = asyncio.create_task(offline_read(hass))
     await arrival(onenet)
@@ -147,10 +147,10 @@ async def test_nobody_waits_for_ever_when_home_assistant_stops(
         await call
 
 
-async def test_a_command_is_heard_of_though_its_account_is_reloaded(
+async def test_a_command_in_flight_survives_a_reload(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command would be lost whenever somebody changes a setting."""
+    """Its event is fired after a reload of the account."""
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
     call = asyncio.create_task(offline_read(hass))
     await arrival(onenet)
@@ -158,10 +158,10 @@ async def test_a_command_is_heard_of_though_its_account_is_reloaded(
     assert (await call)["uuid"] == onenet.onenet.commands[0].uuid == events[0].data["uuid"]
 
 
-async def test_a_hundred_calls_at_once_each_get_their_own_uuid(
+async def test_a_hundred_simultaneous_calls_each_return_their_own_uuid(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """The answer to one automation would reach another."""
+    """Each caller receives the reply to its own command."""
     product = onenet.onenet.products[0]
     imeis = [str(int(IMEI) + number) for number in range(1, 101)]
     for imei in imeis:
@@ -172,10 +172,10 @@ async def test_a_hundred_calls_at_once_each_get_their_own_uuid(
     assert {event.data["imei"]: event.data["uuid"] for event in events} == stored
 
 
-async def test_an_account_removed_during_a_call_leaves_nothing_behind(
+async def test_removing_an_account_during_a_call_deletes_its_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A caller would wait for ever, or commands of an account that is no longer be kept for ever."""
+    """The call ends, and no row of the account stays on disk."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
     call = asyncio.create_task(offline_read(hass))
@@ -188,10 +188,10 @@ async def test_an_account_removed_during_a_call_leaves_nothing_behind(
     assert not everything_on_disk(hass, account)
 
 
-async def test_an_account_removed_during_a_look_up_leaves_nothing_behind(
+async def test_removing_an_account_during_a_lookup_deletes_its_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """What a device answered would be kept for ever for an account that is no longer."""
+    """The late reply to a lookup is not saved."""
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/history/", seconds=0.2))
@@ -204,16 +204,16 @@ async def test_an_account_removed_during_a_look_up_leaves_nothing_behind(
 
 
 async def test_commands_are_added_by_default(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """An automation that wants two readings would get one."""
+    """Two equal calls queue two commands."""
     first = await offline_read(hass)
     second = await offline_read(hass, if_waiting="add")
     assert [command.uuid for command in onenet.onenet.commands] == [first["uuid"], second["uuid"]]
 
 
-async def test_a_command_that_waits_is_kept(
+async def test_keep_returns_the_waiting_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An hourly automation would fill the queue of a device that sleeps for days."""
+    """Repeated calls queue one command while the device sleeps."""
     waiting = await offline_read(hass, obj_inst_id=0, if_waiting="keep")
     onenet.requests.clear()
     # It is the same, whenever it expires and however it is read.
@@ -225,19 +225,19 @@ async def test_a_command_that_waits_is_kept(
 
 @pytest.mark.parametrize("fields", [{}, {"obj_inst_id": 1}, {"obj_inst_id": 0, "res_id": 5700}, {"obj_id": 3304}])
 @pytest.mark.parametrize("if_waiting", ["keep", "replace"])
-async def test_a_command_for_something_else_is_neither_kept_nor_replaced(
+async def test_keep_and_replace_ignore_commands_for_other_targets(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event], if_waiting: str, fields: dict[str, Any]
 ) -> None:
-    """A reading would be missing because another one waits."""
+    """A command for another resource neither prevents a new one nor is cancelled."""
     first = await offline_read(hass, obj_inst_id=0)
     second = await offline_read(hass, if_waiting=if_waiting, **fields)
     assert said(events) == [("queued", first["uuid"]), ("queued", second["uuid"])]
 
 
-async def test_another_is_queued_when_the_device_has_woken(
+async def test_keep_queues_a_command_after_the_last_one_was_delivered(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation would get no new reading until the next round has seen the last one."""
+    """The state is fetched from OneNET first, since the last poll may be older."""
     first = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     second = await offline_read(hass, if_waiting="keep")
@@ -246,10 +246,10 @@ async def test_another_is_queued_when_the_device_has_woken(
 
 
 @pytest.mark.parametrize("if_waiting", ["keep", "replace"])
-async def test_a_command_that_is_planned_for_later_stays_beside_one_for_now(
+async def test_keep_and_replace_ignore_commands_that_become_valid_later(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event], if_waiting: str
 ) -> None:
-    """A reading now would not come before tomorrow, or the one of tomorrow never."""
+    """A command for tomorrow and one for now are both queued."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     planned = await offline_read(hass, valid_time=tomorrow)
     now = await offline_read(hass, if_waiting=if_waiting)
@@ -260,10 +260,10 @@ async def test_a_command_that_is_planned_for_later_stays_beside_one_for_now(
     assert len(events) == 2
 
 
-async def test_a_command_that_waits_is_replaced(
+async def test_replace_cancels_the_waiting_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command of yesterday would be carried out with yesterday's expiry, or both be."""
+    """Only the new command stays in the queue."""
     waiting = [await offline_read(hass) for _ in range(2)]
     context = Context()
     response = await offline_read(hass, context, expires_in={"days": 2}, if_waiting="replace")
@@ -280,14 +280,14 @@ async def test_a_command_that_waits_is_replaced(
     ]
 
 
-async def test_a_command_that_was_sent_before_it_was_replaced_goes_on(
+async def test_replace_queues_a_command_if_the_old_one_was_just_sent(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An automation would fail whenever the device wakes in the wrong moment."""
+    """A command that the device fetches meanwhile is not an error."""
     first = await offline_read(hass)
     cancel = onenet.onenet.cancel
 
@@ -301,14 +301,14 @@ async def test_a_command_that_was_sent_before_it_was_replaced_goes_on(
 
 
 @pytest.mark.parametrize("if_waiting", ["keep", "replace"])
-async def test_a_command_that_was_sent_in_vain_waits_again(
+async def test_a_sent_command_that_onenet_delivers_again_counts_as_waiting(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, if_waiting: str
 ) -> None:
-    """An hourly automation would fill the queue of a device that hears badly."""
+    """Keep returns it, and replace cancels it."""
     first = await offline_read(hass)
     device.hesitates = True
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert (await act(hass, "get_command", uuid=first["uuid"]))["state"] == "sent"
     device.commands[0].send_status, device.commands[0].remain = SendStatus.WAITING, 2
     second = await offline_read(hass, if_waiting=if_waiting)
@@ -318,10 +318,10 @@ async def test_a_command_that_was_sent_in_vain_waits_again(
     assert listed["remain"] == 2
 
 
-async def test_nothing_is_queued_beside_what_cannot_be_cancelled(
+async def test_replace_queues_nothing_if_cancelling_fails(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command would be doubled that was to be replaced."""
+    """The call fails instead of doubling the command."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, path="/cancel/", errno=14, text="late"))
     with pytest.raises(HomeAssistantError, match="late"):
@@ -329,10 +329,10 @@ async def test_nothing_is_queued_beside_what_cannot_be_cancelled(
     assert len(events) == len(onenet.onenet.commands) == 1
 
 
-async def test_nothing_is_queued_beside_what_onenet_no_longer_wants_to_know(
+async def test_replace_queues_nothing_if_onenet_refuses_the_lookup(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command would be doubled, because OneNET's refusal passes for a command that was sent."""
+    """A refused lookup does not count as a command that was sent."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, path="/history/", errno=10001, text="what?"))
     with pytest.raises(ServiceValidationError, match="errno 10001"):
@@ -340,19 +340,19 @@ async def test_nothing_is_queued_beside_what_onenet_no_longer_wants_to_know(
     assert len(events) == len(onenet.onenet.commands) == 1
 
 
-async def test_two_calls_at_once_that_keep_what_waits_queue_one(
+async def test_two_simultaneous_calls_with_keep_queue_one_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """Two automations that are set off by the same event would queue two."""
+    """Both callers receive the same UUID."""
     responses = await asyncio.gather(*(offline_read(hass, if_waiting="keep") for _ in range(2)))
     assert responses[0] == responses[1]
     assert said(events) == [("queued", onenet.onenet.commands[0].uuid)]
 
 
-async def test_nothing_is_queued_while_nobody_can_tell_what_waits(
+async def test_keep_queues_nothing_if_the_list_cannot_be_fetched(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command would be doubled that was to be kept."""
+    """The call fails instead of doubling the command."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/history"))
     with pytest.raises(HomeAssistantError) as caught:
@@ -361,10 +361,10 @@ async def test_nothing_is_queued_while_nobody_can_tell_what_waits(
     assert len(events) == len(onenet.onenet.commands) == 1
 
 
-async def test_a_full_queue_is_told(
+async def test_a_full_queue_raises_a_translated_error(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not tell what to do about it."""
+    """Its reason is that of the event `command_rejected`."""
     for _ in range(10):
         queue_elsewhere(onenet)
     with pytest.raises(HomeAssistantError) as caught:
@@ -376,10 +376,10 @@ async def test_a_full_queue_is_told(
     await until(lambda: not kept_on_disk(hass, account))
 
 
-async def test_waiting_for_a_command_ends_with_what_it_brought(
+async def test_waiting_for_a_command_returns_its_values(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A script could not go on with the reading."""
+    """A script continues with the reading."""
     queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
     waits = [
         asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout={"hours": 24})) for _ in range(3)
@@ -387,7 +387,7 @@ async def test_waiting_for_a_command_ends_with_what_it_brought(
     await asyncio.sleep(0.05)
     assert not any(wait.done() for wait in waits)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     for response in await asyncio.gather(*waits):
         assert response.items() >= (queued | {"state": "succeeded"}).items()
         assert response["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
@@ -396,10 +396,10 @@ async def test_waiting_for_a_command_ends_with_what_it_brought(
     assert not onenet.requests
 
 
-async def test_the_end_of_the_wait_asks_once_more(
+async def test_waiting_fetches_the_state_at_the_timeout(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The device has answered since the last poll."""
+    """A reply of the device since the last poll is returned."""
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
@@ -407,47 +407,45 @@ async def test_the_end_of_the_wait_asks_once_more(
     assert said(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
 
 
-async def test_the_end_of_the_wait_answers_without_onenet_too(
+async def test_waiting_returns_the_last_known_state_during_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """What is known here is better than an error."""
+    """The timeout raises no exception if OneNET cannot be asked."""
     queued = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE))
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
     assert response["state"] == "queued"
 
 
-async def test_waiting_for_a_command_goes_on_while_it_is_sent(
+async def test_waiting_continues_after_a_command_is_sent(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A script would go on without the reading."""
+    """Only a final state ends the wait."""
     device.hesitates = True
     queued = await offline_read(hass)
     wait = asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout=60))
     await asyncio.sleep(0)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert (await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01))["state"] == "sent"
     assert not wait.done()
     onenet.onenet.answer(IMEI)
-    await look(account)
+    await poll(account)
     assert (await wait)["state"] == "succeeded"
 
 
-async def test_waiting_for_a_command_ends_when_the_time_is_up(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
-) -> None:
-    """A script would hang for days on a device that sleeps."""
+async def test_waiting_ends_at_the_timeout(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """The state of the unfinished command is returned."""
     queued = await offline_read(hass)
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.05)
     assert response["state"] == "queued"
     assert response["uuid"] == queued["uuid"]
 
 
-async def test_one_who_no_longer_waits_takes_nobody_along(
+async def test_cancelling_one_waiting_caller_leaves_the_others(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """An automation that is restarted would end the waiting of others, or what it waited for stay in memory."""
+    """No future stays in memory when the command has finished."""
     queued = await offline_read(hass)
     gone, stays = (
         asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout=60)) for _ in range(2)
@@ -458,27 +456,27 @@ async def test_one_who_no_longer_waits_takes_nobody_along(
         await gone
     await act(hass, "cancel_command", uuid=queued["uuid"])
     assert (await stays)["state"] == "cancelled"
-    assert account.runtime_data.ledger._ends == {}
+    assert account.runtime_data.manager._done_futures == {}
 
 
 async def test_waiting_for_a_command_survives_a_reload(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A script would wait for ever when somebody changes a setting."""
+    """The wait ends with the command, not with a reload of the account."""
     queued = await offline_read(hass)
     wait = asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout=60))
     await asyncio.sleep(0.02)
     assert await hass.config_entries.async_reload(account.entry_id)
     assert not wait.done()
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     assert (await wait)["state"] == "succeeded"
 
 
-async def test_waiting_for_a_command_ends_with_its_account(
+async def test_waiting_ends_when_the_account_is_removed(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A script would wait for what nobody follows any more."""
+    """A script continues."""
     queued = await offline_read(hass)
     wait = asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout=60))
     await asyncio.sleep(0.02)
@@ -487,8 +485,10 @@ async def test_waiting_for_a_command_ends_with_its_account(
 
 
 @pytest.mark.parametrize("wrong", [0, -1, {"hours": 25}, "24:00:01", "soon", {}, {"fortnights": 1}])
-async def test_a_wrong_time_to_wait_is_told(hass: HomeAssistant, account: MockConfigEntry, wrong: Any) -> None:
-    """A person would be told of the seconds that the device has to answer."""
+async def test_a_wrong_wait_timeout_raises_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, wrong: Any
+) -> None:
+    """The message is about the wait, not about the device's response timeout."""
     queued = await offline_read(hass)
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=wrong)
@@ -499,7 +499,7 @@ async def test_a_wrong_time_to_wait_is_told(hass: HomeAssistant, account: MockCo
     ("action", "fields"), [("get_command", {}), ("cancel_command", {}), ("wait_for_command", {"timeout": 1})]
 )
 @pytest.mark.parametrize("with_account", [False, True])
-async def test_a_command_that_nobody_knows_is_told_before_anything_is_sent(
+async def test_an_unknown_uuid_without_an_imei_is_refused_before_any_request(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -507,7 +507,7 @@ async def test_a_command_that_nobody_knows_is_told_before_anything_is_sent(
     fields: dict[str, Any],
     with_account: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """A person could not tell that only an IMEI is missing."""
+    """The message names the UUID."""
     onenet.requests.clear()
     if with_account:
         fields = fields | {"config_entry_id": account.entry_id}
@@ -521,7 +521,7 @@ async def test_a_command_that_nobody_knows_is_told_before_anything_is_sent(
 async def test_a_uuid_alone_finds_the_account(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """Whoever has two accounts would have to name one with every UUID."""
+    """A UUID is enough with several accounts, too."""
     product = Product(key="second-key")
     product.add("1234", "Test lamp", {(3303, 0, 5700): 20})
     server = await Server(OneNet(product)).start()
@@ -541,25 +541,25 @@ async def test_a_uuid_alone_finds_the_account(
     await server.stop()
 
 
-async def test_looking_up_a_command_says_its_news_once(
+async def test_get_command_fires_a_new_state_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person would see what no automation has heard of, or automations hear it twice."""
+    """A state that a lookup shows is fired as an event, and not again by the next poll."""
     context = Context()
     queued = await offline_read(hass, context)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     first = await act(hass, "get_command", uuid=queued["uuid"])
-    await look(account)
+    await poll(account)
     assert await act(hass, "get_command", uuid=queued["uuid"]) == first
     assert first["state"] == "succeeded"
     assert said(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
     assert events[1].context == context
 
 
-async def test_what_is_known_is_told_while_onenet_is_away(
+async def test_get_command_returns_the_last_known_state_during_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person could not look at their commands during an outage."""
+    """A command that was queued here can be looked up without OneNET."""
     queued = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=100))
     known = await act(hass, "get_command", uuid=queued["uuid"])
@@ -571,10 +571,10 @@ async def test_what_is_known_is_told_while_onenet_is_away(
         await act(hass, "list_commands", imei=IMEI)
 
 
-async def test_a_key_that_is_refused_at_a_look_up_is_asked_for(
+async def test_a_refused_key_in_a_lookup_starts_reauthentication(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person would see old news and not be told why."""
+    """The lookup returns the last known state."""
     queued = await offline_read(hass)
     revoke(onenet)
     assert (await act(hass, "get_command", uuid=queued["uuid"]))["state"] == "queued"
@@ -583,10 +583,10 @@ async def test_a_key_that_is_refused_at_a_look_up_is_asked_for(
     assert [(flow["step_id"], flow["context"]["entry_id"]) for flow in flows] == [("reauth_confirm", account.entry_id)]
 
 
-async def test_a_uuid_with_another_imei_is_asked_at_onenet(
+async def test_a_uuid_with_another_imei_is_not_the_local_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The command of another device would be told, or cancelled."""
+    """Another device's command is neither returned nor cancelled."""
     onenet.onenet.products[0].add(OTHER_IMEI, "Street lamp")
     queued = await offline_read(hass)
     for action in ("get_command", "cancel_command"):
@@ -597,10 +597,10 @@ async def test_a_uuid_with_another_imei_is_asked_at_onenet(
     assert said(events) == [("queued", queued["uuid"])]
 
 
-async def test_a_key_that_was_replaced_during_a_call_is_not_asked_for(
+async def test_a_refusal_of_a_replaced_key_starts_no_reauthentication(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person who has just given a new key would be asked for it again."""
+    """The refused request was sent with the former key."""
     elsewhere = queue_elsewhere(onenet)["uuid"]
     refusal: dict[str, Any] = {"kind": FaultKind.ERRNO, "errno": 3, "text": "auth failed"}
     onenet.faults.append(Fault(**refusal, path="/history/", seconds=0.2))
@@ -616,12 +616,14 @@ async def test_a_key_that_was_replaced_during_a_call_is_not_asked_for(
     assert hass.config_entries.flow.async_progress() == []
 
 
-async def test_all_that_is_kept_is_listed(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """A person could not see what an account is waiting for."""
+async def test_list_commands_without_a_device_returns_all_stored_commands(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """They include finished and unconfirmed ones."""
     onenet.onenet.products[0].add(OTHER_IMEI, "Street lamp")
     old = await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     await pass_time(account, onenet, timedelta(hours=1))
     since = onenet.onenet.clock.now().isoformat()
     await pass_time(account, onenet, timedelta(seconds=1))
@@ -648,10 +650,10 @@ async def test_all_that_is_kept_is_listed(hass: HomeAssistant, account: MockConf
     assert failed.items() >= (old | {"state": "failed", "reason": "not_found"}).items()
 
 
-async def test_a_devices_list_tells_more_of_what_was_queued_here(
+async def test_a_devices_list_includes_the_local_fields(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A person could not tell what a command asks for."""
+    """Only commands that were queued here have their resources."""
     elsewhere = queue_elsewhere(onenet)
     queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
     here, there = (await act(hass, "list_commands", imei=IMEI))["commands"]
@@ -660,14 +662,14 @@ async def test_a_devices_list_tells_more_of_what_was_queued_here(
     assert "obj_id" not in there
 
 
-async def test_finished_commands_are_forgotten_after_a_week(
+async def test_finished_commands_are_deleted_after_a_week(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The file would grow as long as Home Assistant lives, or a person not find what was yesterday."""
+    """Younger ones stay on disk."""
     queued = await offline_read(hass, expires_in={"days": 30})
     await pass_time(account, onenet, timedelta(days=10))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     waiting = await offline_read(hass, expires_in={"days": 30})
     await pass_time(account, onenet, timedelta(days=7, minutes=-1))
     await account.runtime_data.async_refresh()
@@ -680,34 +682,34 @@ async def test_finished_commands_are_forgotten_after_a_week(
     await until(lambda: [row["uuid"] for row in kept_on_disk(hass, account)] == [waiting["uuid"]])
 
 
-async def test_of_too_many_finished_commands_the_oldest_are_forgotten(
+async def test_the_oldest_finished_commands_beyond_the_maximum_are_deleted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file would grow with every automation that reads a lot."""
-    monkeypatch.setattr(ledger, "FINISHED_MAX", 3)
+    """The file has an upper bound."""
+    monkeypatch.setattr(manager, "FINISHED_MAX_COUNT", 3)
     queued = []
     for _ in range(5):
         queued.append((await offline_read(hass))["uuid"])
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await look(account)
+        await poll(account)
     waiting = (await offline_read(hass))["uuid"]
     listed = (await act(hass, "list_commands"))["commands"]
     assert [command["uuid"] for command in listed] == [waiting, *queued[:1:-1]]
     await until(lambda: [row["uuid"] for row in kept_on_disk(hass, account)] == [*queued[2:], waiting])
 
 
-async def test_a_device_that_refuses_is_told_from_one_that_does_not_answer(
+async def test_a_refusal_and_a_timeout_have_different_reasons(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """An automation could not tell what to do about it."""
+    """An automation can distinguish the two."""
     await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     device.answers = False
     await offline_read(hass, retry=1)
     for _ in range(2):
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await look(account)
+        await poll(account)
     outcomes = [event.data for event in events if event.data["type"] == "command_failed"]
     assert [(outcome["reason"], outcome["message"]) for outcome in outcomes] == [
         ("not_found", "The device answered NOT_FOUND"),
@@ -717,10 +719,10 @@ async def test_a_device_that_refuses_is_told_from_one_that_does_not_answer(
     assert len(events) == 4
 
 
-async def test_every_value_of_a_read_is_said(
+async def test_an_event_carries_every_value_of_a_read(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """Automations could not handle bytes, or tell two values of one resource apart."""
+    """Bytes are hexadecimal, and resource instances are named."""
     device.resources[3200, 0, 5505] = [1, 171, 255]
     device.resources[3200, 1, 5500] = True
     opaque = await offline_read(hass, obj_id=3200)
@@ -752,7 +754,7 @@ async def test_every_value_of_a_read_is_said(
             text=json.dumps({"errno": 0, "code": 0, "data": detail}),
         )
     )
-    await look(account)
+    await poll(account)
     values = {event.data["uuid"]: event.data["values"] for event in events if "values" in event.data}
     assert values == {
         opaque["uuid"]: [
@@ -768,7 +770,7 @@ async def test_every_value_of_a_read_is_said(
 
 
 def answer_late(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Keep what a fault spoils waiting for its answer, after it was carried out, until this event."""
+    """Delay the reply to a request that a fault selects, after it was carried out, until this event is set."""
     go_on = asyncio.Event()
 
     async def answer(request: web.Request, fault: Fault) -> web.Response:
@@ -780,46 +782,46 @@ def answer_late(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Even
     return go_on
 
 
-async def test_old_news_does_not_undo_the_times_of_a_finished_command(
+async def test_an_older_reply_does_not_reset_the_times_of_a_finished_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person would see a command that succeeded, but was never sent."""
+    """A reply that arrives late is ignored."""
     queued = await offline_read(hass)
     go_on = answer_late(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path=queued["uuid"]))
     old = asyncio.create_task(act(hass, "get_command", uuid=queued["uuid"]))
     await until(lambda: not onenet.faults)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     go_on.set()
     assert (await old)["state"] == "succeeded"
     finished = await act(hass, "get_command", uuid=queued["uuid"])
     assert {"send_time", "confirm_time"} <= finished.keys()
 
 
-async def test_a_cancellation_that_a_round_sees_first_is_said_once(
+async def test_a_cancellation_that_a_poll_sees_first_is_fired_once(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An automation would handle the end of one command twice."""
+    """The call that cancelled it fires no second event."""
     queued = await offline_read(hass)
     go_on = answer_late(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/cancel/"))
     cancel = asyncio.create_task(act(hass, "cancel_command", uuid=queued["uuid"]))
     await until(lambda: onenet.requests[-1].method == "PUT")
-    await look(account)
+    await poll(account)
     go_on.set()
     assert await cancel == queued
     assert said(events) == [("queued", queued["uuid"]), ("cancelled", queued["uuid"])]
 
 
-async def test_a_command_of_somebody_elses_that_was_sent_cannot_be_cancelled(
+async def test_a_sent_command_of_another_client_cannot_be_cancelled(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person would believe that nothing happens."""
+    """The error names its state."""
     uuid = queue_elsewhere(onenet)["uuid"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     with pytest.raises(ServiceValidationError, match="it is succeeded"):
@@ -827,14 +829,14 @@ async def test_a_command_of_somebody_elses_that_was_sent_cannot_be_cancelled(
     assert not events
 
 
-async def test_a_restart_says_what_came_meanwhile_and_nothing_twice(
+async def test_a_restart_fires_new_states_and_repeats_none(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, hass_config_dir: str
 ) -> None:
-    """An automation would wait for ever for news of that time, or act twice on older news."""
+    """States that changed while Home Assistant was stopped are fired once."""
     context = Context()
     over = (await offline_read(hass))["uuid"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await look(account)
+    await poll(account)
     meanwhile = (await offline_read(hass, context, obj_inst_id=0, res_id=5700))["uuid"]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     waits = (await offline_read(hass, valid_time=tomorrow, trigger_msg="update"))["uuid"]
@@ -855,14 +857,14 @@ async def test_a_restart_says_what_came_meanwhile_and_nothing_twice(
         assert (await act(after, "wait_for_command", uuid=over, timeout=60))["values"]
 
 
-async def test_a_command_that_is_cancelled_before_its_caller_has_the_uuid_is_said_to_be_cancelled_once(
+async def test_a_command_that_is_cancelled_before_its_call_returns_is_fired_in_order(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Automations would hear of a command that is queued after its end, and of its end twice."""
+    """`command_queued` comes before a single `command_cancelled`."""
     go_on = answer_late(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY))
     call = asyncio.create_task(offline_read(hass))
@@ -872,5 +874,5 @@ async def test_a_command_that_is_cancelled_before_its_caller_has_the_uuid_is_sai
     go_on.set()
     uuid = (await call)["uuid"]
     assert [command["uuid"] for command in (await cancel)["commands"]] == [uuid]
-    await look(account)
+    await poll(account)
     assert said(events) == [("queued", uuid), ("cancelled", uuid)]
