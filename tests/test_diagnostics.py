@@ -21,6 +21,6 @@ async def test_diagnostics_tell_how_it_stands_but_neither_key_nor_devices(
     assert diagnostics["entry"]["data"]["url"] == account.data["url"]
     # A person may have put anything into the title.
     assert diagnostics["entry"]["title"] == "**REDACTED**"
-    assert (diagnostics["reachable"], diagnostics["ledger"]["commands"]) == (True, {"queued": 1})
+    assert (diagnostics["reachable"], diagnostics["manager"]["commands"]) == (True, {"queued": 1})
     told = json.dumps(diagnostics, default=str)
     assert not [secret for secret in (*SECRETS, PRODUCT_ID, IMEI) if secret in told]

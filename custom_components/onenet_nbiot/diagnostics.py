@@ -21,6 +21,6 @@ async def async_get_config_entry_diagnostics(
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "reachable": coordinator.last_update_success,
-        "ledger": coordinator.manager.summary(),
+        "manager": coordinator.manager.summary(),
         "devices": coordinator.devices.summary(),
     }
