@@ -360,7 +360,7 @@ async def test_an_outage_is_logged_once_and_passes_by_itself(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A person would find hundreds of lines in the log, or miss what happened meanwhile."""
-    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass)
     await rounds(coordinator, clock, 1)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
@@ -512,7 +512,7 @@ async def test_values_that_cannot_be_had_are_asked_for_again_and_given_up_at_las
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     second = await offline_read(hass, res_id=5700, obj_inst_id=0)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    expected_warnings.append("Error fetching OneNET data: What answered is not OneNET")
+    expected_warnings.append("Error fetching OneNET data: The server of the account is not OneNET")
     await rounds(coordinator, clock, 1)
     assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"]]
     await rounds(coordinator, clock, 20)
@@ -619,7 +619,7 @@ async def test_a_reading_that_is_fetched_long_after_its_time_has_not_expired(
     expected_warnings: list[str],
 ) -> None:
     """A reading would be thrown away because one request failed after an outage."""
-    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass, expires_in={"minutes": 5})
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     clock.tick(timedelta(hours=2))

@@ -126,12 +126,12 @@ async def test_trouble_is_heard_of_though_the_caller_was_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Nobody would know of a command whose reply was lost."""
-    expected_warnings.append("After its caller had gone, a command failed: OneNET's answer was lost")
+    expected_warnings.append("After its caller had gone, a command failed: OneNET's reply was lost")
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/history"))
     await call_and_leave(hass, onenet)
     await hass.async_block_till_done()
-    assert "it could not be found out whether the command is queued" in caplog.text
+    assert "it is unknown whether the command is queued" in caplog.text
 
 
 async def test_nobody_waits_for_ever_when_home_assistant_stops(
