@@ -183,7 +183,7 @@ async def test_a_lost_reply_is_neither_repeated_nor_passed_for_done(
     device.online = True
     onenet.requests.clear()
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER))
-    with pytest.raises(HomeAssistantError, match="may have done what it was told, or not") as caught:
+    with pytest.raises(HomeAssistantError, match="unknown whether the device carried out") as caught:
         await do(hass, action, **QUEUE)
     assert caught.value.translation_key == "confirmation_lost"
     assert len(onenet.requests) == 1

@@ -403,7 +403,7 @@ async def test_reconfiguring_shows_the_user_id_and_keeps_it(
     assert suggested(result["data_schema"]) == filled_in(known, onenet.onenet.user_id)
     assert not is_collapsed(result, USER)
     typed = account_data | {CONF_ACCESS_KEY: onenet.onenet.user_key}
-    assert (await submit(hass, result, typed))["reason"] == "reconfigure_successful"
+    assert (await submit(hass, result, typed))["reason"] == "account_changed"
     assert user_account.data == before
 
 
@@ -413,7 +413,7 @@ async def test_clearing_the_user_id_returns_to_the_key_of_the_product(
 ) -> None:
     """An empty section removes the stored user ID."""
     result = await reconfigure(hass, user_account, account_data)
-    assert (await submit(hass, result, {**account_data, USER: {}}))["reason"] == "reconfigure_successful"
+    assert (await submit(hass, result, {**account_data, USER: {}}))["reason"] == "account_changed"
     assert user_account.data == account_data | {CONF_URL: onenet.url}
 
 
@@ -424,7 +424,7 @@ async def test_an_api_key_replaces_the_key_of_a_user(
     """The data of an account with an API key has no user ID."""
     typed = ACCOUNTS["legacy, API key"]
     result = await submit(hass, await reconfigure(hass, user_account, typed), typed)
-    assert result["reason"] == "reconfigure_successful"
+    assert result["reason"] == "account_changed"
     assert user_account.data == typed | {CONF_URL: onenet.url}
 
 
@@ -436,7 +436,7 @@ async def test_reauthentication_keeps_the_user_id(
     before = dict(user_account.data)
     onenet.onenet.user_key = b64encode(b"the new key of the user").decode()
     result = await submit(hass, await user_account.start_reauth_flow(hass), {CONF_ACCESS_KEY: onenet.onenet.user_key})
-    assert result["reason"] == "reauth_successful"
+    assert result["reason"] == "key_updated"
     assert user_account.data == before | {CONF_ACCESS_KEY: onenet.onenet.user_key}
 
 
@@ -547,7 +547,7 @@ async def test_reconfiguring_without_a_server_keeps_it(
 ) -> None:
     """A program may leave out the server; the key is not sent to another one."""
     result = await submit(hass, await reconfigure(hass, account, account_data), account_data)
-    assert result["reason"] == "reconfigure_successful"
+    assert result["reason"] == "account_changed"
     assert account.data == account_data | {CONF_URL: onenet.url}
 
 
@@ -559,7 +559,7 @@ async def test_reconfiguring_without_a_platform_keeps_it(
     result = await reconfigure(hass, account, account_data)
     before = dict(account.data)
     typed = {name: value for name, value in account_data.items() if name != CONF_PLATFORM}
-    assert (await submit(hass, result, typed))["reason"] == "reconfigure_successful"
+    assert (await submit(hass, result, typed))["reason"] == "account_changed"
     assert account.data == before
 
 
@@ -591,7 +591,7 @@ async def test_reauthentication_replaces_the_key(
     result = await submit(hass, result, {name: OTHER_KEY[name]})
     assert (result["step_id"], result["errors"]) == ("reauth_confirm", {"base": REFUSED[name]})
     result = await submit(hass, result, {name: f" {new_key}\n"})
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reauth_successful")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "key_updated")
     assert account.data == account_data | {name: new_key, CONF_URL: onenet.url}
     assert account.state.value == "loaded"
 
@@ -612,7 +612,7 @@ async def test_a_new_access_key_that_is_not_base64_can_be_corrected(
     result = await submit(hass, await account.start_reauth_flow(hass), {CONF_ACCESS_KEY: "not-base64"})
     assert result["errors"] == {CONF_ACCESS_KEY: "invalid_access_key"}
     result = await submit(hass, result, {CONF_ACCESS_KEY: ACCESS_KEY})
-    assert result["reason"] == "reauth_successful"
+    assert result["reason"] == "key_updated"
 
 
 @every_account
@@ -627,7 +627,7 @@ async def test_reconfiguring_moves_an_account_to_another_server(
     result = await submit(hass, result, on(NOBODY, account_data))
     assert result["errors"] == {"base": "cannot_connect"}
     result = await submit(hass, result, on(moved.url, account_data))
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "account_changed")
     assert account.data == account_data | {CONF_URL: moved.url}
     assert account.state.value == "loaded"
     await moved.stop()
@@ -701,7 +701,7 @@ async def test_commands_survive_a_change_of_key_and_platform(
     shown = {name: account_data.get(name) for name in changed} | {kind(changed): None}
     assert suggested(result["data_schema"]) == filled_in(on(onenet.url, shown))
     result = await submit(hass, result, changed)
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "account_changed")
     assert account.data == changed | {CONF_URL: onenet.url}
     assert account.state.value == "loaded"
 
@@ -756,8 +756,23 @@ async def test_the_shortest_and_the_longest_interval_are_accepted(
     assert account.options == {CONF_INTERVAL: interval}
 
 
-@pytest.mark.parametrize("interval", [-1, 0, 9, 9.9, 3600.5, 3601, float("nan"), float("inf"), None, "often"])
-async def test_an_interval_out_of_range_is_rejected(
+@pytest.mark.parametrize("interval", [-1, 0, 9, 9.9, 3600.5, 3601, float("nan"), float("inf")])
+async def test_an_interval_out_of_range_is_an_error_that_can_be_corrected(
+    hass: HomeAssistant, account: MockConfigEntry, interval: float
+) -> None:
+    """The form shows the error of the integration, in the language of the browser, and the options stay unchanged."""
+    result = await set_interval(hass, account, interval)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "init")
+    assert result["errors"] == {CONF_INTERVAL: "invalid_interval"}
+    assert not account.options
+    result = await hass.config_entries.options.async_configure(result["flow_id"], {CONF_INTERVAL: 3600})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert account.options == {CONF_INTERVAL: 3600}
+    await hass.async_block_till_done()
+
+
+@pytest.mark.parametrize("interval", [None, "often"])
+async def test_an_interval_that_is_no_number_is_rejected(
     hass: HomeAssistant, account: MockConfigEntry, interval: Any
 ) -> None:
     """The options stay unchanged."""

@@ -360,7 +360,7 @@ async def test_an_outage_is_logged_once_and_polling_recovers(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """States that changed meanwhile are fired afterwards."""
-    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass)
     await polls(coordinator, clock, 1)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=10_000))
@@ -512,7 +512,7 @@ async def test_failed_requests_for_values_are_retried_up_to_a_limit(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     second = await offline_read(hass, res_id=5700, obj_inst_id=0)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    expected_warnings.append("Error fetching OneNET data: What answered is not OneNET")
+    expected_warnings.append("Error fetching OneNET data: The server of the account is not OneNET")
     await polls(coordinator, clock, 1)
     assert [event.data["uuid"] for event in events if "values" in event.data] == [second["uuid"]]
     await polls(coordinator, clock, 20)
@@ -619,7 +619,7 @@ async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
     expected_warnings: list[str],
 ) -> None:
     """A failed request for its values does not make it expire."""
-    expected_warnings.append("Error fetching OneNET data: OneNET did not answer")
+    expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass, expires_in={"minutes": 5})
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     clock.tick(timedelta(hours=2))

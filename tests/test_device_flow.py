@@ -17,6 +17,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, SUBENTRY_DEVICE
+from custom_components.onenet_nbiot.lwm2m import is_measurement
 
 from .conftest import (
     ACCOUNTS,
@@ -146,11 +147,25 @@ def checked(result: SubentryFlowResult) -> SubentryFlowResult:
     return result
 
 
+def step_of(result: SubentryFlowResult) -> str:
+    """Return the step of a form after checking that its text suits what is offered."""
+    step = result["step_id"]
+    choices = offered(result)
+    if step in ("user", "imei"):
+        assert (step == "user") == bool(choices)
+        return "user"
+    if step != "reconfigure":
+        measured = any(is_measurement(path) for path in choices)
+        assert step == ("resources" if measured else "other_resources" if choices else "typed_resources")
+        return "resources"
+    return step
+
+
 async def start(hass: HomeAssistant, account: MockConfigEntry) -> SubentryFlowResult:
     """Start the flow that adds a device."""
     handler = (account.entry_id, SUBENTRY_DEVICE)
     result = checked(await hass.config_entries.subentries.async_init(handler, context={"source": SOURCE_USER}))
-    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "user")
+    assert (result["type"], step_of(result)) == (FlowResultType.FORM, "user")
     return result
 
 
@@ -159,7 +174,7 @@ async def reconfigure(hass: HomeAssistant, account: MockConfigEntry, subentry: C
     # The harness declares the result of a config flow.
     opened: Any = await account.start_subentry_reconfigure_flow(hass, subentry.subentry_id)
     result = checked(opened)
-    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "reconfigure")
+    assert (result["type"], step_of(result)) == (FlowResultType.FORM, "reconfigure")
     return result
 
 
@@ -173,7 +188,7 @@ async def submit(hass: HomeAssistant, result: SubentryFlowResult, **typed: Any) 
 async def choose(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> SubentryFlowResult:
     """Start the flow, enter an IMEI, and return the form of the resources."""
     result = await submit(hass, await start(hass, account), imei=imei)
-    assert (result["type"], result["step_id"], result["errors"]) == (FlowResultType.FORM, "resources", {})
+    assert (result["type"], step_of(result), result["errors"]) == (FlowResultType.FORM, "resources", {})
     return result
 
 
@@ -223,7 +238,7 @@ async def test_a_device_is_selected_from_the_list(
     assert not result["errors"]
     assert offered(result) == {IMEI: f"Water meter ({IMEI})"}
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     assert placeholders(result).items() >= {"name": "Water meter", "imei": IMEI}.items()
     result = await submit(hass, result, resources=suggested(result))
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter")
@@ -242,7 +257,7 @@ async def test_a_device_is_selected_from_the_list(
 async def test_an_imei_is_typed(hass: HomeAssistant, account: MockConfigEntry, typed: str) -> None:
     """A typed IMEI, which may have blanks around it, adds the device with its title."""
     result = await submit(hass, await start(hass, account), imei=typed)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter")
     assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]}
@@ -272,7 +287,7 @@ async def test_without_the_list_call_an_imei_can_be_typed(
     assert not result["errors"]
     assert isinstance(field(result)[1], TextSelector)
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     assert (await submit(hass, result))["title"] == "Water meter"
 
 
@@ -287,7 +302,7 @@ async def test_without_the_call_for_a_device_an_imei_is_accepted(
     result = await start(hass, account)
     onenet.faults.append(missing(account, "device", errno))
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     onenet.faults.clear()
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter" if is_listed else IMEI)
@@ -418,7 +433,7 @@ async def test_resources_are_discovered_where_they_cannot_be_listed(
     form = await start(hass, account)
     onenet.requests.clear()
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     assert list(offered(result)) == ["3/0/9", "3303/0/5601", TEMPERATURE, UNIT]
     asked = [request.query for request in onenet.requests if request.path == "/nb-iot/discover"]
     assert [(query["obj_id"], query["timeout"]) for query in asked] == [("3303", "5"), ("3", "5")]
@@ -469,7 +484,7 @@ async def test_a_device_is_not_asked_where_its_resources_can_be_listed(
     if fails:
         onenet.faults.append(fault_of(account, "resources", kind=FaultKind.RESET_BEFORE))
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {"base": "no_reply"} if fails else {})
+    assert (step_of(result), result["errors"]) == ("resources", {"base": "no_reply"} if fails else {})
     assert not [path for path in paths(onenet) if path.endswith("/discover")]
 
 
@@ -700,11 +715,11 @@ async def test_a_wrong_imei_can_be_corrected(
     """The form keeps the IMEI and the list."""
     form = await start(hass, account)
     result = await submit(hass, form, imei=typed)
-    assert (result["step_id"], result["errors"]) == ("user", error)
+    assert (step_of(result), result["errors"]) == ("user", error)
     assert suggested(result) == typed
     assert offered(result) == offered(form)
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
 
 
 @pytest.mark.parametrize(
@@ -720,10 +735,10 @@ async def test_invisible_characters_in_an_imei_are_named(
 ) -> None:
     """A pasted IMEI that looks right has an error of its own."""
     result = await submit(hass, await start(hass, account), imei=typed)
-    assert (result["step_id"], result["errors"]) == ("user", {CONF_IMEI: "invisible_characters"})
+    assert (step_of(result), result["errors"]) == ("user", {CONF_IMEI: "invisible_characters"})
     assert placeholders(result)["characters"] == characters
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
 
 
 @pytest.mark.parametrize("refusal", [None, Fault(kind=FaultKind.ERRNO, errno=10403, text="auth failed")], ids=str)
@@ -738,9 +753,9 @@ async def test_the_imei_of_another_product_is_not_an_error_of_the_key(
     if refusal:
         onenet.faults.append(fault_of(account, "device", refusal))
     result = await submit(hass, form, imei=OTHER_IMEI)
-    assert (result["step_id"], result["errors"]) == ("user", {"base": "unknown_device"})
+    assert (step_of(result), result["errors"]) == ("user", {"base": "unknown_device"})
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
 
 
 async def test_a_device_is_not_added_twice(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
@@ -749,10 +764,10 @@ async def test_a_device_is_not_added_twice(hass: HomeAssistant, account: MockCon
     form = await start(hass, account)
     onenet.requests.clear()
     result = await submit(hass, form, imei=f" {IMEI}")
-    assert (result["step_id"], result["errors"]) == ("user", {CONF_IMEI: "already_added"})
+    assert (step_of(result), result["errors"]) == ("user", {CONF_IMEI: "already_added"})
     assert not onenet.requests
     onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter")
-    assert (await submit(hass, result, imei=OTHER_IMEI))["step_id"] == "resources"
+    assert step_of(await submit(hass, result, imei=OTHER_IMEI)) == "resources"
 
 
 async def test_the_later_of_two_flows_for_one_device_aborts(hass: HomeAssistant, account: MockConfigEntry) -> None:
@@ -775,7 +790,7 @@ async def test_a_failed_list_shows_its_error_and_an_imei_can_be_typed(
     assert message(result)
     assert isinstance(field(result)[1], TextSelector)
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
     assert offered(await start(hass, account)) == {IMEI: f"Water meter ({IMEI})"}
 
 
@@ -790,7 +805,7 @@ async def test_a_failed_later_page_shows_its_error_and_leaves_the_pages_before(
     result = await start(hass, account)
     assert result["errors"] == {"base": "no_reply"}
     assert len(offered(result)) == 100
-    assert (await submit(hass, result, imei=IMEI))["step_id"] == "resources"
+    assert step_of(await submit(hass, result, imei=IMEI)) == "resources"
 
 
 @every_device_fault
@@ -801,11 +816,11 @@ async def test_a_failed_call_for_the_device_shows_its_error_and_can_be_repeated(
     form = await start(hass, account)
     onenet.faults.append(fault_of(account, "device", fault))
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("user", {"base": error})
+    assert (step_of(result), result["errors"]) == ("user", {"base": error})
     assert message(result)
     assert suggested(result) == IMEI
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {})
+    assert (step_of(result), result["errors"]) == ("resources", {})
 
 
 @every_device_fault
@@ -816,7 +831,7 @@ async def test_a_failed_list_of_resources_shows_its_error_and_they_can_be_typed(
     form = await start(hass, account)
     onenet.faults.append(fault_of(account, "resources", fault))
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {"base": error})
+    assert (step_of(result), result["errors"]) == ("resources", {"base": error})
     assert message(result)
     assert offered(result) == {}
     result = await submit(hass, result, resources=[TEMPERATURE])
@@ -835,7 +850,7 @@ async def test_a_failed_source_of_resources_shows_its_error_and_leaves_the_other
     form = await start(hass, account)
     onenet.faults.append(fault_of(account, call, fault))
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("resources", {"base": error})
+    assert (step_of(result), result["errors"]) == ("resources", {"base": error})
     assert message(result)
     assert list(offered(result)) == [TEMPERATURE, UNIT]
     assert suggested(result) == [TEMPERATURE]
@@ -853,9 +868,9 @@ async def test_without_onenet_the_error_is_shown_and_can_be_corrected(
     result = await start(hass, account)
     assert result["errors"] == {"base": error}
     result = await submit(hass, result, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("user", {"base": error})
+    assert (step_of(result), result["errors"]) == ("user", {"base": error})
     hass.config_entries.async_update_entry(account, data={**account.data, CONF_URL: onenet.url})
-    assert (await submit(hass, result, imei=IMEI))["step_id"] == "resources"
+    assert step_of(await submit(hass, result, imei=IMEI)) == "resources"
 
 
 @LEGACY_ONLY
@@ -894,7 +909,7 @@ async def test_an_invalid_resource_can_be_corrected(hass: HomeAssistant, account
     """The form keeps the other resources."""
     form = await choose(hass, account)
     result = await submit(hass, form, resources=[TEMPERATURE, typed])
-    assert (result["step_id"], result["errors"]) == ("resources", {CONF_RESOURCES: "invalid_resource"})
+    assert (step_of(result), result["errors"]) == ("resources", {CONF_RESOURCES: "invalid_resource"})
     assert suggested(result) == [TEMPERATURE, typed]
     assert offered(result) == offered(form)
     result = await submit(hass, result, resources=[TEMPERATURE])
@@ -941,7 +956,7 @@ async def test_a_form_can_be_requested_again(hass: HomeAssistant, account: MockC
     onenet.onenet.report(IMEI)
     form = await choose(hass, account)
     again = checked(await hass.config_entries.subentries.async_configure(form["flow_id"]))
-    assert (again["step_id"], offered(again), suggested(again)) == ("resources", offered(form), suggested(form))
+    assert (step_of(again), offered(again), suggested(again)) == ("resources", offered(form), suggested(form))
 
 
 async def test_the_forms_are_valid_json(
@@ -996,7 +1011,7 @@ async def test_the_resources_of_a_device_can_be_changed(
     assert suggested(result) == [TEMPERATURE, UNIT, "3/0/9"]
     assert list(offered(result)) == ["3/0/9", TEMPERATURE, UNIT, HUMIDITY]
     result = await submit(hass, result, resources=[HUMIDITY, TEMPERATURE])
-    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "reconfigure_successful")
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "resources_changed")
     (changed,) = account.subentries.values()
     assert (changed.subentry_id, changed.title, changed.unique_id) == (subentry.subentry_id, "Water meter", IMEI)
     assert dict(changed.data) == {CONF_IMEI: IMEI, CONF_RESOURCES: [HUMIDITY, TEMPERATURE]}
@@ -1020,10 +1035,10 @@ async def test_reconfiguring_to_the_same_resources_changes_nothing(
     subentry = await add(hass, account, TEMPERATURE)
     before = entity_ids(hass, subentry)
     result = await submit(hass, await reconfigure(hass, account, subentry), resources=["temperature"])
-    assert (result["step_id"], result["errors"]) == ("reconfigure", {CONF_RESOURCES: "invalid_resource"})
+    assert (step_of(result), result["errors"]) == ("reconfigure", {CONF_RESOURCES: "invalid_resource"})
     assert suggested(result) == ["temperature"]
     result = await submit(hass, result, resources=[TEMPERATURE])
-    assert result["reason"] == "reconfigure_successful"
+    assert result["reason"] == "resources_changed"
     assert entity_ids(hass, subentry) == before
 
 
@@ -1049,7 +1064,7 @@ async def test_resources_can_be_changed_while_onenet_is_not_reachable(
     assert result["errors"] == {"base": "no_reply"}
     assert list(offered(result)) == suggested(result) == [TEMPERATURE, HUMIDITY]
     result = await submit(hass, result, resources=[TEMPERATURE, "3/0/9"])
-    assert result["reason"] == "reconfigure_successful"
+    assert result["reason"] == "resources_changed"
     (changed,) = account.subentries.values()
     assert changed.data[CONF_RESOURCES] == [TEMPERATURE, "3/0/9"]
     assert resource_ids(hass, changed).keys() == {TEMPERATURE, "3/0/9"}
@@ -1110,7 +1125,7 @@ async def test_devices_are_added_while_the_account_is_not_loaded(
     subentry = await add(hass, account, TEMPERATURE, UNIT)
     assert entity_ids(hass, subentry) == set()
     result = await submit(hass, await reconfigure(hass, account, subentry), resources=[TEMPERATURE])
-    assert result["reason"] == "reconfigure_successful"
+    assert result["reason"] == "resources_changed"
     assert await hass.config_entries.async_setup(account.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert resource_ids(hass, subentry) == {TEMPERATURE: "sensor.water_meter_temperature"}
@@ -1152,7 +1167,7 @@ async def test_a_refused_key_is_an_error_of_the_flow(
     form = await start(hass, account)
     revoke(onenet)
     result = await submit(hass, form, imei=IMEI)
-    assert (result["step_id"], result["errors"]) == ("user", {"base": "invalid_auth"})
+    assert (step_of(result), result["errors"]) == ("user", {"base": "invalid_auth"})
     assert (await start(hass, account))["errors"] == {"base": "invalid_auth"}
 
 

@@ -45,7 +45,7 @@ SENSOR = "sensor.water_meter_temperature"
 CONNECTIVITY = "binary_sensor.water_meter_connectivity"
 COMMAND = "event.water_meter_command"
 WAITING = "sensor.water_meter_waiting_commands"
-READ_NOW = "button.water_meter_read_now"
+READ_NOW = "button.water_meter_request_reading"
 CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]], ids=["current, access key"])
 
 
@@ -408,7 +408,7 @@ async def test_read_now_without_resources_raises_a_translated_error(
 ) -> None:
     """The message explains how to select resources."""
     await add_device(hass, account)
-    with pytest.raises(ServiceValidationError, match="Choose what is to be shown"):
+    with pytest.raises(ServiceValidationError, match="Select its resources"):
         await press(hass)
     assert not onenet.onenet.commands
 

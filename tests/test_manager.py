@@ -126,12 +126,12 @@ async def test_an_error_after_the_caller_was_cancelled_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A lost reply is logged although no caller receives the exception."""
-    expected_warnings.append("After its caller had gone, a command failed: OneNET's answer was lost")
+    expected_warnings.append("After its caller had gone, a command failed: OneNET's reply was lost")
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/history"))
     await call_and_leave(hass, onenet)
     await hass.async_block_till_done()
-    assert "it could not be found out whether the command is queued" in caplog.text
+    assert "it is unknown whether the command is queued" in caplog.text
 
 
 async def test_calls_end_when_home_assistant_stops(
@@ -824,7 +824,7 @@ async def test_a_sent_command_of_another_client_cannot_be_cancelled(
     """The error names its state."""
     uuid = queue_elsewhere(onenet)["uuid"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    with pytest.raises(ServiceValidationError, match="it is succeeded"):
+    with pytest.raises(ServiceValidationError, match="already succeeded"):
         await act(hass, "cancel_command", uuid=uuid, imei=IMEI)
     assert not events
 

@@ -338,7 +338,7 @@ async def test_a_waiting_command_is_cancelled_and_heard_of(
     assert events[1].data == {"type": "command_cancelled", **queued}
     assert events[1].context is context
     assert (await call(hass, "get_command", uuid=queued["uuid"]))["state"] == "cancelled"
-    with pytest.raises(ServiceValidationError, match="it is cancelled"):
+    with pytest.raises(ServiceValidationError, match="already cancelled"):
         await call(hass, "cancel_command", uuid=queued["uuid"])
     assert len(events) == 2
 
@@ -349,7 +349,7 @@ async def test_a_command_that_was_sent_cannot_be_cancelled(
     """A person would believe that nothing happens."""
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    with pytest.raises(ServiceValidationError, match="it is succeeded"):
+    with pytest.raises(ServiceValidationError, match="already succeeded"):
         await call(hass, "cancel_command", uuid=queued["uuid"])
     assert [event.data["type"] for event in events] == ["command_queued", "command_succeeded"]
 
@@ -366,7 +366,7 @@ async def test_a_command_that_is_sent_while_it_is_cancelled_is_told(
         cancel(*args)
 
     monkeypatch.setattr(onenet.onenet, "cancel", wake_first)
-    with pytest.raises(ServiceValidationError, match="it is succeeded"):
+    with pytest.raises(ServiceValidationError, match="already succeeded"):
         await call(hass, "cancel_command", uuid=queued["uuid"])
 
 

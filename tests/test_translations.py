@@ -55,6 +55,8 @@ def test_every_error_has_a_text(language: str) -> None:
     raised = set(re.findall(r'(?:translation_key=|invalid\()"(\w+)"', sources))
     assert set(texts["issues"]) == {"storage_kept_aside", "device_gone"}
     raised -= set(texts["issues"])
+    required = {str(field) for schema in ACTIONS.values() for field in schema.schema if isinstance(field, vol.Required)}
+    raised |= {f"missing_{field}" for field in required}
     assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
     # Home Assistant looks for a text nowhere else.
     assert [key for key, text in texts["exceptions"].items() if list(text) != ["message"]] == []
@@ -71,7 +73,16 @@ def test_every_error_of_the_dialog_of_a_device_has_a_text(language: str) -> None
     told = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
     assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | told | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))
-    assert set(texts["abort"]) == {"reconfigure_successful", *aborted}
+    assert set(texts["abort"]) == aborted
+    steps = set(re.findall(r"async_step_(\w+)(?:\(self| =)", source))
+    assert set(texts["step"]) == steps
+
+
+def assert_labelled(shown: dict[str, Any]) -> None:
+    """Compare the labels of options with their English texts: the panel shows labels until it has the texts."""
+    if key := shown.get("select", {}).get("translation_key"):
+        labels = {option["value"]: option["label"] for option in shown["select"]["options"]}
+        assert labels == load("translations/en.json")["selector"][key]["options"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -93,6 +104,7 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
     for field in fields.values():
         selector.selector(field["selector"])
         assert "example" in field
+        assert_labelled(field["selector"])
     texts = load(f"translations/{language}.json")["services"][action]
     assert (set(texts["fields"]), set(texts.get("sections", ()))) == (set(fields), sections)
     icons = load("icons.json")["services"][action]
@@ -146,6 +158,18 @@ def test_every_entity_has_an_icon_of_its_own_or_of_its_device_class(language: st
     assert icons <= texts
     # None of them without a class anywhere.
     assert texts - icons == {key for key, classes in device_classes.items() if None not in classes}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_defaults_of_the_action_panel_are_accepted(action: str) -> None:
+    """An editor fills in the defaults of an action that was just chosen."""
+    data: dict[str, Any] = {}
+    for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
+        data |= field.get("fields", {name: field})
+    filled = {name: field["default"] for name, field in data.items() if "default" in field}
+    needed = {name: parse_yaml(str(data[name]["example"])) for name in data if data[name].get("required")}
+    ACTIONS[action]({"imei": "866971030000001"} | needed | filled if "imei" in data else needed | filled)
+    assert ("expires_in" in filled) == action.startswith("offline_")
 
 
 @pytest.mark.parametrize("action", ACTIONS)

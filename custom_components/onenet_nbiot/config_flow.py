@@ -75,17 +75,9 @@ _SAME_ACCOUNT = {CONF_API_KEY: (CONF_API_KEY,), CONF_ACCESS_KEY: (CONF_PRODUCT_I
 _ID = re.compile(r"[0-9A-Za-z_-]+")
 _OPTIONS_SCHEMA = vol.Schema(
     {
-        vol.Required(CONF_INTERVAL, default=INTERVAL): vol.All(
-            NumberSelector(
-                NumberSelectorConfig(
-                    min=INTERVAL_MIN,
-                    max=INTERVAL_MAX,
-                    step=1,
-                    mode=NumberSelectorMode.BOX,
-                    unit_of_measurement=UnitOfTime.SECONDS,
-                )
-            ),
-            vol.Coerce(int),
+        # Without limits: the selector's own error is in English only.
+        vol.Required(CONF_INTERVAL, default=INTERVAL): NumberSelector(
+            NumberSelectorConfig(step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.SECONDS)
         )
     }
 )
@@ -206,7 +198,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         if (data := await self._async_account(kind, typed)) is None:
             return self._show_account(kind, typed)
         if entry:
-            return self.async_update_reload_and_abort(entry, data=data)
+            return self.async_update_reload_and_abort(entry, data=data, reason="account_changed")
         return self.async_create_entry(title=self._free_title(), data=data)
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
@@ -218,7 +210,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         entry = self._get_reauth_entry()
         kind = _kind(entry.data)
         if user_input and (data := await self._async_check(kind, {**entry.data, kind: user_input[kind].strip()})):
-            return self.async_update_reload_and_abort(entry, data=data)
+            return self.async_update_reload_and_abort(entry, data=data, reason="key_updated")
         return self.async_show_form(
             step_id="reauth_confirm",
             data_schema=vol.Schema({vol.Required(kind): _SECRET}),
@@ -290,9 +282,14 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Set the options of an account."""
+        errors = {}
         if user_input is not None:
-            return self.async_create_entry(data=user_input)
+            if INTERVAL_MIN <= user_input[CONF_INTERVAL] <= INTERVAL_MAX:
+                return self.async_create_entry(data={CONF_INTERVAL: int(user_input[CONF_INTERVAL])})
+            errors = {CONF_INTERVAL: "invalid_interval"}
+        suggested = user_input or self.config_entry.options
         return self.async_show_form(
             step_id="init",
-            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, self.config_entry.options),
+            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, suggested),
+            errors=errors,
         )

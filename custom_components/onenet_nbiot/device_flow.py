@@ -60,29 +60,37 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         elif (device := await self._async_find_device(client, user_input[CONF_IMEI])) is not None:
             await self._async_list_resources(client, device)
             self._suggested = [choice["value"] for choice in self._choices if is_measurement(choice["value"])]
-            return self._show_resources("resources")
+            return self._show_new_resources()
         which = SelectSelector(
             SelectSelectorConfig(options=self._choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
         )
         schema = vol.Schema({vol.Required(CONF_IMEI): which if self._choices else TextSelector()})
         return self.async_show_form(
-            step_id="user",
+            step_id="user" if self._choices else "imei",
             # Without a suggested value, the frontend preselects the first device.
             data_schema=self.add_suggested_values_to_schema(schema, user_input or {CONF_IMEI: ""}),
             errors=self._errors,
             description_placeholders={ATTR_MESSAGE: self._message, _CHARACTERS: self._characters},
         )
 
+    async def async_step_imei(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Type an IMEI, where there is no list of devices."""
+        return await self.async_step_user(user_input)
+
     async def async_step_resources(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Select the resources of a new device, and add it."""
         if user_input is None or (paths := self._selected_paths(user_input)) is None:
-            return self._show_resources("resources")
+            return self._show_new_resources()
         if self._imei in self._added_imeis():
             # Another flow has added it meanwhile.
             return self.async_abort(reason="already_configured")
         return self.async_create_entry(
             title=self._title, data={CONF_IMEI: self._imei, CONF_RESOURCES: paths}, unique_id=self._imei
         )
+
+    # The same form with another text.
+    async_step_other_resources = async_step_resources
+    async_step_typed_resources = async_step_resources
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Select other resources of a device."""
@@ -98,7 +106,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device)
         elif (paths := self._selected_paths(user_input)) is not None:
-            return self.async_update_and_abort(self._get_entry(), subentry, data_updates={CONF_RESOURCES: paths})
+            data = {**subentry.data, CONF_RESOURCES: paths}
+            self.hass.config_entries.async_update_subentry(self._get_entry(), subentry, data=data)
+            return self.async_abort(reason="resources_changed")
         return self._show_resources("reconfigure")
 
     def _client(self) -> OneNetClient:
@@ -181,6 +191,13 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             self._errors = {CONF_RESOURCES: "invalid_resource"}
             return None
         return [resource.path for resource in dict.fromkeys(resources)]
+
+    def _show_new_resources(self) -> SubentryFlowResult:
+        """Show the form of a new device's resources, with a text that suits what is offered."""
+        if not self._choices:
+            return self._show_resources("typed_resources")
+        has_measurements = any(is_measurement(choice["value"]) for choice in self._choices)
+        return self._show_resources("resources" if has_measurements else "other_resources")
 
     def _show_resources(self, step_id: str) -> SubentryFlowResult:
         """Show the form of the resources."""

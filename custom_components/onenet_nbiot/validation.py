@@ -368,7 +368,7 @@ class ActionSchema(vol.Schema):
                 return invalid(err.key, **err.placeholders)
             except _WRONG_VALUE:
                 return invalid(self._texts.get(name, f"invalid_{name}"), value=value)
-        return invalid("missing_field", field=next(name for name in self._required if name not in data))
+        return invalid(f"missing_{next(name for name in self._required if name not in data)}")
 
 
 def check_device(data: dict[str, Any]) -> None:
@@ -450,9 +450,8 @@ def check_if_offline(data: dict[str, Any]) -> None:
     if data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
         check_expiry(data)
         return
-    for field in (ATTR_EXPIRES_IN, ATTR_EXPIRED_TIME, ATTR_IF_WAITING):
-        if field in data:
-            raise invalid("only_with_queue", field=field)
+    if data.keys() & {ATTR_EXPIRES_IN, ATTR_EXPIRED_TIME, ATTR_IF_WAITING}:
+        raise invalid("only_with_queue")
 
 
 def check_values(data: dict[str, Any]) -> None:
@@ -467,10 +466,9 @@ def check_observation(data: dict[str, Any]) -> None:
     """Refuse report conditions that contradict each other, or that OneNET rejects."""
     conditions = {name: data[name] for name in (ATTR_PMIN, ATTR_PMAX, ATTR_GT, ATTR_LT, ATTR_ST) if name in data}
     if data[ATTR_CANCEL] and conditions:
-        raise invalid("cancel_with_condition", field=next(iter(conditions)))
-    for field in (ATTR_GT, ATTR_LT, ATTR_ST):
-        if field in conditions and ATTR_RES_ID not in data:
-            raise invalid("condition_without_resource", field=field)
+        raise invalid("cancel_with_condition")
+    if conditions.keys() & {ATTR_GT, ATTR_LT, ATTR_ST} and ATTR_RES_ID not in data:
+        raise invalid("condition_without_resource")
     if conditions.get(ATTR_PMIN, 0) > conditions.get(ATTR_PMAX, math.inf):
         raise invalid("pmin_above_pmax", pmin=data[ATTR_PMIN], pmax=data[ATTR_PMAX])
     if ATTR_GT in conditions and ATTR_LT in conditions:

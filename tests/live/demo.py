@@ -41,7 +41,7 @@ views:
           - {CONNECTIVITY}
           - sensor.water_meter_kitchen_waiting_commands
           - event.water_meter_kitchen_command
-          - button.water_meter_kitchen_read_now
+          - button.water_meter_kitchen_request_reading
       - type: button
         entity: input_button.read_water_meter
         tap_action:

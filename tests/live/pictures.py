@@ -79,7 +79,7 @@ async def take_all(house: House, person: Person) -> None:
     page = f"/config/devices/device/{meter['id']}"
     await person.goto(page)
     await person.sees({"Temperature": "8.5"})
-    await person.row("Read now").get_by_text(person.text("Press")).click()
+    await person.row("Request reading").get_by_text(person.text("Press")).click()
     await person.sees({"Temperature": "8.5", "Waiting commands": person.commands(5)})
     await person.goto(page)
     await person.sees({"Temperature": "8.5", "Waiting commands": person.commands(5)})

@@ -55,7 +55,7 @@ async def test_a_device_is_added_from_the_list_and_read_when_it_wakes(house: Hou
         await person.sees(
             {"Temperature": "21.5", "Connectivity": "Disconnected", "Waiting commands": person.commands(0)}
         )
-        await person.row("Read now").get_by_text("Press").click()
+        await person.row("Request reading").get_by_text("Press").click()
         queued = await next_event(events)
         assert (queued["type"], queued["imei"], queued["device_id"]) == ("command_queued", IMEI, device["id"])
         assert [command.uuid for command in onenet.commands] == [queued["uuid"]]

@@ -16,7 +16,7 @@ from tests.emulator import OneNet, Product, Server, Trigger
 
 from .conftest import KEY
 from .home_assistant import SUBENTRY_FLOWS, HomeAssistant, free_port, seed
-from .test_browser import WAIT, browser, field, take_picture, tick, type_days
+from .test_browser import WAIT, browser, field, take_picture, tick, tick_a_day
 from .texts import DEVICE_FLOW, LANGUAGES, READ, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -37,7 +37,7 @@ KEYS = {
     "Humidity": "entity.sensor.humidity.name",
     "Object": f"{READ}.obj_id.name",
     "Presence": "entity.binary_sensor.presence.name",
-    "Read now": "entity.button.read_now.name",
+    "Request reading": "entity.button.read_now.name",
     "Signal strength": "entity.sensor.signal_strength.name",
     "Temperature": "entity.sensor.temperature.name",
     "Waiting commands": "entity.sensor.waiting_commands.name",
@@ -190,7 +190,7 @@ class Person:
         picker = device.locator("ha-generic-picker")
         await self.choose(picker, title, title)
         await expect(picker).to_contain_text(title, timeout=WAIT)
-        await type_days(expires_in, 1)
+        await tick_a_day(expires_in)
         await self.click("Perform action")
         response = self.page.locator("ha-yaml-editor, ha-code-editor").last
         await expect(response).to_contain_text("uuid", timeout=WAIT)
@@ -250,7 +250,7 @@ async def test_a_device_is_added_in_the_dialog_and_has_a_page(person: Person, tm
             "Signal strength": "-97",
             "Connectivity": person.text("Disconnected"),
             "Waiting commands": person.commands(0),
-            "Read now": person.text("Press"),
+            "Request reading": person.text("Press"),
         }
     )
     await expect(person.page.get_by_text(imei)).to_be_visible()
@@ -264,7 +264,7 @@ async def test_the_button_queues_reads_until_the_device_wakes(person: Person, tm
     new = {"en": 23.4, "zh-CN": 25.6}[person.locale]
     await person.goto(f"/config/devices/device/{meter['id']}")
     await person.sees({"Waiting commands": person.commands(0)})
-    await person.row("Read now").get_by_text(person.text("Press")).click()
+    await person.row("Request reading").get_by_text(person.text("Press")).click()
     # One command for each object.
     await person.sees({"Waiting commands": person.commands(3)})
     await take_picture(person.page, f"{tmp_path.name}-waiting")
@@ -297,7 +297,7 @@ async def test_a_dashboard_shows_devices_by_their_names(person: Person, tmp_path
             "Battery level": "87",
             "Connectivity": person.text("Disconnected"),
             "Waiting commands": person.commands(0),
-            "Read now": person.text("Press"),
+            "Request reading": person.text("Press"),
         }
     )
     await expect(person.page.locator("hui-entities-card")).to_contain_text("Water meter, kitchen")
@@ -317,7 +317,7 @@ async def test_the_resources_of_a_device_are_changed(house: House) -> None:
     changed = await home_assistant.post(
         f"{SUBENTRY_FLOWS}/{flow['flow_id']}", {"resources": ["3311/0/5850", "3303/0/5700"]}
     )
-    assert changed["reason"] == "reconfigure_successful"
+    assert changed["reason"] == "resources_changed"
     lamps = {entity_id for entity_id in await entity_ids(house) if "street_lamp_" in entity_id}
     assert lamps >= {"sensor.street_lamp_temperature", "binary_sensor.street_lamp_light"}
     assert "sensor.street_lamp_light_brightness" not in lamps
