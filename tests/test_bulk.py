@@ -318,6 +318,67 @@ async def test_an_id_that_onenet_refuses_is_looked_up(
     assert devices[0].key == str(onenet.onenet.products[0].devices[IMEI].id)
 
 
+@CURRENT_ONLY
+async def test_devices_that_onenet_omits_and_refuses_leave_the_others_up_to_date(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A batch silently lacks deleted devices; a request about one of them alone is refused."""
+    devices = add(account, onenet, 20)
+    await poll(account, onenet)
+    for device in devices[5:7]:
+        onenet.onenet.remove(device.imei)
+    for minute in range(6):
+        onenet.onenet.report(IMEI, {TEMPERATURE: -float(minute)})
+        paths = await poll(account, onenet)
+        assert values(devices)[0] == -float(minute)
+    # Both are suspended by now.
+    assert sum(path in BATCHES for path in paths) == 1
+
+
+@LEGACY_ONLY
+@pytest.mark.parametrize("bad", [slice(4), slice(-4, None)], ids=["first", "last"])
+async def test_several_devices_that_are_refused_leave_the_others_up_to_date(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    expected_warnings: list[str],
+    bad: slice,
+) -> None:
+    """They are found wherever they are in the order of devices."""
+    expected_warnings.append("OneNET cannot be asked for the newest of one device")
+    devices = add(account, onenet, 100)
+    await poll(account, onenet)
+    for device in devices[bad]:
+        id_ = str(onenet.onenet.products[0].devices[device.imei].id)
+        refusal: dict[str, Any] = {"kind": FaultKind.ERRNO, "errno": 6, "text": "invalid", "path": BATCHES[0]}
+        onenet.faults.append(Fault(**refusal, device_id=id_, times=10**6))
+    good = [device for device in devices if device not in devices[bad]]
+    for minute in range(6):
+        for device in good:
+            onenet.onenet.report(device.imei, {TEMPERATURE: -float(minute)})
+        await poll(account, onenet)
+    assert values(good) == [-5.0] * 96
+
+
+@CURRENT_ONLY
+async def test_a_page_of_the_list_that_cannot_be_read_hides_only_its_own_devices(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The presence of the devices on all other pages stays up to date."""
+    devices = add(account, onenet, 250)
+    for _ in range(6):
+        await poll(account, onenet)
+    second = ("offset", "100")
+    onenet.faults.append(Fault(kind=FaultKind.DATA, data=7, path="/device/list", parameter=second, times=10**6))
+    for online in (True, False):
+        for device in devices:
+            onenet.onenet.set_online(device.imei, online=online)
+        for _ in range(12):
+            await poll(account, onenet)
+        assert [device.online for device in devices[:100] + devices[200:]] == [online] * 150
+    assert not any(device.missing for device in devices)
+
+
 @LEGACY_ONLY
 async def test_the_keys_of_the_other_platform_are_reset(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server

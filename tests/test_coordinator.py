@@ -628,6 +628,30 @@ async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
     assert types(events) == ["queued", "succeeded"]
 
 
+async def test_a_reply_that_neither_list_nor_details_have_lets_the_command_expire(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """Details that OneNET refuses keep no command open, and block no other command."""
+    queued = await offline_read(hass, expires_in={"hours": 1})
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    item = {"cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5}
+    onenet.faults += [
+        Fault(kind=FaultKind.ERRNO, errno=6, text="no detail", path=f"/history/{queued['uuid']}", times=10**6),
+        Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}, times=10**6),
+    ]
+    await polls(coordinator, clock, 20)
+    assert types(events) == ["queued", "sent"]
+    clock.tick(timedelta(hours=2))
+    await polls(coordinator, clock, 12)
+    assert types(events) == ["queued", "sent", "expired"]
+    again = await offline_read(hass, if_waiting="keep")
+    assert again["uuid"] != queued["uuid"]
+
+
 async def test_a_reply_that_only_the_details_include_fires_an_event(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,

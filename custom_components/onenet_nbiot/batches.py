@@ -58,7 +58,8 @@ class BatchCaller:
         single: dict[str, OneNetError] = {}
         # A batch of the largest size is halved at most nine times until a single device remains.
         while pending and failures < (_MAX_FAILURES if largest else _MAX_FAILURES_WITHOUT_REPLY):
-            batch = pending.popleft()
+            # After a device that failed alone, a batch from the other end may show that the call works.
+            batch = pending.pop() if single and not largest else pending.popleft()
             try:
                 result = await self.async_request(request(batch))
             except OneNetError as err:

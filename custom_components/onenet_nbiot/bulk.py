@@ -19,6 +19,11 @@ from .onenet.errors import (
 from .onenet.models import Datapoint, Device as OneNetDevice
 
 _PER_PAGE = 100
+# The calls for newest values: of all devices, of those that the replies lacked, and of single ones that were lacking
+# again. Each suspends devices of its own: OneNET may omit a device from a reply, and refuse a request about it alone.
+_NEWEST = "newest"
+_OMITTED = "omitted newest values"
+_SINGLE = "newest values"
 # Up to so many devices are looked up one by one, by IMEI, instead of in the list of all devices.
 _SINGLE_LOOKUPS = 2
 # Number of pages of the list that are fetched in a poll; the next poll continues.
@@ -45,6 +50,8 @@ class BulkUpdater:
         self._pages = 1
         # IMEIs of wanted devices that were on the pages since the first one.
         self._listed_imeis: set[str] = set()
+        # Whether a page since the first one could not be read.
+        self._has_gaps = False
         # IMEIs of devices that the last list or the last statuses lacked.
         self._unlisted_imeis: set[str] = set()
         # When the list may be fetched again for devices that it lacked.
@@ -111,7 +118,7 @@ class BulkUpdater:
         if self._client.has_statuses:
             return await self._async_presence_by_id(devices)
         if len(devices) <= _SINGLE_LOOKUPS or self._pages > len(devices):
-            self._page, self._listed_imeis = 1, set()
+            self._page = 1
             # Look up a part of the devices in each poll, so that each is looked up as often as it would be in the list.
             count = max(_SINGLE_LOOKUPS, -(-len(devices) // _POLLS_PER_PRESENCE))
             return await self._async_look_up(devices, count, timedelta())
@@ -197,6 +204,8 @@ class BulkUpdater:
         """
         found: dict[str, Presence] = {}
         for _ in range(_PAGES_PER_POLL):
+            if self._page == 1:
+                self._listed_imeis, self._has_gaps = set(), False
             try:
                 page = await self._calls.async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
             except (NotSupportedError, RequestRejectedError) as err:
@@ -204,20 +213,27 @@ class BulkUpdater:
                 return dict.fromkeys(wanted, _UNKNOWN), []
             except OneNetError as err:
                 await self._calls.async_check_connection(err)
+                # The next poll continues after this page, which may never be readable.
+                self._has_gaps = True
+                self._page = self._page % self._pages + 1
                 break
             for found_device in page.devices:
                 if found_device.imei is not None and (device := wanted.get(found_device.imei)) is not None:
                     found[found_device.imei] = (found_device.online, found_device.last_time)
                     self._set_found(device, found_device)
             self._listed_imeis |= found.keys()
-            self._pages = self._page if page.total_count is None else max(1, -(-page.total_count // _PER_PAGE))
+            if page.total_count is not None:
+                self._pages = max(1, -(-page.total_count // _PER_PAGE))
+            else:
+                # Without a total, at least one more page follows, or as many as in the last pass.
+                self._pages = max(self._pages, self._page + 1) if page.more else self._page
             unlisted = [device for imei, device in wanted.items() if imei not in self._listed_imeis]
             if page.more and unlisted and self._pages <= len(wanted):
                 self._page += 1
                 continue
-            self._page, self._listed_imeis = 1, set()
+            self._page = 1
             # With more pages than devices, looking up the others takes fewer requests.
-            return found, [] if page.more else unlisted
+            return found, [] if page.more or self._has_gaps else unlisted
         return found, []
 
     async def _async_iterate_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[dict[str, list[Datapoint]]]:
@@ -228,10 +244,10 @@ class BulkUpdater:
         # The parameter of several names cannot contain a name with a comma.
         single = [key for key in by_key if "," in key]
         for key in single:
-            async for _, newest in self._calls.async_call("newest", [key], request):
+            async for _, newest in self._calls.async_call(_NEWEST, [key], request):
                 yield dict(newest)
         several = [key for key in by_key if "," not in key]
-        async for keys, newest in self._calls.async_call("newest", several, request):
+        async for keys, newest in self._calls.async_call(_NEWEST, several, request):
             found: set[str] = set()
             # The datapoints are parsed lazily; parsing all of them at once would block the event loop.
             for part in batched(newest, BATCH_SIZE, strict=False):
@@ -253,11 +269,16 @@ class BulkUpdater:
         A device that has had values is requested in every poll, another one, which may have none, once an hour.
         """
         now = self._client.now()
-        retried = [key for key in missing if by_key[key].newest is not None or self._next_retry.get(key, now) <= now]
+        retried = [
+            key
+            for key in missing
+            if self._calls.is_included(_SINGLE, key)
+            and (by_key[key].newest is not None or self._next_retry.get(key, now) <= now)
+        ]
         request = partial(self._async_fetch_newest, by_key)
         left: list[str] = []
         recovered = 0
-        async for keys, newest in self._calls.async_call("newest", retried, request):
+        async for keys, newest in self._calls.async_call(_OMITTED, retried, request):
             some = dict(newest)
             yield some
             recovered += len(some)
@@ -266,10 +287,10 @@ class BulkUpdater:
                 self._next_retry |= dict.fromkeys(keys, now + RETRY_AFTER)
         # A reply may lack its last device; where replies lack more, OneNET limits the number of devices in a reply.
         if recovered > len(sizes) > 0:
-            self._calls.set_limit("newest", max(sizes))
+            self._calls.set_limit(_NEWEST, max(sizes))
         for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._last_single_request.get(key, NEVER)):
             self._last_single_request[key] = now
-            async for _, alone in self._calls.async_call("newest", [key], request):
+            async for _, alone in self._calls.async_call(_SINGLE, [key], request):
                 yield dict(alone)
 
     async def _async_fetch_newest(

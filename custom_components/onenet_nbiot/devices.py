@@ -254,6 +254,7 @@ class Devices:
         for device in self._known.values():
             if device.platform != platform:
                 device.key, device.online, device.platform = None, None, platform
+                device.last_lookup, device.not_found_since = NEVER, None
 
     @callback
     def async_register_account(self) -> None:

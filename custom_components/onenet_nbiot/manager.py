@@ -552,9 +552,14 @@ class CommandManager:
             except OneNetError as err:
                 if err.is_account_wide:
                     raise
-                failure = err
                 if err.kind is ErrorKind.TRANSIENT:
+                    failure = err
                     continue
+                if not is_read:
+                    # Without its reply, the command is only known to be sent.
+                    self._update_from_record(command, record)
+                    continue
+                failure = err
                 self._value_failures[command.id] += 1
                 if self._value_failures[command.id] >= _VALUES_MAX_ATTEMPTS:
                     LOGGER.warning("The values that command %s has read cannot be fetched: %s", record.uuid, err)

@@ -33,6 +33,7 @@ class Fault:
     path: str = ""
     imei: str = ""
     device_id: str = ""
+    parameter: tuple[str, str] | None = None
     seconds: float = 0
     status: int = 502
     reason: str = ""
@@ -44,6 +45,10 @@ class Fault:
     def concerns(self, path: str, query: Mapping[str, str]) -> bool:
         """Return whether a request is one to spoil."""
         ids = query.get("devIds", "").split(",")
+        name, value = self.parameter or ("", None)
         return (
-            self.path in path and self.imei in query.get("imei", "") and (not self.device_id or self.device_id in ids)
+            self.path in path
+            and self.imei in query.get("imei", "")
+            and (not self.device_id or self.device_id in ids)
+            and query.get(name) == value
         )

@@ -162,6 +162,17 @@ async def test_a_clock_that_is_off_costs_one_request_and_nothing_else(
     assert len(onenet.requests) == 3
 
 
+async def test_requests_at_the_same_time_all_survive_a_wrong_clock(
+    session: aiohttp.ClientSession, onenet: Server
+) -> None:
+    """The second refusal arrives when the first request has already corrected the clock."""
+    onenet.onenet.clock.offset = timedelta(minutes=15)
+    client = account(session, onenet, LEGACY)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", path="/getbyimei", seconds=0.3))
+    device, page = await asyncio.gather(client.get_device(IMEI), client.get_devices())
+    assert device.imei == page.devices[0].imei == IMEI
+
+
 @PLATFORMS
 async def test_a_refusal_that_is_no_clocks_fault_is_not_repeated_for_ever(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform

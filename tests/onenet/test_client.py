@@ -92,6 +92,21 @@ async def test_a_device_is_found_by_its_imei(client: OneNetClient, device: Emula
     )
 
 
+@pytest.mark.parametrize(
+    ("auth_info", "imei"),
+    [
+        ("1234;460000000000000", "1234"),
+        ("1234", "1234"),
+        (f"{IMEI};460000000000000", IMEI),
+        ("2023-gateway-7", None),
+        ("1234 serial", None),
+    ],
+)
+def test_only_an_imei_in_auth_info_is_one(auth_info: str, imei: str | None) -> None:
+    """Devices of other protocols have serial numbers there."""
+    assert Device.from_wire({"id": 7, "auth_info": auth_info}).imei == imei
+
+
 async def test_devices_of_other_protocols_do_not_disturb(client: OneNetClient, onenet: Server) -> None:
     """An account with one MQTT device could not list any."""
     onenet.faults.append(

@@ -41,6 +41,9 @@ def test_an_error_shows_the_text_and_the_number_of_onenet() -> None:
         (5106, "unsuccess:OFFLINE"),
         (16, "forbidden"),
         (None, "deviceOffline"),
+        (10411, "操作失败/设备不在线"),
+        (10500, "not registered/not online"),
+        (5108, "device offline request failed"),
     ],
 )
 @pytest.mark.parametrize("idempotent", [True, False])
@@ -86,6 +89,8 @@ def test_what_is_not_about_the_credentials_asks_for_no_others(errno: int, text: 
         (10404, "path /nb-iot/offline/cancel/all does not exist", "not_supported"),
         (404, "not found: /nbiot/offline/history", "not_supported"),
         (405, "method not allowed for /nb-iot/execute/offline", "not_supported"),
+        (10404, "no such call: https://host.example/nbiot/offline", "not_supported"),
+        (6, "cannot parse 'http://host.example/nbiot/offline'", "invalid_request"),
         (5006, "offline command count exceeds the limit", "limit_reached"),
         (5006, "离线命令数量超限", "limit_reached"),
         (8, "offline command not found", "unknown_command"),

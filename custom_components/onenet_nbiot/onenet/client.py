@@ -540,13 +540,15 @@ class OneNetClient:
 
     async def _request_with_clock_retry(self, call: _Call) -> Any:
         """Send a request, and once more where it was refused for a wrong clock; return the data of its reply."""
-        headers = self._authorization(self._signing_skew)
+        # Another request may change it meanwhile.
+        signing_skew = self._signing_skew
+        headers = self._authorization(signing_skew)
         try:
             return await self._request_redacted(call, headers)
         except AuthenticationError, DeviceNotPermittedError, ClockError:
             # The refusal has shown the platform's time, with which a token may be another one: a key stays the same.
             skew = self.skew
-            if abs(skew - self._signing_skew) < _MINUTE or (again := self._authorization(skew)) == headers:
+            if abs(skew - signing_skew) < _MINUTE or (again := self._authorization(skew)) == headers:
                 raise
         data = await self._request_redacted(call, again)
         # Kept only now: a gateway's date may be wrong.

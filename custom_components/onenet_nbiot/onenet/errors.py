@@ -286,10 +286,8 @@ _CALLER = ("invalidparam", "parameterrequired", "invalidjson", "illegal")
 _AUTHENTICATION = ("authfailed", "authentication", "authorization", "unauthorized", "apikey", "鉴权")
 _ADDRESS = ("iplimit", "whitelist")
 # Not about the device: paths, and OneNET's name for cached commands.
-_PATH = re.compile(r"/[\w./-]+")
-_CACHED = re.compile(
-    r"offline(?:command|cmd|cache|history|instruction|message|msg|request|task)|离线(?:命令|指令|缓存|消息|任务)"
-)
+_PATH = re.compile(r"[a-z]+://[!-~]+|(?<![^\s:\uff1a'\"])/[a-z][\w./-]*", re.ASCII)
+_CACHED = re.compile(r"offline(?:command|cmd|cache|history|instruction)|离线(?:命令|指令|缓存)")
 
 
 def platform_error(

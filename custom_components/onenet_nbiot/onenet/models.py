@@ -19,7 +19,7 @@ _PATH = re.compile(r"(\d{1,5})([/_])(\d{1,5})\2(\d{1,5})", re.ASCII)
 _IMEI = re.compile(r"\d{15}", re.ASCII)
 # Also of a test device.
 _ANY_IMEI = re.compile(r"\d{15}|\d{4}", re.ASCII)
-_LEADING_IMEI = re.compile(r"(?:\d{15}|\d{4})(?!\d)", re.ASCII)
+_LEADING_IMEI = re.compile(r"\d{15}(?!\d)|\d{4}(?=;|$)", re.ASCII)
 # OneNET keeps the history of commands for so long.
 HISTORY = timedelta(days=180)
 
