@@ -564,10 +564,10 @@ async def test_get_command_returns_the_last_known_state_during_an_outage(
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=100))
     known = await act(hass, "get_command", uuid=queued["uuid"])
     assert known.items() >= (queued | {"state": "queued"}).items()
-    with pytest.raises(HomeAssistantError, match="did not answer"):
+    with pytest.raises(HomeAssistantError, match="did not reply"):
         await act(hass, "get_command", uuid=queued["uuid"], include_log=True)
     assert len((await act(hass, "list_commands"))["commands"]) == 1
-    with pytest.raises(HomeAssistantError, match="did not answer"):
+    with pytest.raises(HomeAssistantError, match="did not reply"):
         await act(hass, "list_commands", imei=IMEI)
 
 
