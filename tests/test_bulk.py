@@ -380,19 +380,22 @@ async def test_a_page_of_the_list_that_cannot_be_read_hides_only_its_own_devices
 
 
 @LEGACY_ONLY
+@pytest.mark.parametrize("count", [1, 6], ids=["looked up by IMEI", "listed"])
 async def test_the_keys_of_the_other_platform_are_reset(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, count: int
 ) -> None:
-    """An account that moves to the other platform and back finds all its devices."""
-    devices = add(account, onenet, 6)
+    """An account that moves to the other platform and back finds all its devices, even those just looked up."""
+    devices = add(account, onenet, count)
     await poll(account, onenet)
     known = account.runtime_data.devices
     for platform in ("current", "legacy"):
+        for device in devices:
+            device.last_lookup = account.runtime_data.client.now()
         known.async_set_platform(platform)
-        assert [device.key for device in devices] == [None] * 6
+        assert [device.key for device in devices] == [None] * count
     onenet.onenet.report_all({TEMPERATURE: 1.5})
     await poll(account, onenet)
-    assert values(devices) == [1.5] * 6
+    assert values(devices) == [1.5] * count
 
 
 @CURRENT_ONLY

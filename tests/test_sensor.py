@@ -190,7 +190,7 @@ async def test_a_long_text_stands_whole_in_an_attribute_that_is_not_recorded(
 async def test_a_placeholder_for_a_unit_leaves_the_default_unit(
     hass: HomeAssistant, account: MockConfigEntry, unit: Any
 ) -> None:
-    """What is not a unit, bytes included, leaves the unit and the device class of the description."""
+    """A value that is not a unit, such as bytes, does not replace the unit and the device class of the description."""
     await add_device(hass, account, TEMPERATURE)
     measure(hass, account, {TEMPERATURE: "21.5", "3303/0/5701": unit})
     attributes = state_of(hass, account, TEMPERATURE).attributes

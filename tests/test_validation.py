@@ -569,7 +569,7 @@ def test_an_imei_may_begin_with_zeros(imei: str) -> None:
 async def test_invisible_characters_of_an_imei_are_named(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, imei: str, characters: str
 ) -> None:
-    """The error contains the code points of the characters that nobody sees."""
+    """The error names the invisible characters by their code points."""
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError) as caught:
         await offline_read(hass, imei=imei)

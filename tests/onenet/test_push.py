@@ -144,7 +144,7 @@ async def check_push(case: Case, generation: str) -> None:
 async def test_a_push_of_the_legacy_platform_is_handled_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """What is signed is answered and read, what is not is refused."""
+    """A signed request is accepted, and any other is refused."""
     await check_push(case, generation)
 
 
@@ -152,7 +152,7 @@ async def test_a_push_of_the_legacy_platform_is_handled_as_documented(
 async def test_a_push_of_the_current_platform_is_handled_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """What is signed is answered and read, what is not is refused."""
+    """A signed message is read, and any other is refused."""
     await check_push(case, generation)
 
 

@@ -16,7 +16,7 @@ RETRY_MAX = 10
 TIMEOUT_MIN = 5
 TIMEOUT_MAX = 40
 TIMEOUT_DEFAULT = 25
-# Bytes of what a write or an execute is told, without the envelope of the body.
+# Largest size in bytes of the values of a write or the arguments of an execute, without the rest of the body.
 CONTENT_MAX = 2048
 # As many cached commands may wait for a device.
 WAITING_MAX = 10
