@@ -12,11 +12,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, act, offline_read, revoke, until
+from .common import IMEI, VARIANTS, act, event_uuids, manager_of, offline_read, poll_device, revoke, run_with, until
 from .emulator import Device, Fault, FaultKind, Server, Trigger
-from .test_manager import said
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 REBOOT = (3, 0, 4)
 # Of each action that can be queued instead, what it needs.
@@ -64,7 +63,7 @@ async def test_an_awake_device_is_read_with_the_values_of_a_finished_read(
     assert onenet.requests[-1].query["timeout"] == "5"
     # Nothing was queued, so there is nothing to follow.
     assert not events
-    assert account.runtime_data.manager.waiting == 0
+    assert manager_of(account).waiting == 0
 
 
 async def test_an_awake_device_is_written_to_and_executes(
@@ -119,8 +118,8 @@ async def test_a_device_that_sleeps_gets_it_when_it_wakes_where_that_is_wanted(
     assert events[0].data == {"type": "command_queued", **response}
     assert events[0].context is context
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
-    assert said(events) == [("queued", command.uuid), ("succeeded", command.uuid)]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", command.uuid), ("succeeded", command.uuid)]
 
 
 async def test_a_command_is_queued_though_its_account_is_unloaded_while_the_device_is_tried(
@@ -236,7 +235,7 @@ async def test_devices_that_hesitate_do_not_hold_up_commands(
     async with asyncio.timeout(5):
         queued = await offline_read(hass)
         assert (await do(hass, "get_command", uuid=queued["uuid"]))["state"] == "queued"
-        await account.runtime_data.manager.async_poll_device(IMEI)
+        await poll_device(account)
     device.hesitates = False
     onenet.onenet.answer(IMEI)
     assert [response["values"] for response in await asyncio.gather(*reads)] == [VALUES] * 120

@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.onenet_nbiot.devices import Reading
 from custom_components.onenet_nbiot.onenet.models import Opaque
 
-from .conftest import IMEI, add_device
+from .common import IMEI, add_device, devices_of
 
 PATH = "3200/0/5500"
 
@@ -33,7 +33,7 @@ async def test_a_boolean_is_on_or_off_in_every_form_but_bytes(
 ) -> None:
     """A Boolean, its number and its text are on or off, anything else is unknown."""
     await add_device(hass, account, PATH)
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     devices.added[IMEI].readings[PATH] = Reading(value=value, measured_at=datetime(2026, 11, 23, 4, tzinfo=UTC))
     async_dispatcher_send(hass, devices.signal(IMEI), {PATH})
     shown = hass.states.get("binary_sensor.water_meter_digital_input")

@@ -10,10 +10,20 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.devices import Device as KnownDevice
 
-from .conftest import EVERY_PLATFORM, IMEI, LEGACY_ONLY, VARIANTS
+from .common import (
+    EVERY_PLATFORM,
+    IMEI,
+    LEGACY_ONLY,
+    VARIANTS,
+    client_of,
+    coordinator_of,
+    devices_of,
+    refresh,
+    run_with,
+)
 from .emulator import Fault, FaultKind, Server, Switches
 
-WITH_ACCOUNTS = EVERY_PLATFORM
+variant = run_with(EVERY_PLATFORM)
 
 TEMPERATURE = (3303, 0, 5700)
 PATH = "3303/0/5700"
@@ -29,7 +39,7 @@ def add(account: MockConfigEntry, onenet: Server, count: int) -> list[KnownDevic
     product = onenet.onenet.products[0]
     for number in range(1, count):
         product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: float(number)})
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     for imei in product.devices:
         known = devices.added[imei] = devices.get(imei)
         known.tracked_paths = frozenset({PATH})
@@ -40,10 +50,10 @@ def add(account: MockConfigEntry, onenet: Server, count: int) -> list[KnownDevic
 async def poll(account: MockConfigEntry, onenet: Server, after: timedelta = timedelta(minutes=1)) -> list[str]:
     """Let time pass and poll; return the paths of the requests, all of which have a short URL."""
     onenet.onenet.clock.offset += after
-    await account.runtime_data.client.check_credentials()
+    await client_of(account).check_credentials()
     onenet.requests.clear()
-    await account.runtime_data.async_refresh()
-    assert account.runtime_data.last_update_success
+    await refresh(account)
+    assert coordinator_of(account).last_update_success
     for request in onenet.requests:
         query = "&".join(f"{name}={value}" for name, value in request.query.items())
         assert len(onenet.url) + len(request.path) + len(query) + 1 < 6000
@@ -387,10 +397,10 @@ async def test_the_keys_of_the_other_platform_are_reset(
     """An account that moves to the other platform and back finds all its devices, even those just looked up."""
     devices = add(account, onenet, count)
     await poll(account, onenet)
-    known = account.runtime_data.devices
+    known = devices_of(account)
     for platform in ("current", "legacy"):
         for device in devices:
-            device.last_lookup = account.runtime_data.client.now()
+            device.last_lookup = client_of(account).now()
         known.async_set_platform(platform)
         assert [device.key for device in devices] == [None] * count
     onenet.onenet.report_all({TEMPERATURE: 1.5})
@@ -419,6 +429,6 @@ async def test_an_account_works_without_any_call_about_many_devices(
     """A missing call does not stop the account."""
     for path in ("/devices", "/product/detail", "/device/list"):
         onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path=path, times=10**6))
-    await account.runtime_data.async_refresh()
-    assert account.runtime_data.last_update_success
+    await refresh(account)
+    assert coordinator_of(account).last_update_success
     assert await hass.config_entries.async_reload(account.entry_id)

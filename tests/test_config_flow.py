@@ -28,10 +28,19 @@ from custom_components.onenet_nbiot.const import (
 )
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
 
-from .conftest import ACCESS_KEY, ACCOUNTS, DEVICE_KEY, IMEI, PRODUCT_ID, SECRETS, offline_read
+from .common import (
+    ACCESS_KEY,
+    ACCOUNTS,
+    DEVICE_KEY,
+    IMEI,
+    PRODUCT_ID,
+    SECRETS,
+    UNREACHABLE_URL,
+    coordinator_of,
+    offline_read,
+)
 from .emulator import Fault, FaultKind, Generation, OneNet, Product, Server, Trigger
 
-NOBODY = "http://127.0.0.1:9"
 SECOND_KEY = "key-of-the-second-product"
 SECOND_ACCESS_KEY = b64encode(b"access key of the second product").decode()
 SECOND_PRODUCT = {CONF_API_KEY: SECOND_KEY, CONF_PRODUCT_ID: "Second", CONF_ACCESS_KEY: SECOND_ACCESS_KEY}
@@ -237,7 +246,7 @@ async def test_an_unreachable_server_can_be_corrected(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], scheme: str, error: str
 ) -> None:
     """A failed connection has another error than a refused key."""
-    url = NOBODY if scheme == "http" else onenet.url.replace("http:", "https:")
+    url = UNREACHABLE_URL if scheme == "http" else onenet.url.replace("http:", "https:")
     result = await submit(hass, await start(hass, account_data), on(url, account_data))
     assert result["errors"] == {"base": error}
     result = await submit(hass, result, on(onenet.url, account_data))
@@ -472,7 +481,7 @@ async def test_the_server_defaults_to_mainland_china(
     """The section of the server is collapsed and need not be filled in."""
     # The public servers are not reachable here.
     for name, platform in PLATFORMS.items():
-        url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else NOBODY
+        url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else UNREACHABLE_URL
         monkeypatch.setitem(platform.regions, "china", url)
     form = await start(hass, account_data)
     assert is_collapsed(form)
@@ -488,7 +497,7 @@ async def test_hong_kong_is_a_region_of_every_platform(
     """The base URL is that of the account's platform in the selected region."""
     # The public servers are not reachable here.
     for name, platform in PLATFORMS.items():
-        url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else NOBODY
+        url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else UNREACHABLE_URL
         monkeypatch.setitem(platform.regions, "hong_kong", url)
     typed = {**account_data, CONF_SERVER: {CONF_REGION: "hong_kong"}}
     result = await submit(hass, await start(hass, account_data), typed)
@@ -624,7 +633,7 @@ async def test_reconfiguring_moves_an_account_to_another_server(
     result = await reconfigure(hass, account, account_data)
     assert suggested(result["data_schema"]) == filled_in(on(onenet.url, account_data) | {kind(account_data): None})
     assert not is_collapsed(result)
-    result = await submit(hass, result, on(NOBODY, account_data))
+    result = await submit(hass, result, on(UNREACHABLE_URL, account_data))
     assert result["errors"] == {"base": "cannot_connect"}
     result = await submit(hass, result, on(moved.url, account_data))
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "account_changed")
@@ -735,7 +744,7 @@ async def set_interval(hass: HomeAssistant, account: MockConfigEntry, interval: 
 
 async def test_the_interval_is_set_and_reloads_the_account(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """The options store the interval as an integer, and show it again."""
-    before = account.runtime_data
+    before = coordinator_of(account)
     assert await interval_shown(hass, account) == 60
     # The frontend sends a float.
     result = await set_interval(hass, account, 30.0)
@@ -743,7 +752,7 @@ async def test_the_interval_is_set_and_reloads_the_account(hass: HomeAssistant, 
     assert account.options == {CONF_INTERVAL: 30}
     assert isinstance(account.options[CONF_INTERVAL], int)
     assert account.state.value == "loaded"
-    assert account.runtime_data is not before
+    assert coordinator_of(account) is not before
     assert await interval_shown(hass, account) == 30
 
 

@@ -1,7 +1,7 @@
 """Following commands to their end: what is said, when, and at what cost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 import logging
@@ -32,10 +32,23 @@ from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from custom_components.onenet_nbiot.store import async_get_store
 
-from .conftest import ACCESS_KEY, ACCOUNTS, IMEI, KEY, LEGACY_ONLY, act, offline_read, revoke, until
+from .common import (
+    ACCESS_KEY,
+    IMEI,
+    KEY,
+    LEGACY_ONLY,
+    VARIANTS,
+    act,
+    coordinator_of,
+    event_types,
+    offline_read,
+    revoke,
+    run_with,
+    until,
+)
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 MINUTE = timedelta(minutes=1)
 
@@ -51,13 +64,7 @@ def clock() -> Iterator[TickingDateTimeFactory]:
 @pytest.fixture
 def coordinator(clock: Any, account: MockConfigEntry) -> OneNetCoordinator:
     """Return the account's coordinator."""
-    coordinator: OneNetCoordinator = account.runtime_data
-    return coordinator
-
-
-def types(events: Sequence[Event[Any]]) -> list[str]:
-    """Return the types of the fired events without their prefix."""
-    return [event.data["type"].removeprefix("command_") for event in events]
+    return coordinator_of(account)
 
 
 def shown(hass: HomeAssistant) -> Any:
@@ -94,10 +101,10 @@ async def test_a_finished_read_fires_an_event_with_its_values(
     context = Context(user_id="somebody")
     queued = await offline_read(hass, context, obj_inst_id=0, res_id=5700)
     await polls(coordinator, clock, 2)
-    assert types(events) == ["queued"]
+    assert event_types(events) == ["queued"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 10)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
     assert events[1].data == {
         "type": "command_succeeded",
         **queued,
@@ -119,10 +126,10 @@ async def test_a_sent_and_a_failed_command_fire_events(
     await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.REGISTER)
     await polls(coordinator, clock, 1)
-    assert types(events) == ["queued", "sent"]
+    assert event_types(events) == ["queued", "sent"]
     onenet.onenet.answer(IMEI)
     await polls(coordinator, clock, 10)
-    assert types(events) == ["queued", "sent", "failed"]
+    assert event_types(events) == ["queued", "sent", "failed"]
     assert events[2].data["reason"] == "not_found"
     assert events[2].data["message"] == "The device answered NOT_FOUND"
 
@@ -140,7 +147,7 @@ async def test_a_command_without_a_reply_from_the_device_fails(
     await offline_read(hass, retry=0)
     onenet.onenet.wake(IMEI, Trigger.REGISTER)
     await polls(coordinator, clock, 1)
-    assert types(events) == ["queued", "failed"]
+    assert event_types(events) == ["queued", "failed"]
     assert (events[1].data["reason"], events[1].data["message"]) == ("time_out", "OneNET gave up: TIME_OUT")
 
 
@@ -159,7 +166,7 @@ async def test_each_state_is_fired_once(
         await hass.services.async_call(DOMAIN, "get_command", action, blocking=True, return_response=True)
         await coordinator.manager.async_poll_device(IMEI)
         await polls(coordinator, clock, 5)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 async def test_a_state_only_moves_forward(
@@ -181,7 +188,7 @@ async def test_a_state_only_moves_forward(
     for command in device.commands:
         command.send_status = SendStatus.WAITING
     await polls(coordinator, clock, 10)
-    assert types(events) == ["queued", "succeeded", "queued", "sent"]
+    assert event_types(events) == ["queued", "succeeded", "queued", "sent"]
 
 
 async def test_a_command_that_another_client_cancelled_fires_an_event(
@@ -196,7 +203,7 @@ async def test_a_command_that_another_client_cancelled_fires_an_event(
     await offline_read(hass)
     device.commands[0].send_status = SendStatus.CANCELLED
     await polls(coordinator, clock, 1)
-    assert types(events) == ["queued", "cancelled"]
+    assert event_types(events) == ["queued", "cancelled"]
 
 
 async def test_an_expired_command_fires_an_event_soon(
@@ -208,9 +215,9 @@ async def test_an_expired_command_fires_an_event_soon(
     """Its device is polled shortly after the expiry."""
     await offline_read(hass, expires_in={"minutes": 33})
     await polls(coordinator, clock, 32)
-    assert types(events) == ["queued"]
+    assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 2)
-    assert types(events) == ["queued", "expired"]
+    assert event_types(events) == ["queued", "expired"]
 
 
 async def test_an_overdue_command_expires_without_onenets_report(
@@ -226,9 +233,9 @@ async def test_an_overdue_command_expires_without_onenets_report(
     monkeypatch.setattr(onenet.onenet, "_expire", lambda _: None)
     await offline_read(hass, expires_in={"minutes": 5})
     await polls(coordinator, clock, 14)
-    assert types(events) == ["queued"]
+    assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 10)
-    assert types(events) == ["queued", "expired"]
+    assert event_types(events) == ["queued", "expired"]
     assert not coordinator.manager.imeis
     listed: Any = await hass.services.async_call(
         DOMAIN, "list_commands", {"imei": IMEI}, blocking=True, return_response=True
@@ -255,7 +262,7 @@ async def test_an_active_device_is_polled_in_the_next_poll(
         await polls(coordinator, clock, 33)
         onenet.onenet.wake(IMEI, trigger)
         await polls(coordinator, clock, 1)
-        assert types(events)[-1] == "succeeded", trigger
+        assert event_types(events)[-1] == "succeeded", trigger
 
 
 async def test_commands_are_polled_soon_and_then_less_often(
@@ -309,7 +316,7 @@ async def test_a_command_is_polled_when_it_becomes_valid(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 1)
     assert "/offline/history" in paths(onenet)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 async def test_polls_are_scheduled(
@@ -325,7 +332,7 @@ async def test_polls_are_scheduled(
     clock.tick(timedelta(seconds=11))
     async_fire_time_changed(hass)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
     onenet.requests.clear()
     for _ in range(30):
         clock.tick(MINUTE)
@@ -344,7 +351,7 @@ async def test_the_option_sets_the_polling_interval(
     await offline_read(hass, expires_in={"days": 3})
     looks = []
     for minute in range(1, 70):
-        await polls(entry.runtime_data, clock, 1)
+        await polls(coordinator_of(entry), clock, 1)
         if "/offline/history" in paths(onenet):
             looks.append(minute)
     assert looks == [1, 11, 21, 41]
@@ -377,7 +384,7 @@ async def test_an_outage_is_logged_once_and_polling_recovers(
     onenet.faults.clear()
     clock.tick(timedelta(minutes=10))
     await coordinator.async_refresh()
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
     assert shown(hass) == "succeeded"
     assert hass.states.is_state("sensor.onenet_waiting_commands", "0")
     loud = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
@@ -542,7 +549,7 @@ async def test_an_unreadable_result_is_stored_and_logged_once(
     detail = {"type": "READ", "send_status": 5, "confirm_status": "SUCCESS", "cmd_result": {"payload": "001aff"}}
     onenet.faults.append(Fault(kind=FaultKind.DATA, path=uuid, data=detail))
     await polls(coordinator, clock, 3)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
     assert "values" not in events[-1].data
     assert events[-1].data["values_omitted"] == "unreadable"
     assert "cmd_result" not in events[-1].data
@@ -625,7 +632,7 @@ async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
     clock.tick(timedelta(hours=2))
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/history/"))
     await polls(coordinator, clock, 2)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 async def test_a_reply_that_neither_list_nor_details_have_lets_the_command_expire(
@@ -644,10 +651,10 @@ async def test_a_reply_that_neither_list_nor_details_have_lets_the_command_expir
         Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}, times=10**6),
     ]
     await polls(coordinator, clock, 20)
-    assert types(events) == ["queued", "sent"]
+    assert event_types(events) == ["queued", "sent"]
     clock.tick(timedelta(hours=2))
     await polls(coordinator, clock, 12)
-    assert types(events) == ["queued", "sent", "expired"]
+    assert event_types(events) == ["queued", "sent", "expired"]
     again = await offline_read(hass, if_waiting="keep")
     assert again["uuid"] != queued["uuid"]
 
@@ -666,7 +673,7 @@ async def test_a_reply_that_only_the_details_include_fires_an_event(
     item = {"cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5}
     onenet.faults.append(Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}))
     await polls(coordinator, clock, 10)
-    assert types(events) == ["queued", "failed"]
+    assert event_types(events) == ["queued", "failed"]
     assert events[1].data["reason"] == "not_found"
 
 
@@ -685,10 +692,10 @@ async def test_a_clock_that_is_set_changes_no_command(
         clock.tick(jump)
         onenet.onenet.clock.offset -= jump
         await polls(coordinator, clock, 12)
-        assert types(events) == ["queued"]
+        assert event_types(events) == ["queued"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 11)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 async def test_polling_continues_after_a_reload(
@@ -703,8 +710,8 @@ async def test_polling_continues_after_a_reload(
     await offline_read(hass)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await polls(account.runtime_data, clock, 1)
-    assert types(events) == ["queued", "succeeded"]
+    await polls(coordinator_of(account), clock, 1)
+    assert event_types(events) == ["queued", "succeeded"]
     # The former coordinator no longer polls.
     onenet.requests.clear()
     await coordinator.async_refresh()
@@ -742,14 +749,14 @@ async def test_states_that_changed_during_a_restart_are_fired_after_the_start(
         entry = again.config_entries.async_get_entry(account.entry_id)
         assert entry
         events = async_capture_events(again, "onenet_nbiot_event")
-        await polls(entry.runtime_data, clock, 1)
+        await polls(coordinator_of(entry), clock, 1)
         assert not events
         again.set_state(CoreState.running)
         again.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
         clock.tick(timedelta(seconds=11))
         async_fire_time_changed(again)
         await again.async_block_till_done(wait_background_tasks=True)
-        assert types(events) == ["succeeded"]
+        assert event_types(events) == ["succeeded"]
         assert {name: events[0].data[name] for name in queued} == queued
         assert (events[0].context.id, events[0].context.user_id) == (context.id, "somebody")
         kept = await again.services.async_call(
@@ -789,7 +796,7 @@ async def test_ten_thousand_waiting_commands_take_ten_requests_per_poll(
     """The number of requests does not grow with the number of commands."""
     await keep(hass, onenet, entry, 1000, 10)
     assert await hass.config_entries.async_setup(entry.entry_id)
-    coordinator: OneNetCoordinator = entry.runtime_data
+    coordinator = coordinator_of(entry)
     assert coordinator.manager.waiting == 10_000
     assert len(list(coordinator.manager.imeis)) == 1000
     events = async_capture_events(hass, "onenet_nbiot_event")
@@ -807,7 +814,7 @@ async def test_ten_thousand_waiting_commands_take_ten_requests_per_poll(
     onenet.onenet.wake(imei, Trigger.NOTIFY)
     await polls(coordinator, clock, 1)
     assert {event.data["imei"] for event in events} == {imei}
-    assert types(events) == ["failed"] * 10
+    assert event_types(events) == ["failed"] * 10
 
 
 @LEGACY_ONLY
@@ -838,7 +845,7 @@ async def test_commands_of_devices_without_a_known_id_are_polled(
     for imei in imeis:
         onenet.onenet.wake(imei, Trigger.UPDATE)
     await polls(coordinator, clock, 12)
-    assert sorted(types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
+    assert sorted(event_types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
     assert not coordinator.manager.imeis
 
 
@@ -858,7 +865,7 @@ async def test_commands_are_polled_without_calls_about_many_devices(
     assert paths(onenet).count("/devices/status") == 1
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 11)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 @LEGACY_ONLY
@@ -887,8 +894,8 @@ async def test_a_busy_call_is_retried_without_an_outage(
         assert coordinator.last_update_success
         # A busy OneNET is not asked more often.
         assert len(onenet.requests) <= 20
-    assert types(events).count("failed") == 7
-    assert types(events).count("succeeded") == 1
+    assert event_types(events).count("failed") == 7
+    assert event_types(events).count("succeeded") == 1
 
 
 async def test_commands_of_a_device_that_was_removed_from_onenet_expire(
@@ -902,9 +909,9 @@ async def test_commands_of_a_device_that_was_removed_from_onenet_expire(
     await offline_read(hass, expires_in={"hours": 1})
     onenet.onenet.remove(IMEI)
     await polls(coordinator, clock, 60)
-    assert types(events) == ["queued"]
+    assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 30)
-    assert types(events) == ["queued", "expired"]
+    assert event_types(events) == ["queued", "expired"]
 
 
 async def test_a_command_that_is_queued_during_a_poll_is_polled_soon(
@@ -948,7 +955,7 @@ async def test_an_extreme_value_is_fired(
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 1)
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
     values = [value["value"] for value in events[1].data["values"]]
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
@@ -997,7 +1004,7 @@ async def test_commands_are_polled_if_calls_about_many_devices_return_pages(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 11)
     assert coordinator.last_update_success
-    assert types(events) == ["queued", "succeeded"]
+    assert event_types(events) == ["queued", "succeeded"]
 
 
 async def test_an_outage_is_noticed_while_no_device_is_due(
@@ -1022,7 +1029,7 @@ async def test_an_outage_is_noticed_while_no_device_is_due(
     assert shown(hass) == "queued"
 
 
-@pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]])
+@pytest.mark.parametrize("variant", ["current, access key"])
 async def test_the_current_platform_gets_no_request_that_it_lacks(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
@@ -1044,4 +1051,4 @@ async def test_the_current_platform_gets_no_request_that_it_lacks(
         most = max(most, len(found))
         assert not [path for path in found if path.startswith("/devices")]
     assert most <= 11
-    assert types(events)[-1] == "failed"
+    assert event_types(events)[-1] == "failed"

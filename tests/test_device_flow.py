@@ -19,25 +19,27 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, SUBENTRY_DEVICE
 from custom_components.onenet_nbiot.lwm2m import is_measurement
 
-from .conftest import (
-    ACCOUNTS,
+from .common import (
+    CURRENT_ONLY,
     EVERY_PLATFORM,
     IMEI,
     KEY,
     LEGACY_ONLY,
+    OTHER_IMEI,
     PRODUCT_ID,
     SECRETS,
+    UNREACHABLE_URL,
     add_device,
+    devices_of,
     offline_read,
+    refresh,
     revoke,
+    run_with,
 )
 from .emulator import Device, Fault, FaultKind, Product, Server, Switches, current
 
-WITH_ACCOUNTS = EVERY_PLATFORM
-CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]], ids=["current, access key"])
+variant = run_with(EVERY_PLATFORM)
 
-NOBODY = "http://127.0.0.1:9"
-OTHER_IMEI = "866971030000002"
 TEMPERATURE = "3303/0/5700"
 UNIT = "3303/0/5701"
 HUMIDITY = "3304/0/5700"
@@ -85,7 +87,7 @@ every_form_of_a_missing_call = pytest.mark.parametrize("errno", [404, 405, 10404
 def with_resource_list[T: Callable[..., Any]](test: T) -> T:
     """Run a test on each platform, both with a call that lists resources."""
     for mark in (
-        pytest.mark.parametrize("account_data", [ACCOUNTS[name] for name in EVERY_PLATFORM], ids=EVERY_PLATFORM),
+        pytest.mark.parametrize("variant", EVERY_PLATFORM),
         pytest.mark.parametrize("switches", [Switches(current_resources=True)], ids=["listed"]),
     ):
         test = mark(test)
@@ -863,7 +865,7 @@ async def test_without_onenet_the_error_is_shown_and_can_be_corrected(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, scheme: str, error: str
 ) -> None:
     """The flow continues as soon as OneNET is reachable."""
-    url = NOBODY if scheme == "http" else onenet.url.replace("http:", "https:")
+    url = UNREACHABLE_URL if scheme == "http" else onenet.url.replace("http:", "https:")
     hass.config_entries.async_update_entry(account, data={**account.data, CONF_URL: url})
     result = await start(hass, account)
     assert result["errors"] == {"base": error}
@@ -1021,7 +1023,7 @@ async def test_the_resources_of_a_device_can_be_changed(
     for removed in (before[UNIT], before["3/0/9"]):
         assert registry.async_get(removed) is None
         assert hass.states.get(removed) is None
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     state = hass.states.get(humidity)
     assert state
@@ -1095,7 +1097,7 @@ async def test_a_device_is_removed_with_its_entities(hass: HomeAssistant, accoun
     assert entity_ids(hass, subentry) == set()
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
     assert device.identifiers == {(DOMAIN, account.entry_id)}
-    assert account.runtime_data.devices.added == {}
+    assert devices_of(account).added == {}
 
 
 async def test_a_removed_device_can_be_added_again(
@@ -1110,7 +1112,7 @@ async def test_a_removed_device_can_be_added_again(
     again = await add(hass, account, TEMPERATURE)
     assert entity_ids(hass, again) == ids
     # The requested poll is debounced.
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     state = hass.states.get("sensor.water_meter_temperature")
     assert state
@@ -1155,7 +1157,7 @@ async def test_a_device_is_removed_while_the_account_is_not_loaded(
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert account.runtime_data.devices.added == {}
+    assert devices_of(account).added == {}
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
     assert device.identifiers == {(DOMAIN, account.entry_id)}
 
@@ -1176,7 +1178,7 @@ async def test_several_devices_are_added_at_once(hass: HomeAssistant, account: M
     onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter", {(3303, 0, 5700): 5.5})
     await asyncio.gather(*(add(hass, account, TEMPERATURE, imei=imei) for imei in (IMEI, OTHER_IMEI)))
     assert {subentry.unique_id for subentry in account.subentries.values()} == {IMEI, OTHER_IMEI}
-    assert account.runtime_data.devices.added.keys() == {IMEI, OTHER_IMEI}
+    assert devices_of(account).added.keys() == {IMEI, OTHER_IMEI}
 
 
 async def test_resources_of_the_device_object_are_diagnostic(

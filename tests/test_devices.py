@@ -32,12 +32,30 @@ from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDe
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME
 
-from .conftest import ACCOUNTS, EVERY_PLATFORM, IMEI, LEGACY_ONLY, act, add_device, offline_read, revoke, until
+from .common import (
+    ACCOUNTS,
+    CURRENT_ONLY,
+    EVERY_PLATFORM,
+    IMEI,
+    LEGACY_ONLY,
+    OTHER_IMEI,
+    act,
+    add_device,
+    client_of,
+    coordinator_of,
+    devices_of,
+    manager_of,
+    offline_read,
+    poll_device,
+    refresh,
+    revoke,
+    run_with,
+    until,
+)
 from .emulator import Device, Fault, FaultKind, Server, Trigger
 
-WITH_ACCOUNTS = EVERY_PLATFORM
+variant = run_with(EVERY_PLATFORM)
 
-OTHER = "866971030000002"
 MINUTE = timedelta(minutes=1)
 TEMPERATURE = (3303, 0, 5700)
 UNIT = (3303, 0, 5701)
@@ -46,7 +64,6 @@ CONNECTIVITY = "binary_sensor.water_meter_connectivity"
 COMMAND = "event.water_meter_command"
 WAITING = "sensor.water_meter_waiting_commands"
 READ_NOW = "button.water_meter_request_reading"
-CURRENT_ONLY = pytest.mark.parametrize("account_data", [ACCOUNTS["current, access key"]], ids=["current, access key"])
 
 
 def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
@@ -60,9 +77,9 @@ async def poll(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) ->
     """Advance the clock by a minute and poll; return the paths of the requests."""
     onenet.onenet.clock.offset += MINUTE
     # The date of the reply sets the time of the client.
-    await account.runtime_data.client.check_credentials()
+    await client_of(account).check_credentials()
     onenet.requests.clear()
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     return [request.path for request in onenet.requests]
 
@@ -80,7 +97,7 @@ async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: S
     """Queue a read, wake the device, and poll its commands."""
     await offline_read(hass, **fields)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     await hass.async_block_till_done()
 
 
@@ -194,7 +211,7 @@ async def test_the_value_with_the_latest_measuring_time_is_shown(
     """The order in which values arrive does not matter."""
     await add_device(hass, account, "3303/0/5700")
     now = datetime.now(UTC)
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     for source in order:
         at = now if source == newest else now - timedelta(minutes=5)
         if source == "datapoint":
@@ -235,7 +252,7 @@ async def test_values_are_restored_after_a_restart(
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     before = shown(hass)
-    store = account.runtime_data.manager._store
+    store = manager_of(account)._store
     await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
     copy = Path(hass.config.config_dir, "copy")
     shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
@@ -350,7 +367,7 @@ async def test_the_first_of_several_resource_instances_is_shown(hass: HomeAssist
         {"obj_id": 3, "obj_inst_id": 0, "res_id": 7, "res_inst_id": instance, "value": value}
         for instance, value in enumerate((3600, 5000))
     ]
-    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
+    devices_of(account).async_update_from_read(IMEI, values, datetime.now(UTC))
     assert shown(hass, "sensor.water_meter_power_source_voltage").state == "3600"
 
 
@@ -358,14 +375,14 @@ async def test_a_device_has_entities_for_its_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
     """Its page has the number of waiting commands and the latest event."""
-    onenet.onenet.products[0].add(OTHER, "Lamp")
+    onenet.onenet.products[0].add(OTHER_IMEI, "Lamp")
     await add_device(hass, account, "3303/0/5700")
-    await add_device(hass, account, imei=OTHER, title="Lamp")
+    await add_device(hass, account, imei=OTHER_IMEI, title="Lamp")
     context = Context(user_id="somebody")
     await offline_read(hass, context)
     assert (shown(hass, WAITING).state, shown(hass, "sensor.lamp_waiting_commands").state) == ("1", "0")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     assert shown(hass, WAITING).state == "0"
     told = shown(hass, COMMAND)
     assert told.attributes["event_type"] == "succeeded"
@@ -388,7 +405,7 @@ async def test_read_now_queues_each_read_once(
     assert len(onenet.onenet.commands) == 3
     assert [event.context.id for event in events] == [context.id] * 3
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     assert shown(hass).state == "21.5"
     await press(hass)
     assert asked(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
@@ -468,7 +485,7 @@ async def test_removing_a_device_removes_its_entities_and_readings(
         "event.onenet_command",
         "sensor.onenet_waiting_commands",
     }
-    store = account.runtime_data.manager._store
+    store = manager_of(account)._store
     await until(lambda: not store.load_devices(account.entry_id))
     # Its commands are still polled.
     await finished_read(hass, account, onenet)
@@ -482,9 +499,9 @@ async def test_an_outage_makes_devices_unavailable_until_it_ends(
     await finished_read(hass, account, onenet)
     expected_warnings.append("Error fetching OneNET data")
     onenet.onenet.clock.offset += MINUTE
-    await account.runtime_data.client.check_credentials()
+    await client_of(account).check_credentials()
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=99))
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     for entity_id in (SENSOR, CONNECTIVITY, COMMAND, WAITING, READ_NOW):
         assert shown(hass, entity_id).state == STATE_UNAVAILABLE
@@ -545,7 +562,7 @@ async def test_a_poll_of_a_thousand_devices_takes_four_requests(
 ) -> None:
     """OneNET limits the number of calls."""
     product = onenet.onenet.products[0]
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     for number in range(1, 1000):
         product.add(str(int(IMEI) + number), f"Meter {number}", {TEMPERATURE: 20.0})
     for imei in product.devices:
@@ -641,7 +658,7 @@ async def test_a_device_that_is_removed_during_the_sync_is_skipped(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
     """The other devices are set up."""
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     assert await hass.config_entries.async_unload(account.entry_id)
     imeis = [str(int(IMEI) + number) for number in range(BATCH_SIZE + 2)]
     subentries = [await add_device(hass, account, imei=imei) for imei in imeis]
@@ -657,7 +674,7 @@ async def test_values_for_a_removed_account_are_not_saved(
 ) -> None:
     """No row stays on disk."""
     await add_device(hass, account, "3303/0/5700")
-    manager = account.runtime_data.manager
+    manager = manager_of(account)
     await hass.config_entries.async_remove(account.entry_id)
     manager.devices.async_save(manager.devices.get(IMEI))
     manager.devices.async_update_from_read(IMEI, [], datetime.now(UTC))
@@ -671,7 +688,7 @@ async def test_the_precision_suits_the_reported_unit(hass: HomeAssistant, accoun
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
+    devices_of(account).async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     pressure = "sensor.water_meter_pressure"
     assert (shown(hass, pressure).state, shown(hass, pressure).attributes[ATTR_UNIT_OF_MEASUREMENT]) == ("3.1", "bar")
@@ -687,7 +704,7 @@ async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
         for res_id, value in ((5700, 3.1), (5701, "bar"))
     ]
-    account.runtime_data.devices.async_update_from_read(IMEI, values, datetime.now(UTC))
+    devices_of(account).async_update_from_read(IMEI, values, datetime.now(UTC))
     await hass.async_block_till_done()
     for _ in range(2):
         assert await hass.config_entries.async_reload(account.entry_id)
@@ -763,7 +780,7 @@ async def test_a_single_list_that_lacks_devices_suspends_nothing(
         # At most one of the devices is due, and two are looked up.
         assert (await poll(hass, account, onenet)).count("/nbiot/offline/history") <= 3
     assert not onenet.faults
-    devices = account.runtime_data.devices.added.values()
+    devices = devices_of(account).added.values()
     assert [known.online for known in devices] == [False] * 8
     assert not ir.async_get(hass).issues
 
@@ -870,10 +887,10 @@ async def test_a_failing_request_about_one_device_leaves_the_others_available(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """It is no outage."""
-    onenet.onenet.products[0].add(OTHER, "Lamp")
+    onenet.onenet.products[0].add(OTHER_IMEI, "Lamp")
     await add_device(hass, account, "3303/0/5700")
-    await add_device(hass, account, imei=OTHER, title="Lamp")
-    await offline_read(hass, imei=OTHER)
+    await add_device(hass, account, imei=OTHER_IMEI, title="Lamp")
+    await offline_read(hass, imei=OTHER_IMEI)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5117, text="RPC error", path="/history", times=99))
     for _ in range(3):
         assert "/nbiot/offline/history" in await poll(hass, account, onenet)
@@ -887,13 +904,12 @@ async def test_unknown_devices_do_not_hide_a_known_one(
     """The last device of an account is looked up, too."""
     strangers = [str(866_971_020_000_000 + number) for number in range(200)]
     for imei in strangers:
-        known = account.runtime_data.devices.get(imei)
+        known = devices_of(account).get(imei)
         known.imei, known.subentry_id = imei, ""
-        account.runtime_data.devices.added[imei] = known
+        devices_of(account).added[imei] = known
     onenet.onenet.report(IMEI)
-    account.runtime_data._page = None
-    known = account.runtime_data.devices.get(IMEI)
-    account.runtime_data.devices.added[IMEI] = known
+    known = devices_of(account).get(IMEI)
+    devices_of(account).added[IMEI] = known
     known.tracked_paths = frozenset({"3303/0/5700"})
     for _ in range(120):
         await poll(hass, account, onenet)
@@ -903,12 +919,12 @@ async def test_unknown_devices_do_not_hide_a_known_one(
 async def test_removing_a_device_during_a_poll_deletes_its_row(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """The poll does not save it again."""
     subentry = await add_device(hass, account, "3303/0/5700")
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     known = devices.added[IMEI]
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done()
     devices.async_save(known)
-    store = account.runtime_data.manager._store
+    store = manager_of(account)._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -918,13 +934,13 @@ async def test_a_device_that_was_removed_while_unloaded_is_deleted(
     """Its row is deleted at the next set-up of the account."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     assert await hass.config_entries.async_unload(account.entry_id)
     # As after a restart, before the first sync.
     devices.added.clear()
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
-    store = account.runtime_data.manager._store
+    store = manager_of(account)._store
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -961,7 +977,7 @@ async def test_a_busy_account_is_an_outage_and_a_busy_device_is_none(
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10500, text="internal error", path=path, times=99))
     onenet.onenet.clock.offset += MINUTE
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert (shown(hass, WAITING).state == STATE_UNAVAILABLE) is outage
 
@@ -982,7 +998,7 @@ async def test_a_device_whose_commands_have_finished_is_not_polled(
     """A poll without a request does not mark it as found."""
     await add_device(hass, account)
     onenet.requests.clear()
-    await account.runtime_data._async_poll_device(account.runtime_data.devices.get(IMEI))
+    await coordinator_of(account)._async_poll_device(devices_of(account).get(IMEI))
     assert not onenet.requests
 
 
@@ -991,10 +1007,10 @@ async def test_an_odd_reply_about_one_device_leaves_the_others_up_to_date(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """The values of the others are shown."""
-    onenet.onenet.products[0].add(OTHER, "Lamp")
+    onenet.onenet.products[0].add(OTHER_IMEI, "Lamp")
     await add_device(hass, account, "3303/0/5700")
-    onenet.faults.append(Fault(kind=FaultKind.DATA, path="/getbyimei", imei=OTHER, data=None, times=99))
-    await add_device(hass, account, imei=OTHER, title="Lamp")
+    onenet.faults.append(Fault(kind=FaultKind.DATA, path="/getbyimei", imei=OTHER_IMEI, data=None, times=99))
+    await add_device(hass, account, imei=OTHER_IMEI, title="Lamp")
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
     await poll(hass, account, onenet)
     await poll(hass, account, onenet)
@@ -1021,7 +1037,7 @@ async def test_a_refused_key_starts_reauthentication_with_devices(
     await add_device(hass, account)
     expected_warnings.append("Error fetching OneNET data")
     revoke(onenet)
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass, WAITING).state == STATE_UNAVAILABLE
     assert [flow["context"]["source"] for flow in hass.config_entries.flow.async_progress()] == ["reauth"]
@@ -1039,7 +1055,7 @@ async def test_a_value_is_read_together_with_its_unit(
         # A value of the same second would not be newer.
         onenet.onenet.clock.offset += MINUTE
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.manager.async_poll_device(IMEI)
+        await poll_device(account)
         assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
 
 
@@ -1053,12 +1069,12 @@ async def test_a_confirmed_write_updates_the_entity(
     device.online = not cached
     values = [{"res_id": 5850, "value": True}, {"res_id": 5851, "value": 80}]
     onenet.onenet.clock.offset += MINUTE
-    await account.runtime_data.client.check_credentials()
+    await client_of(account).check_credentials()
     if cached:
         await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
         assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await account.runtime_data.manager.async_poll_device(IMEI)
+        await poll_device(account)
     else:
         await act(hass, "write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values)
     await hass.async_block_till_done()
@@ -1075,7 +1091,7 @@ async def test_a_write_that_the_device_refused_does_not_update_the_entity(
     values = [{"res_id": 5850, "value": "open"}]
     await act(hass, "offline_write", imei=IMEI, obj_id=3306, obj_inst_id=0, values=values, expires_in=3600)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     await hass.async_block_till_done()
     assert shown(hass, "binary_sensor.water_meter_actuator").state == STATE_UNKNOWN
 
@@ -1085,14 +1101,14 @@ async def test_two_devices_with_the_same_key_are_looked_up_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """After a module was exchanged, each device shows its own values."""
-    onenet.onenet.products[0].add(OTHER, "Lamp", {TEMPERATURE: 15.0})
+    onenet.onenet.products[0].add(OTHER_IMEI, "Lamp", {TEMPERATURE: 15.0})
     onenet.onenet.report_all()
     await add_device(hass, account, "3303/0/5700")
-    await add_device(hass, account, "3303/0/5700", imei=OTHER, title="Lamp")
+    await add_device(hass, account, "3303/0/5700", imei=OTHER_IMEI, title="Lamp")
     await poll(hass, account, onenet)
-    devices = account.runtime_data.devices.added
-    devices[OTHER].key = devices[IMEI].key
+    devices = devices_of(account).added
+    devices[OTHER_IMEI].key = devices[IMEI].key
     for _ in range(3):
         await poll(hass, account, onenet)
-    assert devices[OTHER].key != devices[IMEI].key
+    assert devices[OTHER_IMEI].key != devices[IMEI].key
     assert (shown(hass).state, shown(hass, "sensor.lamp_temperature").state) == ("21.5", "15.0")

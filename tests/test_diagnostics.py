@@ -7,9 +7,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
 
-from .conftest import IMEI, PRODUCT_ID, SECRETS, offline_read
+from .common import IMEI, PRODUCT_ID, SECRETS, VARIANTS, offline_read, run_with
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 
 async def test_diagnostics_tell_how_it_stands_but_neither_key_nor_devices(

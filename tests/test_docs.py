@@ -21,7 +21,7 @@ from custom_components.onenet_nbiot import lwm2m
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 
-from .conftest import IMEI, act, add_device, offline_read
+from .common import IMEI, act, add_device, offline_read
 from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1]

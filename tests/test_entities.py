@@ -8,7 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_r
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, offline_read
+from .common import IMEI, offline_read, poll_device
 from .emulator import Device, Server, Trigger
 
 EVENT = "event.onenet_command"
@@ -46,7 +46,7 @@ async def test_the_event_entity_shows_the_bus_event(
     context = Context(user_id="somebody")
     await offline_read(hass, context)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     await hass.async_block_till_done()
     said = {name: value for name, value in events[1].data.items() if name != "type"}
     shown = state(hass, EVENT)
@@ -72,7 +72,7 @@ async def test_the_sensor_counts_waiting_commands(
     await offline_read(hass, obj_id=3)
     assert state(hass, SENSOR).state == "2"
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await account.runtime_data.manager.async_poll_device(IMEI)
+    await poll_device(account)
     assert state(hass, SENSOR).state == "0"
 
 

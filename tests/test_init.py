@@ -7,10 +7,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
-from .conftest import KEY, revoke
+from .common import KEY, VARIANTS, revoke, run_with
 from .emulator import Fault, FaultKind, Server
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 
 async def test_an_account_comes_and_goes(hass: HomeAssistant, account: MockConfigEntry) -> None:

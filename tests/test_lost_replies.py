@@ -14,22 +14,29 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot import manager
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, act, offline_read, until
-from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
-from .test_manager import (
-    answer_late,
+from .common import (
+    IMEI,
+    VARIANTS,
+    act,
     arrival,
+    client_of,
     copy_of,
-    kept_on_disk,
+    delay_reply,
+    event_uuids,
+    manager_of,
+    offline_read,
     pass_time,
-    poll,
-    queueings,
-    said,
+    poll_device,
+    queue_elsewhere,
+    queue_requests,
+    run_with,
+    saved_commands,
     start,
+    until,
 )
-from .test_services import queue_elsewhere
+from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 # When the commands of these tests expire, here and at the platform.
 EXPIRED_TIME = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
@@ -93,8 +100,8 @@ async def test_a_request_that_did_not_arrive_is_sent_again(
     spoil(onenet, fault)
     response = await offline_read(hass)
     assert [response["uuid"]] == uuids(onenet)
-    assert said(events) == [("queued", response["uuid"])]
-    assert queueings(onenet) == 2
+    assert event_uuids(events) == [("queued", response["uuid"])]
+    assert queue_requests(onenet) == 2
 
 
 @pytest.mark.parametrize(
@@ -123,15 +130,15 @@ async def test_a_command_whose_reply_was_lost_is_found_in_the_devices_list(
     response = await offline_read(hass, context, obj_inst_id=0, res_id=5700, **EXPIRY)
     assert [response["uuid"]] == uuids(onenet)
     # aiohttp would repeat a GET, or one on a connection that was kept alive, by itself.
-    assert queueings(onenet) == 1
+    assert queue_requests(onenet) == 1
     assert events[0].data == {"type": "command_queued", **response}
     assert [event.context for event in events] == [context]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
     assert events[1].data["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
     assert events[1].context == context
-    await until(lambda: [row["uuid"] for row in kept_on_disk(hass, account)] == uuids(onenet))
+    await until(lambda: [row["uuid"] for row in saved_commands(hass, account)] == uuids(onenet))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +186,7 @@ async def test_an_identical_command_of_another_client_is_not_matched(
     spoil(onenet, BEFORE)
     await lose(hass)
     # It cannot be told whether the clocks are wrong: nothing is sent again.
-    assert queueings(onenet) == len(onenet.onenet.commands) == 1
+    assert queue_requests(onenet) == len(onenet.onenet.commands) == 1
     assert not events
     assert len(await unconfirmed(hass)) == 1
 
@@ -192,7 +199,7 @@ async def test_a_different_command_of_another_client_is_not_matched(
     spoil(onenet, BEFORE)
     response = await offline_read(hass, **EXPIRY)
     assert uuids(onenet) == [elsewhere, response["uuid"]]
-    assert said(events) == [("queued", response["uuid"])]
+    assert event_uuids(events) == [("queued", response["uuid"])]
 
 
 async def test_the_details_of_a_command_with_another_expiry_are_not_requested(
@@ -220,13 +227,13 @@ async def test_an_unconfirmed_command_is_queued_when_a_poll_finds_it(
     assert not events
     spoil(onenet)
     for _ in range(2):
-        await poll(account)
-    assert said(events) == [("queued", uuids(onenet)[0])]
+        await poll_device(account)
+    assert event_uuids(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert said(events)[1:] == [("succeeded", uuids(onenet)[0])]
-    assert queueings(onenet) == len(uuids(onenet)) == 1
+    await poll_device(account)
+    assert event_uuids(events)[1:] == [("succeeded", uuids(onenet)[0])]
+    assert queue_requests(onenet) == len(uuids(onenet)) == 1
     assert not await unconfirmed(hass)
 
 
@@ -238,8 +245,8 @@ async def test_an_unconfirmed_command_that_has_finished_fires_both_events(
     await lose(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     spoil(onenet)
-    await poll(account)
-    assert said(events) == [("queued", uuids(onenet)[0]), ("succeeded", uuids(onenet)[0])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", uuids(onenet)[0]), ("succeeded", uuids(onenet)[0])]
 
 
 async def test_two_requests_that_did_not_arrive_raise_not_queued(
@@ -249,11 +256,11 @@ async def test_two_requests_that_did_not_arrive_raise_not_queued(
     onenet.requests.clear()
     spoil(onenet, BEFORE, BEFORE)
     await lose(hass, "not_queued")
-    assert queueings(onenet) == 2
+    assert queue_requests(onenet) == 2
     assert not events
     assert not uuids(onenet)
     assert not (await act(hass, "list_commands"))["commands"]
-    await until(lambda: not kept_on_disk(hass, account))
+    await until(lambda: not saved_commands(hass, account))
 
 
 async def test_a_command_whose_second_reply_was_lost_is_found(
@@ -262,7 +269,7 @@ async def test_a_command_whose_second_reply_was_lost_is_found(
     """The first request did not arrive."""
     spoil(onenet, BEFORE, AFTER)
     response = await offline_read(hass)
-    assert said(events) == [("queued", response["uuid"])] == [("queued", uuids(onenet)[0])]
+    assert event_uuids(events) == [("queued", response["uuid"])] == [("queued", uuids(onenet)[0])]
 
 
 async def test_a_refusal_of_the_second_request_is_raised(
@@ -271,7 +278,7 @@ async def test_a_refusal_of_the_second_request_is_raised(
     """`command_rejected` is fired, and the command is deleted."""
     spoil(onenet, BEFORE, Fault(kind=FaultKind.ERRNO, errno=5006, text="full"))
     await lose(hass, "limit_reached")
-    assert said(events) == [("rejected", None)]
+    assert event_uuids(events) == [("rejected", None)]
     assert not (await act(hass, "list_commands"))["commands"]
 
 
@@ -293,12 +300,12 @@ async def test_a_request_that_may_still_arrive_is_not_sent_again(
     onenet.requests.clear()
     spoil(onenet, fault)
     await lose(hass)
-    assert queueings(onenet) == 1
+    assert queue_requests(onenet) == 1
     assert not uuids(onenet)
     assert len(await unconfirmed(hass)) == 1
     uuid = arrive_late(onenet)
-    await poll(account)
-    assert said(events) == [("queued", uuid)]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", uuid)]
 
 
 async def test_a_request_that_timed_out_is_not_sent_again(
@@ -311,12 +318,12 @@ async def test_a_request_that_timed_out_is_not_sent_again(
     """It may still arrive."""
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
-    monkeypatch.setattr(account.runtime_data.manager.client, "_seconds", 0.3)
+    monkeypatch.setattr(client_of(account), "_seconds", 0.3)
     await lose(hass)
-    assert queueings(onenet) == 1
+    assert queue_requests(onenet) == 1
     uuid = arrive_late(onenet)
-    await poll(account)
-    assert said(events) == [("queued", uuid)]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", uuid)]
 
 
 async def test_an_unconfirmed_command_that_is_not_found_is_deleted_after_an_hour(
@@ -329,12 +336,12 @@ async def test_an_unconfirmed_command_that_is_not_found_is_deleted_after_an_hour
     spoil(onenet, SLOW)
     await lose(hass)
     await pass_time(account, onenet, timedelta(minutes=59))
-    await poll(account)
+    await poll_device(account)
     assert len(await unconfirmed(hass)) == 1
     await pass_time(account, onenet, timedelta(minutes=2))
-    await poll(account)
+    await poll_device(account)
     assert not await unconfirmed(hass)
-    await until(lambda: not kept_on_disk(hass, account))
+    await until(lambda: not saved_commands(hass, account))
     assert not events
 
 
@@ -347,10 +354,10 @@ async def test_an_undecided_command_is_deleted_after_its_expiry(
     spoil(onenet, BEFORE)
     await lose(hass)
     await pass_time(account, onenet, timedelta(hours=47))
-    await poll(account)
+    await poll_device(account)
     assert len(await unconfirmed(hass)) == 1
     await pass_time(account, onenet, timedelta(hours=2))
-    await poll(account)
+    await poll_device(account)
     assert not await unconfirmed(hass)
     assert not events
 
@@ -363,11 +370,11 @@ async def test_a_command_in_flight_during_a_crash_is_found_after_the_start(
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=0.3))
     call = asyncio.create_task(offline_read(hass, context))
     await arrival(onenet)
-    await until(lambda: len(kept_on_disk(hass, account)) == 1)
+    await until(lambda: len(saved_commands(hass, account)) == 1)
     config_dir = copy_of(hass_config_dir)
     uuid = (await call)["uuid"]
     async with start(config_dir, account) as (after, events):
-        assert said(events) == [("queued", uuid)]
+        assert event_uuids(events) == [("queued", uuid)]
         assert events[0].context.id == context.id
         assert (await act(after, "wait_for_command", uuid=uuid, timeout=0.01))["state"] == "queued"
     assert uuids(onenet) == [uuid]
@@ -383,18 +390,18 @@ async def test_the_command_of_an_identical_call_in_flight_is_not_matched(
     """It belongs to the call whose reply is pending."""
     spoil(onenet, SLOW)
     await lose(hass)
-    go_on = answer_late(onenet, monkeypatch)
+    go_on = delay_reply(onenet, monkeypatch)
     onenet.faults.clear()
     onenet.faults.append(Fault(kind=FaultKind.DELAY))
     context = Context()
     call = asyncio.create_task(offline_read(hass, context, **EXPIRY))
     await until(lambda: len(uuids(onenet)) == 1)
-    await poll(account)
+    await poll_device(account)
     assert not events
     go_on.set()
     assert [(await call)["uuid"]] == uuids(onenet)
-    await poll(account)
-    assert said(events) == [("queued", uuids(onenet)[0])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", uuids(onenet)[0])]
     assert events[0].context == context
     assert len(await unconfirmed(hass)) == 1
 
@@ -408,7 +415,7 @@ async def test_keep_returns_an_unconfirmed_command_that_is_found(
     spoil(onenet)
     response = await offline_read(hass, if_waiting="keep", **EXPIRY)
     assert [response["uuid"]] == uuids(onenet)
-    assert said(events) == [("queued", response["uuid"])]
+    assert event_uuids(events) == [("queued", response["uuid"])]
 
 
 async def test_a_found_command_is_returned_if_another_lookup_fails(
@@ -425,7 +432,7 @@ async def test_a_found_command_is_returned_if_another_lookup_fails(
     onenet.faults.clear()
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path=f"/history/{uuids(onenet)[0]}", times=10_000))
     response = await found
-    assert said(events) == [("queued", response["uuid"])]
+    assert event_uuids(events) == [("queued", response["uuid"])]
 
 
 async def test_a_command_that_is_deleted_while_a_poll_matches_it_raises_nothing(
@@ -445,7 +452,7 @@ async def test_a_command_that_is_deleted_while_a_poll_matches_it_raises_nothing(
     await arrival(onenet)
     await until(lambda: onenet.faults[-1].times == 1)
     await asyncio.sleep(0.03)
-    await asyncio.gather(call, poll(account))
+    await asyncio.gather(call, poll_device(account))
     assert not events
     assert not await unconfirmed(hass)
 
@@ -461,8 +468,8 @@ async def test_an_unconfirmed_command_that_is_cancelled_fires_both_events_once(
     # As the error asks to.
     (listed,) = (await act(hass, "list_commands", imei=IMEI))["commands"]
     await act(hass, action, imei=IMEI, **({"uuid": listed["uuid"]} if action == "cancel_command" else {}))
-    await poll(account)
-    assert said(events) == [("queued", listed["uuid"]), ("cancelled", listed["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", listed["uuid"]), ("cancelled", listed["uuid"])]
 
 
 @pytest.mark.parametrize("days", [-1, 1])
@@ -474,11 +481,11 @@ async def test_a_wrong_clock_queues_no_command_twice(
     onenet.onenet.clock.offset += timedelta(days=days)
     spoil(onenet, fault)
     queued = await offline_read(hass, **EXPIRY)
-    assert said(events) == [("queued", queued["uuid"])]
+    assert event_uuids(events) == [("queued", queued["uuid"])]
     assert uuids(onenet) == [queued["uuid"]]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert said(events)[1:] == [("succeeded", queued["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events)[1:] == [("succeeded", queued["uuid"])]
 
 
 async def test_a_command_with_unreadable_details_leaves_the_others(
@@ -491,11 +498,11 @@ async def test_a_command_with_unreadable_details_leaves_the_others(
     lost = uuids(onenet)[1]
     onenet.faults[:] = [Fault(kind=FaultKind.ERRNO, errno=10001, text="what?", path=lost, times=10_000)]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert said(events) == [("queued", ours["uuid"]), ("succeeded", ours["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", ours["uuid"]), ("succeeded", ours["uuid"])]
     onenet.faults.clear()
-    await poll(account)
-    assert said(events)[2:] == [("queued", lost), ("succeeded", lost)]
+    await poll_device(account)
+    assert event_uuids(events)[2:] == [("queued", lost), ("succeeded", lost)]
 
 
 async def test_a_uuid_that_onenet_returns_twice_is_one_command(
@@ -508,10 +515,10 @@ async def test_a_uuid_that_onenet_returns_twice_is_one_command(
     )
     onenet.faults.append(Fault(**vars(same)))
     assert (await offline_read(hass))["uuid"] == first["uuid"]
-    assert said(events) == [("queued", first["uuid"])]
+    assert event_uuids(events) == [("queued", first["uuid"])]
     onenet.onenet.products[0].add("1234", "Test lamp")
     onenet.faults.append(Fault(**vars(same)))
     with pytest.raises(HomeAssistantError, match="another device's"):
         await offline_read(hass, imei="1234")
-    assert list(account.runtime_data.manager.imeis) == [IMEI]
-    assert account.runtime_data.manager.waiting == 1
+    assert list(manager_of(account).imeis) == [IMEI]
+    assert manager_of(account).waiting == 1

@@ -1,110 +1,49 @@
-"""What is said of a command, whatever becomes of the caller."""
+"""Queueing, polling and cancelling commands, their rows on disk, and their events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-import contextlib
 from datetime import UTC, datetime, timedelta
 import json
-from pathlib import Path
-import shutil
 from typing import Any
 
-from aiohttp import web
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import Context, Event, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
-from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
-    async_capture_events,
-    async_test_home_assistant,
 )
 
 from custom_components.onenet_nbiot import manager
-from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
-from custom_components.onenet_nbiot.store import async_get_store
+from custom_components.onenet_nbiot.const import DOMAIN
 
-from .conftest import IMEI, act, offline_read, revoke, until
+from .common import (
+    IMEI,
+    OTHER_IMEI,
+    UNKNOWN_UUID,
+    VARIANTS,
+    act,
+    arrival,
+    call_and_leave,
+    copy_of,
+    delay_reply,
+    event_uuids,
+    manager_of,
+    offline_read,
+    pass_time,
+    poll_device,
+    queue_elsewhere,
+    queue_requests,
+    refresh,
+    revoke,
+    run_with,
+    saved_commands,
+    saved_rows,
+    start,
+    until,
+)
 from .emulator import Device, Fault, FaultKind, OneNet, Product, SendStatus, Server, Trigger
-from .test_services import queue_elsewhere
 
-EVERY_ACCOUNT = True
-
-OTHER_IMEI = "866971030000002"
-UNKNOWN_UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
-
-
-def kept_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[dict[str, Any]]:
-    """Return the commands of an account that are on disk."""
-    return [json.loads(row) for _, row in async_get_store(hass).load_commands(account.entry_id)]
-
-
-def everything_on_disk(hass: HomeAssistant, account: MockConfigEntry) -> list[Any]:
-    """Return an account's commands and devices that are on disk."""
-    store = async_get_store(hass)
-    return [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
-
-
-def said(events: Sequence[Event[Any]]) -> list[tuple[str, str | None]]:
-    """Return the type and the UUID of each fired event."""
-    return [(event.data["type"].removeprefix("command_"), event.data.get("uuid")) for event in events]
-
-
-def queueings(onenet: Server) -> int:
-    """Return the number of requests to queue a command."""
-    return sum(request.path.endswith("/offline") for request in onenet.requests)
-
-
-async def pass_time(account: MockConfigEntry, onenet: Server, duration: timedelta) -> None:
-    """Advance the clock of the emulated platform."""
-    onenet.onenet.clock.offset += duration
-    await account.runtime_data.client.check_credentials()
-
-
-def copy_of(config_dir: str) -> Path:
-    """Return a configuration directory with a copy of the commands on disk."""
-    copy = Path(config_dir, "copy")
-    shutil.copytree(Path(config_dir, ".storage"), copy / ".storage")
-    return copy
-
-
-@contextlib.asynccontextmanager
-async def start(
-    config_dir: Path, account: MockConfigEntry
-) -> AsyncIterator[tuple[HomeAssistant, Sequence[Event[Any]]]]:
-    """Start another Home Assistant with the same account; yield it and its events."""
-    async with async_test_home_assistant(config_dir=str(config_dir)) as hass:
-        hass.data.pop(DATA_CUSTOM_COMPONENTS)
-        events = async_capture_events(hass, EVENT_ONENET)
-        entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=dict(account.data), entry_id=account.entry_id)
-        entry.add_to_hass(hass)
-        assert await hass.config_entries.async_setup(entry.entry_id)
-        await poll(entry)
-        await poll(entry)
-        yield hass, events
-        assert await hass.config_entries.async_unload(entry.entry_id)
-        await hass.async_stop(force=True)
-
-
-async def poll(account: MockConfigEntry) -> None:
-    """Poll the device's commands."""
-    await account.runtime_data.manager.async_poll_device(IMEI)
-
-
-async def arrival(onenet: Server) -> None:
-    """Wait until a command has arrived at the emulated platform."""
-    while not onenet.requests[-1].path.endswith("/offline"):  # noqa: ASYNC110 - the emulator rings no bell
-        await asyncio.sleep(0)
-
-
-async def call_and_leave(hass: HomeAssistant, onenet: Server) -> None:
-    """Cancel a call while its request is in flight."""
-    call = asyncio.create_task(offline_read(hass))
-    await arrival(onenet)
-    call.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await call
+variant = run_with(VARIANTS)
 
 
 async def test_a_cancelled_caller_does_not_stop_its_command(
@@ -180,12 +119,12 @@ async def test_removing_an_account_during_a_call_deletes_its_commands(
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.2))
     call = asyncio.create_task(offline_read(hass))
     await arrival(onenet)
-    await until(lambda: len(kept_on_disk(hass, account)) == 2)
+    await until(lambda: len(saved_commands(hass, account)) == 2)
     await hass.config_entries.async_remove(account.entry_id)
     assert (await call)["uuid"] == onenet.onenet.commands[1].uuid
-    await until(lambda: not everything_on_disk(hass, account))
+    await until(lambda: not saved_rows(hass, account))
     await asyncio.sleep(0.05)
-    assert not everything_on_disk(hass, account)
+    assert not saved_rows(hass, account)
 
 
 async def test_removing_an_account_during_a_lookup_deletes_its_commands(
@@ -200,7 +139,7 @@ async def test_removing_an_account_during_a_lookup_deletes_its_commands(
     await hass.config_entries.async_remove(account.entry_id)
     assert (await looking)["state"] == "succeeded"
     await asyncio.sleep(0.05)
-    assert not everything_on_disk(hass, account)
+    assert not saved_rows(hass, account)
 
 
 async def test_commands_are_added_by_default(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
@@ -219,8 +158,8 @@ async def test_keep_returns_the_waiting_command(
     # It is the same, whenever it expires and however it is read.
     response = await offline_read(hass, obj_inst_id=0, expires_in={"days": 2}, retry=5, if_waiting="keep")
     assert response == waiting
-    assert queueings(onenet) == 0
-    assert said(events) == [("queued", waiting["uuid"])]
+    assert queue_requests(onenet) == 0
+    assert event_uuids(events) == [("queued", waiting["uuid"])]
 
 
 @pytest.mark.parametrize("fields", [{}, {"obj_inst_id": 1}, {"obj_inst_id": 0, "res_id": 5700}, {"obj_id": 3304}])
@@ -231,7 +170,7 @@ async def test_keep_and_replace_ignore_commands_for_other_targets(
     """A command for another resource neither prevents a new one nor is cancelled."""
     first = await offline_read(hass, obj_inst_id=0)
     second = await offline_read(hass, if_waiting=if_waiting, **fields)
-    assert said(events) == [("queued", first["uuid"]), ("queued", second["uuid"])]
+    assert event_uuids(events) == [("queued", first["uuid"]), ("queued", second["uuid"])]
 
 
 async def test_keep_queues_a_command_after_the_last_one_was_delivered(
@@ -242,7 +181,7 @@ async def test_keep_queues_a_command_after_the_last_one_was_delivered(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     second = await offline_read(hass, if_waiting="keep")
     assert second["uuid"] == onenet.onenet.commands[1].uuid != first["uuid"]
-    assert said(events) == [("queued", first["uuid"]), ("succeeded", first["uuid"]), ("queued", second["uuid"])]
+    assert event_uuids(events) == [("queued", first["uuid"]), ("succeeded", first["uuid"]), ("queued", second["uuid"])]
 
 
 @pytest.mark.parametrize("if_waiting", ["keep", "replace"])
@@ -253,7 +192,7 @@ async def test_keep_and_replace_ignore_commands_that_become_valid_later(
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     planned = await offline_read(hass, valid_time=tomorrow)
     now = await offline_read(hass, if_waiting=if_waiting)
-    assert said(events) == [("queued", planned["uuid"]), ("queued", now["uuid"])]
+    assert event_uuids(events) == [("queued", planned["uuid"]), ("queued", now["uuid"])]
     # One for now does for tomorrow, too.
     later = await offline_read(hass, valid_time=tomorrow, if_waiting="keep")
     assert later["uuid"] in (planned["uuid"], now["uuid"])
@@ -267,7 +206,7 @@ async def test_replace_cancels_the_waiting_command(
     waiting = [await offline_read(hass) for _ in range(2)]
     context = Context()
     response = await offline_read(hass, context, expires_in={"days": 2}, if_waiting="replace")
-    assert said(events[2:]) == [
+    assert event_uuids(events[2:]) == [
         ("cancelled", waiting[0]["uuid"]),
         ("cancelled", waiting[1]["uuid"]),
         ("queued", response["uuid"]),
@@ -297,7 +236,7 @@ async def test_replace_queues_a_command_if_the_old_one_was_just_sent(
 
     monkeypatch.setattr(onenet.onenet, "cancel", wake_first)
     second = await offline_read(hass, if_waiting="replace")
-    assert said(events) == [("queued", first["uuid"]), ("succeeded", first["uuid"]), ("queued", second["uuid"])]
+    assert event_uuids(events) == [("queued", first["uuid"]), ("succeeded", first["uuid"]), ("queued", second["uuid"])]
 
 
 @pytest.mark.parametrize("if_waiting", ["keep", "replace"])
@@ -308,7 +247,7 @@ async def test_a_sent_command_that_onenet_delivers_again_counts_as_waiting(
     first = await offline_read(hass)
     device.hesitates = True
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     assert (await act(hass, "get_command", uuid=first["uuid"]))["state"] == "sent"
     device.commands[0].send_status, device.commands[0].remain = SendStatus.WAITING, 2
     second = await offline_read(hass, if_waiting=if_waiting)
@@ -346,7 +285,7 @@ async def test_two_simultaneous_calls_with_keep_queue_one_command(
     """Both callers receive the same UUID."""
     responses = await asyncio.gather(*(offline_read(hass, if_waiting="keep") for _ in range(2)))
     assert responses[0] == responses[1]
-    assert said(events) == [("queued", onenet.onenet.commands[0].uuid)]
+    assert event_uuids(events) == [("queued", onenet.onenet.commands[0].uuid)]
 
 
 async def test_keep_queues_nothing_if_the_list_cannot_be_fetched(
@@ -370,10 +309,10 @@ async def test_a_full_queue_raises_a_translated_error(
     with pytest.raises(HomeAssistantError) as caught:
         await offline_read(hass)
     assert caught.value.translation_key == "limit_reached"
-    assert said(events) == [("rejected", None)]
+    assert event_uuids(events) == [("rejected", None)]
     assert events[0].data["reason"] == "limit_reached"
     assert not (await act(hass, "list_commands"))["commands"]
-    await until(lambda: not kept_on_disk(hass, account))
+    await until(lambda: not saved_commands(hass, account))
 
 
 async def test_waiting_for_a_command_returns_its_values(
@@ -387,7 +326,7 @@ async def test_waiting_for_a_command_returns_its_values(
     await asyncio.sleep(0.05)
     assert not any(wait.done() for wait in waits)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     for response in await asyncio.gather(*waits):
         assert response.items() >= (queued | {"state": "succeeded"}).items()
         assert response["values"] == [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
@@ -404,7 +343,7 @@ async def test_waiting_fetches_the_state_at_the_timeout(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
     assert (response["state"], response["values"][0]["value"]) == ("succeeded", 21.5)
-    assert said(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
+    assert event_uuids(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
 
 
 async def test_waiting_returns_the_last_known_state_during_an_outage(
@@ -426,11 +365,11 @@ async def test_waiting_continues_after_a_command_is_sent(
     wait = asyncio.create_task(act(hass, "wait_for_command", uuid=queued["uuid"], timeout=60))
     await asyncio.sleep(0)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     assert (await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01))["state"] == "sent"
     assert not wait.done()
     onenet.onenet.answer(IMEI)
-    await poll(account)
+    await poll_device(account)
     assert (await wait)["state"] == "succeeded"
 
 
@@ -456,7 +395,7 @@ async def test_cancelling_one_waiting_caller_leaves_the_others(
         await gone
     await act(hass, "cancel_command", uuid=queued["uuid"])
     assert (await stays)["state"] == "cancelled"
-    assert account.runtime_data.manager._done_futures == {}
+    assert manager_of(account)._done_futures == {}
 
 
 async def test_waiting_for_a_command_survives_a_reload(
@@ -469,7 +408,7 @@ async def test_waiting_for_a_command_survives_a_reload(
     assert await hass.config_entries.async_reload(account.entry_id)
     assert not wait.done()
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     assert (await wait)["state"] == "succeeded"
 
 
@@ -537,7 +476,7 @@ async def test_a_uuid_alone_finds_the_account(
         assert known.items() >= (command | {"state": "queued"}).items()
         assert (await act(hass, "wait_for_command", uuid=command["uuid"], timeout=0.01))["state"] == "queued"
         assert await act(hass, "cancel_command", uuid=command["uuid"]) == command
-    assert said(events[2:]) == [("cancelled", command["uuid"]) for command in queued]
+    assert event_uuids(events[2:]) == [("cancelled", command["uuid"]) for command in queued]
     await server.stop()
 
 
@@ -549,10 +488,10 @@ async def test_get_command_fires_a_new_state_once(
     queued = await offline_read(hass, context)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     first = await act(hass, "get_command", uuid=queued["uuid"])
-    await poll(account)
+    await poll_device(account)
     assert await act(hass, "get_command", uuid=queued["uuid"]) == first
     assert first["state"] == "succeeded"
-    assert said(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
+    assert event_uuids(events) == [("queued", queued["uuid"]), ("succeeded", queued["uuid"])]
     assert events[1].context == context
 
 
@@ -594,7 +533,7 @@ async def test_a_uuid_with_another_imei_is_not_the_local_command(
         with pytest.raises(ServiceValidationError, match="no such command"):
             await act(hass, action, uuid=queued["uuid"], imei=OTHER_IMEI)
         assert {request.query["imei"] for request in onenet.requests} == {OTHER_IMEI}
-    assert said(events) == [("queued", queued["uuid"])]
+    assert event_uuids(events) == [("queued", queued["uuid"])]
 
 
 async def test_a_refusal_of_a_replaced_key_starts_no_reauthentication(
@@ -623,7 +562,7 @@ async def test_list_commands_without_a_device_returns_all_stored_commands(
     onenet.onenet.products[0].add(OTHER_IMEI, "Street lamp")
     old = await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     await pass_time(account, onenet, timedelta(hours=1))
     since = onenet.onenet.clock.now().isoformat()
     await pass_time(account, onenet, timedelta(seconds=1))
@@ -669,17 +608,17 @@ async def test_finished_commands_are_deleted_after_a_week(
     queued = await offline_read(hass, expires_in={"days": 30})
     await pass_time(account, onenet, timedelta(days=10))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     waiting = await offline_read(hass, expires_in={"days": 30})
     await pass_time(account, onenet, timedelta(days=7, minutes=-1))
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     listed = (await act(hass, "list_commands"))["commands"]
     assert [command["uuid"] for command in listed] == [waiting["uuid"], queued["uuid"]]
     await pass_time(account, onenet, timedelta(minutes=2))
-    await account.runtime_data.async_refresh()
+    await refresh(account)
     listed = (await act(hass, "list_commands"))["commands"]
     assert [command["uuid"] for command in listed] == [waiting["uuid"]]
-    await until(lambda: [row["uuid"] for row in kept_on_disk(hass, account)] == [waiting["uuid"]])
+    await until(lambda: [row["uuid"] for row in saved_commands(hass, account)] == [waiting["uuid"]])
 
 
 async def test_the_oldest_finished_commands_beyond_the_maximum_are_deleted(
@@ -691,11 +630,11 @@ async def test_the_oldest_finished_commands_beyond_the_maximum_are_deleted(
     for _ in range(5):
         queued.append((await offline_read(hass))["uuid"])
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await poll(account)
+        await poll_device(account)
     waiting = (await offline_read(hass))["uuid"]
     listed = (await act(hass, "list_commands"))["commands"]
     assert [command["uuid"] for command in listed] == [waiting, *queued[:1:-1]]
-    await until(lambda: [row["uuid"] for row in kept_on_disk(hass, account)] == [*queued[2:], waiting])
+    await until(lambda: [row["uuid"] for row in saved_commands(hass, account)] == [*queued[2:], waiting])
 
 
 async def test_a_refusal_and_a_timeout_have_different_reasons(
@@ -704,12 +643,12 @@ async def test_a_refusal_and_a_timeout_have_different_reasons(
     """An automation can distinguish the two."""
     await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     device.answers = False
     await offline_read(hass, retry=1)
     for _ in range(2):
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await poll(account)
+        await poll_device(account)
     outcomes = [event.data for event in events if event.data["type"] == "command_failed"]
     assert [(outcome["reason"], outcome["message"]) for outcome in outcomes] == [
         ("not_found", "The device answered NOT_FOUND"),
@@ -754,7 +693,7 @@ async def test_an_event_carries_every_value_of_a_read(
             text=json.dumps({"errno": 0, "code": 0, "data": detail}),
         )
     )
-    await poll(account)
+    await poll_device(account)
     values = {event.data["uuid"]: event.data["values"] for event in events if "values" in event.data}
     assert values == {
         opaque["uuid"]: [
@@ -769,30 +708,17 @@ async def test_an_event_carries_every_value_of_a_read(
     }
 
 
-def answer_late(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Delay the reply to a request that a fault selects, after it was carried out, until this event is set."""
-    go_on = asyncio.Event()
-
-    async def answer(request: web.Request, fault: Fault) -> web.Response:
-        reply = await onenet._call(request)
-        await go_on.wait()
-        return web.json_response(reply)
-
-    monkeypatch.setattr(onenet, "_spoil", answer)
-    return go_on
-
-
 async def test_an_older_reply_does_not_reset_the_times_of_a_finished_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reply that arrives late is ignored."""
     queued = await offline_read(hass)
-    go_on = answer_late(onenet, monkeypatch)
+    go_on = delay_reply(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path=queued["uuid"]))
     old = asyncio.create_task(act(hass, "get_command", uuid=queued["uuid"]))
     await until(lambda: not onenet.faults)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     go_on.set()
     assert (await old)["state"] == "succeeded"
     finished = await act(hass, "get_command", uuid=queued["uuid"])
@@ -808,14 +734,14 @@ async def test_a_cancellation_that_a_poll_sees_first_is_fired_once(
 ) -> None:
     """The call that cancelled it fires no second event."""
     queued = await offline_read(hass)
-    go_on = answer_late(onenet, monkeypatch)
+    go_on = delay_reply(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/cancel/"))
     cancel = asyncio.create_task(act(hass, "cancel_command", uuid=queued["uuid"]))
     await until(lambda: onenet.requests[-1].method == "PUT")
-    await poll(account)
+    await poll_device(account)
     go_on.set()
     assert await cancel == queued
-    assert said(events) == [("queued", queued["uuid"]), ("cancelled", queued["uuid"])]
+    assert event_uuids(events) == [("queued", queued["uuid"]), ("cancelled", queued["uuid"])]
 
 
 async def test_a_sent_command_of_another_client_cannot_be_cancelled(
@@ -836,15 +762,15 @@ async def test_a_restart_fires_new_states_and_repeats_none(
     context = Context()
     over = (await offline_read(hass))["uuid"]
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     meanwhile = (await offline_read(hass, context, obj_inst_id=0, res_id=5700))["uuid"]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     waits = (await offline_read(hass, valid_time=tomorrow, trigger_msg="update"))["uuid"]
-    await until(lambda: [row["state"] for row in kept_on_disk(hass, account)] == ["succeeded", "queued", "queued"])
+    await until(lambda: [row["state"] for row in saved_commands(hass, account)] == ["succeeded", "queued", "queued"])
     before = await act(hass, "list_commands")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     async with start(copy_of(hass_config_dir), account) as (after, events):
-        assert said(events) == [("succeeded", meanwhile)]
+        assert event_uuids(events) == [("succeeded", meanwhile)]
         assert events[0].context.id == context.id
         commands = (await act(after, "list_commands"))["commands"]
         assert [(command["uuid"], command["state"]) for command in commands] == [
@@ -865,7 +791,7 @@ async def test_a_command_that_is_cancelled_before_its_call_returns_is_fired_in_o
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`command_queued` comes before a single `command_cancelled`."""
-    go_on = answer_late(onenet, monkeypatch)
+    go_on = delay_reply(onenet, monkeypatch)
     onenet.faults.append(Fault(kind=FaultKind.DELAY))
     call = asyncio.create_task(offline_read(hass))
     await until(lambda: onenet.onenet.commands)
@@ -874,5 +800,5 @@ async def test_a_command_that_is_cancelled_before_its_call_returns_is_fired_in_o
     go_on.set()
     uuid = (await call)["uuid"]
     assert [command["uuid"] for command in (await cancel)["commands"]] == [uuid]
-    await poll(account)
-    assert said(events) == [("queued", uuid), ("cancelled", uuid)]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", uuid), ("cancelled", uuid)]

@@ -25,10 +25,10 @@ from custom_components.onenet_nbiot import repairs
 from custom_components.onenet_nbiot.const import CONF_PLATFORM, DOMAIN
 from custom_components.onenet_nbiot.repairs import async_create_fix_flow
 
-from .conftest import EVERY_PLATFORM, IMEI, add_device, offline_read
+from .common import EVERY_PLATFORM, IMEI, add_device, devices_of, offline_read, refresh, run_with
 from .emulator import Device, Server
 
-WITH_ACCOUNTS = EVERY_PLATFORM
+variant = run_with(EVERY_PLATFORM)
 
 TEMPERATURE = "sensor.water_meter_temperature"
 # More than the interval between two regular rounds: what the platform's time is, is known to some seconds.
@@ -64,7 +64,7 @@ async def rounds(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDa
         # What is under way would take the time that passes for its own.
         await hass.async_block_till_done(wait_background_tasks=True)
         clock.tick(BETWEEN_ROUNDS)
-        await account.runtime_data.async_refresh()
+        await refresh(account)
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
@@ -271,7 +271,7 @@ async def test_a_device_that_came_back_meanwhile_stays(
 ) -> None:
     """A healthy device would be removed by somebody whose dialog was open for long."""
     client, form = await open_repair(hass, hass_client, gone)
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     devices.async_set_found(devices.added[subentry.data["imei"]])
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
     assert subentry.subentry_id in account.subentries

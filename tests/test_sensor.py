@@ -16,7 +16,7 @@ from custom_components.onenet_nbiot.devices import AVAILABILITY, Reading
 from custom_components.onenet_nbiot.onenet.models import Opaque
 from custom_components.onenet_nbiot.sensor import ATTR_FULL_VALUE
 
-from .conftest import IMEI, add_device
+from .common import IMEI, add_device, devices_of
 
 NOON = datetime(2026, 11, 23, 4, tzinfo=UTC)
 TEMPERATURE = "3303/0/5700"
@@ -28,7 +28,7 @@ TEXTS = ["3/0/0", "3200/0/5505", "3202/0/5605", "3311/0/5750", "3338/0/5548", "3
 @callback
 def measure(hass: HomeAssistant, account: MockConfigEntry, values: dict[str, Any], at: datetime = NOON) -> None:
     """Give the device new readings."""
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     devices.added[IMEI].readings |= {path: Reading(value=value, measured_at=at) for path, value in values.items()}
     async_dispatcher_send(hass, devices.signal(IMEI), set(values))
 
@@ -256,7 +256,7 @@ async def test_an_outage_is_shown_with_an_equivalent_unit(hass: HomeAssistant, a
     """A change of availability writes the state also where the unit arrives with it."""
     await add_device(hass, account, TEMPERATURE)
     measure(hass, account, {TEMPERATURE: 17, "3303/0/5701": "Cel"})
-    devices = account.runtime_data.devices
+    devices = devices_of(account)
     devices.added[IMEI].missing = True
     async_dispatcher_send(hass, devices.signal(IMEI), {AVAILABILITY, "3303/0/5701"})
     assert state_of(hass, account, TEMPERATURE).state == STATE_UNAVAILABLE

@@ -28,20 +28,34 @@ from custom_components.onenet_nbiot.onenet.errors import (
 )
 from custom_components.onenet_nbiot.onenet.models import CancelledCommands
 
-from .conftest import ACCESS_KEY, IMEI, KEY, LEGACY_ONLY, PRODUCT_ID, act, add_device, offline_read, revoke
+from .common import (
+    ACCESS_KEY,
+    DEVICE_ACTIONS,
+    IMEI,
+    KEY,
+    LEGACY_ONLY,
+    PRODUCT_ID,
+    REQUIRED_FIELDS,
+    VARIANTS,
+    act,
+    add_device,
+    client_of,
+    offline_read,
+    queue_elsewhere,
+    revoke,
+    run_with,
+)
 from .emulator import Fault, FaultKind, OneNet, Product, Server, Trigger
 from .emulator.switches import Switches
-from .test_validation import NEEDED, OF_A_DEVICE
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    """Stop the clock, for Home Assistant and for the platform, which then accepts commands without a pause."""
-    onenet.onenet.command_interval = 0
+async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    """Stop the clock of Home Assistant and of the emulator."""
     freezer.move_to(NOW)
     await hass.config.async_set_time_zone("Europe/Berlin")
     return freezer
@@ -245,12 +259,6 @@ async def call(hass: HomeAssistant, action: str, context: Context | None = None,
     )
 
 
-def queue_elsewhere(onenet: Server, **fields: str) -> dict[str, str]:
-    """Queue a read that Home Assistant knows nothing of."""
-    query = {"imei": IMEI, "obj_id": "3303", "expired_time": "2030-01-01T00:00:00"} | fields
-    return {"uuid": onenet.onenet.queue_read(onenet.onenet.products[0], query).uuid}
-
-
 async def test_a_command_is_looked_up_from_its_queueing_to_its_value(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory
 ) -> None:
@@ -440,7 +448,7 @@ async def test_cancellations_that_onenet_refuses_raise(
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
     with pytest.raises(HomeAssistantError, match="broke"):
         await call(hass, "cancel_commands")
-    client = account.runtime_data.manager.client
+    client = client_of(account)
     refused = CancelledCommands(succeeded=(), failed=("u",))
     monkeypatch.setattr(client, "cancel_commands", AsyncMock(return_value=refused))
     response = await call(hass, "cancel_commands")
@@ -516,7 +524,7 @@ async def second_account(
 async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -> Any:
     """Call an action for the lamp, and return its response and what OneNET was asked, with all UUIDs alike."""
     second.onenet.products[0].devices[LAMP].commands.clear()
-    fields = NEEDED[action]
+    fields = REQUIRED_FIELDS[action]
     waiting = queue_elsewhere(second, imei=LAMP)
     if "uuid" in fields:
         fields = fields | waiting
@@ -527,7 +535,7 @@ async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -
     return json.loads(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", json.dumps([response, asked])))
 
 
-@pytest.mark.parametrize("action", OF_A_DEVICE)
+@pytest.mark.parametrize("action", DEVICE_ACTIONS)
 async def test_an_action_for_a_device_does_what_it_does_for_its_imei_and_finds_its_account(
     hass: HomeAssistant, onenet: Server, second: Server, second_account: MockConfigEntry, action: str
 ) -> None:
@@ -599,9 +607,9 @@ async def test_a_device_of_an_account_that_is_not_loaded_is_told(
     assert await hass.config_entries.async_unload(second_account.entry_id)
     onenet.requests.clear()
     second.requests.clear()
-    for action in OF_A_DEVICE:
+    for action in DEVICE_ACTIONS:
         with pytest.raises(ServiceValidationError, match=r"OneNET 2 .*is not loaded"):
-            await act(hass, action, **NEEDED[action], device_id=chosen)
+            await act(hass, action, **REQUIRED_FIELDS[action], device_id=chosen)
     assert not onenet.requests
     assert not second.requests
 
@@ -615,7 +623,7 @@ def device_lists(
     def set_answers(*answers: OneNetError | None) -> list[AsyncMock]:
         mocks = [AsyncMock(side_effect=answer) for answer in answers]
         for entry, mock in zip((account, other_account), mocks, strict=True):
-            monkeypatch.setattr(entry.runtime_data.manager.client, "get_device", mock)
+            monkeypatch.setattr(client_of(entry), "get_device", mock)
         return mocks
 
     return set_answers
@@ -627,7 +635,7 @@ UNREACHABLE = CannotConnectError("no route")
 
 
 @LEGACY_ONLY
-@pytest.mark.parametrize("action", OF_A_DEVICE)
+@pytest.mark.parametrize("action", DEVICE_ACTIONS)
 async def test_the_account_follows_from_the_device_list_that_has_the_imei(
     hass: HomeAssistant,
     onenet: Server,

@@ -13,13 +13,11 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
 
-from .conftest import EVERY_PLATFORM, IMEI, VARIANTS, add_device, offline_read
+from .common import EVERY_PLATFORM, IMEI, add_device, client_of, offline_read, refresh
 from .emulator import Device, Server, Trigger
 
 # In every run: syrupy fails on a snapshot that is not used.
-pytestmark = pytest.mark.parametrize(
-    ("account_data", "switches"), [VARIANTS[kind] for kind in EVERY_PLATFORM], ids=EVERY_PLATFORM
-)
+pytestmark = pytest.mark.parametrize("variant", EVERY_PLATFORM)
 
 # What differs from run to run.
 VOLATILE = {"uuid", "config_entry_id", "device_id", "expired_time", "last_seen", "measured_at"}
@@ -49,8 +47,8 @@ async def furnished(hass: HomeAssistant, account: MockConfigEntry, onenet: Serve
     await offline_read(hass, obj_inst_id=0, res_id=5700)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     onenet.onenet.clock.offset += timedelta(minutes=1)
-    await account.runtime_data.client.check_credentials()
-    await account.runtime_data.async_refresh()
+    await client_of(account).check_credentials()
+    await refresh(account)
     await offline_read(hass, obj_id=3)
     await hass.async_block_till_done(wait_background_tasks=True)
     return account

@@ -40,7 +40,7 @@ from custom_components.onenet_nbiot.onenet.operations import (
 )
 from custom_components.onenet_nbiot.store import AFTER_CALL, FILE_NAME, CommandStore, async_get_store
 
-from .conftest import IMEI, offline_read
+from .common import IMEI, offline_read
 from .emulator import Device, Product, Server
 
 ACCOUNT = "account"

@@ -20,15 +20,12 @@ from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
-from custom_components.onenet_nbiot.validation import ActionSchema, IfOffline
+from custom_components.onenet_nbiot.validation import IfOffline
+
+from .common import ACTIONS
 
 INTEGRATION = Path(services.__file__).parent
 LANGUAGES = ("en", "zh-Hans")
-ACTIONS: dict[str, ActionSchema] = {
-    name.removesuffix("_SCHEMA").lower(): schema
-    for name, schema in vars(services).items()
-    if isinstance(schema, ActionSchema)
-}
 # What an example leaves out, because it has something else in its place, or, as a device, is nobody else's.
 EITHER = ("device_id", "expired_time", "cancel")
 CONNECTING = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError

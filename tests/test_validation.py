@@ -20,47 +20,31 @@ from custom_components.onenet_nbiot import validation
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 from custom_components.onenet_nbiot.validation import ActionSchema, imei as valid_imei, resolve_times
 
-from .conftest import IMEI, READ as OFFLINE_READ, act, add_device, offline_read
+from .common import (
+    ACTIONS,
+    DEVICE_ACTIONS,
+    IMEI,
+    OFFLINE_READ,
+    OPERATIONS,
+    READ,
+    REQUIRED_FIELDS,
+    UNKNOWN_UUID,
+    WRITE,
+    act,
+    add_device,
+    offline_read,
+)
 from .emulator import Device, Server
-from .test_translations import ACTIONS
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
-EXPIRY: dict[str, Any] = {"expires_in": {"days": 1}}
-WRITE: dict[str, Any] = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]}
-EXECUTE: dict[str, Any] = {"imei": IMEI, "obj_id": 3, "obj_inst_id": 0, "res_id": 4}
-READ: dict[str, Any] = {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
-# What each action takes; a test changes some of it.
-FIELDS: dict[str, dict[str, Any]] = {
-    "offline_read": OFFLINE_READ,
-    "offline_write": WRITE | EXPIRY,
-    "offline_execute": EXECUTE | EXPIRY,
-    "read": READ,
-    "write": WRITE,
-    "execute": EXECUTE,
-    "observe": READ,
-    "discover": {"imei": IMEI, "obj_id": 3303},
-}
-UUID = "42742677-adc3-54ca-83a1-5aaaf71482f8"
-# What each action of a device needs beside the device.
-NEEDED: dict[str, dict[str, Any]] = {
-    action: {name: value for name, value in fields.items() if name != "imei"} for action, fields in FIELDS.items()
-} | {
-    "get_resources": {},
-    "get_command": {"uuid": UUID},
-    "list_commands": {},
-    "cancel_command": {"uuid": UUID},
-    "cancel_commands": {},
-}
-OF_A_DEVICE = [action for action, schema in ACTIONS.items() if "imei" in schema.schema]
 # A command that was queued here is found without its device, and the commands of all can be listed.
 OF_ANY_DEVICE = ("get_command", "list_commands", "cancel_command")
 
 
 @pytest.fixture(autouse=True)
-async def now(hass: HomeAssistant, onenet: Server, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
-    """Stop the clock, for Home Assistant and for the platform, which then accepts commands without a pause."""
-    onenet.onenet.command_interval = 0
+async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDateTimeFactory:
+    """Stop the clock of Home Assistant and of the emulator."""
     freezer.move_to(NOW)
     await hass.config.async_set_time_zone("Europe/Berlin")
     return freezer
@@ -174,7 +158,7 @@ async def test_a_value_arrives_as_it_was_meant(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, values: Any, body: list[dict[str, Any]]
 ) -> None:
     """A device would refuse a text where it wants a number, or take another value."""
-    await act(hass, "offline_write", **FIELDS["offline_write"] | {"values": values})
+    await act(hass, "offline_write", **OPERATIONS["offline_write"] | {"values": values})
     assert json.loads(onenet.requests[-1].body) == {"data": body}
     sent = json.loads(onenet.requests[-1].body)["data"][0]["val"]
     assert type(sent) is type(body[0]["val"])
@@ -185,7 +169,7 @@ async def test_what_is_not_written_stays_unless_it_should_go(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, mode: Any, sent: str
 ) -> None:
     """A device would lose its other settings."""
-    await act(hass, "offline_write", **FIELDS["offline_write"] | {"mode": mode})
+    await act(hass, "offline_write", **OPERATIONS["offline_write"] | {"mode": mode})
     assert onenet.requests[-1].query["mode"] == sent
 
 
@@ -378,7 +362,7 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     """A person would have to guess, and an automation could not go on after the error."""
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, action, **FIELDS.get(action, {"imei": IMEI}) | fields)
+        await act(hass, action, **OPERATIONS.get(action, {"imei": IMEI}) | fields)
     assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
     assert told in str(caught.value)
     # It goes to browsers and into logs.
@@ -392,16 +376,20 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     [
         ("get_command", {}, "missing_uuid"),
         ("get_command", {"uuid": "../cancel/all"}, "invalid_uuid"),
-        ("get_command", {"uuid": UUID, "include_log": "perhaps"}, "invalid_include_log"),
+        ("get_command", {"uuid": UNKNOWN_UUID, "include_log": "perhaps"}, "invalid_include_log"),
         ("list_commands", {"since": "long ago"}, "invalid_since"),
         ("list_commands", {"state": ["asleep"]}, "invalid_state"),
         ("list_commands", {"imei": "12"}, "invalid_imei"),
         ("cancel_command", {"uuid": "all"}, "invalid_uuid"),
-        ("cancel_command", {"uuid": [UUID]}, "invalid_uuid"),
-        ("cancel_commands", {"uuid": UUID}, "unknown_field"),
+        ("cancel_command", {"uuid": [UNKNOWN_UUID]}, "invalid_uuid"),
+        ("cancel_commands", {"uuid": UNKNOWN_UUID}, "unknown_field"),
         # A command that was queued here is known without its device.
-        ("wait_for_command", {"uuid": UUID, "timeout": 60}, "unknown_field"),
-        ("wait_for_command", {"uuid": UUID, "timeout": 60, "imei": None, "device_id": "d3f29c71"}, "unknown_field"),
+        ("wait_for_command", {"uuid": UNKNOWN_UUID, "timeout": 60}, "unknown_field"),
+        (
+            "wait_for_command",
+            {"uuid": UNKNOWN_UUID, "timeout": 60, "imei": None, "device_id": "d3f29c71"},
+            "unknown_field",
+        ),
     ],
 )
 async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
@@ -410,7 +398,7 @@ async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
     """A person would have to guess, or cancel more than they meant."""
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError) as caught:
-        await act(hass, action, **FIELDS.get(action, {"imei": IMEI}) | fields)
+        await act(hass, action, **OPERATIONS.get(action, {"imei": IMEI}) | fields)
     assert caught.value.translation_key == key
     assert not onenet.requests
 
@@ -476,11 +464,11 @@ async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_se
     """A person would not find out which device they chose wrongly, or another would get the command."""
     onenet.requests.clear()
     which = {name: device_ids.get(str(value), value) for name, value in fields.items()}
-    for action in OF_A_DEVICE:
+    for action in DEVICE_ACTIONS:
         if not fields and action in OF_ANY_DEVICE:
             continue
         with pytest.raises(ServiceValidationError) as caught:
-            await act(hass, action, **NEEDED[action] | which)
+            await act(hass, action, **REQUIRED_FIELDS[action] | which)
         assert (action, caught.value.translation_domain, caught.value.translation_key) == (action, DOMAIN, key)
         assert told in str(caught.value)
     assert not onenet.requests
@@ -512,7 +500,7 @@ async def test_conditions_that_onenet_takes_are_not_refused(
 ) -> None:
     """A person could not have what the platform offers."""
     device.online = True
-    await act(hass, "observe", **FIELDS["observe"] | fields)
+    await act(hass, "observe", **OPERATIONS["observe"] | fields)
     assert {name: float(value) for name, value in device.observations[3303, 0, 5700].items()} == fields
 
 
@@ -614,7 +602,7 @@ async def test_as_many_bytes_as_onenet_takes_are_accepted(
         "offline_execute": {"args": "x" * 2048},
         "offline_write": {"values": {"res_id": 1, "value": "x" * 2025}},
     }
-    await act(hass, action, **FIELDS[action] | content[action])
+    await act(hass, action, **OPERATIONS[action] | content[action])
     assert len(onenet.onenet.commands) == 1
 
 
@@ -686,8 +674,8 @@ ODD: list[Any] = [
 def filled(action: str) -> dict[str, Any]:
     """Return the fields with which an action is valid."""
     if action == "wait_for_command":
-        return {"uuid": UUID, "timeout": 60}
-    return {"imei": IMEI} | NEEDED[action]
+        return {"uuid": UNKNOWN_UUID, "timeout": 60}
+    return {"imei": IMEI} | REQUIRED_FIELDS[action]
 
 
 @pytest.mark.parametrize(

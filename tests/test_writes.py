@@ -11,11 +11,10 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.manager import managers
 
-from .conftest import IMEI, act
+from .common import IMEI, VARIANTS, act, event_uuids, poll_device, queue_requests, run_with, saved_commands
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
-from .test_manager import kept_on_disk, queueings, said
 
-EVERY_ACCOUNT = True
+variant = run_with(VARIANTS)
 
 REBOOT = (3, 0, 4)
 EXPIRY = {"imei": IMEI, "expires_in": {"days": 1}}
@@ -40,11 +39,6 @@ async def write(hass: HomeAssistant, context: Context | None = None, **fields: A
 async def execute(hass: HomeAssistant, context: Context | None = None, **fields: Any) -> Any:
     """Queue a reboot."""
     return await act(hass, "offline_execute", context, **REBOOT_NOW | fields)
-
-
-async def poll(account: MockConfigEntry) -> None:
-    """Poll the commands of the device."""
-    await account.runtime_data.manager.async_poll_device(IMEI)
 
 
 async def test_a_write_is_queued_followed_and_heard_of(
@@ -74,7 +68,7 @@ async def test_a_write_is_queued_followed_and_heard_of(
         "uuid": uuid,
     }
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     said_of_it = response | {"expired_time": expired_time}
     # What was written is no news, and values are what a device has told.
     assert [event.data for event in events] == [
@@ -103,8 +97,8 @@ async def test_an_execute_is_queued_followed_and_heard_of(
     assert (response["command"], response["res_id"]) == ("execute", 4)
     assert (await act(hass, "get_command", uuid=response["uuid"]))["args"] == "0='10'"
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert said(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", response["uuid"]), ("succeeded", response["uuid"])]
     assert "values" not in events[1].data
     assert device.executed == [(REBOOT, "0='10'")]
 
@@ -116,7 +110,7 @@ async def test_what_the_device_refuses_is_failed_with_its_reason(
     await write(hass, values={"res_id": 5850, "value": "open"})
     await execute(hass, obj_id=3306, res_id=5850)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
+    await poll_device(account)
     assert {event.data["command"]: event.data["reason"] for event in events if "reason" in event.data} == {
         "write": "req_param_error",
         "execute": "method_not_allowed",
@@ -186,8 +180,8 @@ async def test_no_lost_reply_moves_a_valve_twice(
     onenet.faults.append(Fault(kind=kind, path="/offline"))
     response = await queue(hass)
     assert [command.uuid for command in onenet.onenet.commands] == [response["uuid"]]
-    assert queueings(onenet) == requests
-    assert said(events) == [("queued", response["uuid"])]
+    assert queue_requests(onenet) == requests
+    assert event_uuids(events) == [("queued", response["uuid"])]
 
 
 async def test_a_lost_write_is_not_taken_for_another(
@@ -234,8 +228,8 @@ async def test_of_two_lost_commands_none_is_taken_for_the_other(
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/offline"))
     response = await queue(hass, **times, **other)
     assert [command.uuid for command in onenet.onenet.commands] == [response["uuid"]]
-    await poll(account)
-    assert said(events) == [("queued", response["uuid"])]
+    await poll_device(account)
+    assert event_uuids(events) == [("queued", response["uuid"])]
     assert len((await act(hass, "list_commands", state="unknown"))["commands"]) == 1
 
 
@@ -343,7 +337,7 @@ async def test_what_concerns_the_same_resources_is_replaced(
     waiting = await queue(hass)
     second = await queue(hass, if_waiting="replace", **fields)
     ended = [("cancelled", waiting["uuid"])] if replaced else []
-    assert said(events) == [("queued", waiting["uuid"]), *ended, ("queued", second["uuid"])]
+    assert event_uuids(events) == [("queued", waiting["uuid"]), *ended, ("queued", second["uuid"])]
 
 
 async def test_more_than_onenet_takes_cancels_nothing(
@@ -357,7 +351,7 @@ async def test_more_than_onenet_takes_cancels_nothing(
     with pytest.raises(ServiceValidationError, match="2049 bytes"):
         await execute(hass, args="x" * 2049)
     assert not onenet.requests
-    assert said(events) == [("queued", waiting["uuid"])]
+    assert event_uuids(events) == [("queued", waiting["uuid"])]
 
 
 async def test_a_refused_write_is_said_to_be_rejected(
@@ -375,12 +369,12 @@ async def test_a_write_is_followed_after_a_restart(
 ) -> None:
     """Nobody would hear what becomes of the commands from before."""
     written, rebooted = await write(hass), await execute(hass, args="0")
-    kept = [row["asked"]["operation"]["command"] for row in kept_on_disk(hass, account)]
+    kept = [row["asked"]["operation"]["command"] for row in saved_commands(hass, account)]
     assert kept == ["write", "execute"]
     # As after a restart: the manager is loaded again.
     managers(hass).pop(account.entry_id)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll(account)
-    assert sorted(said(events)[2:]) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
+    await poll_device(account)
+    assert sorted(event_uuids(events)[2:]) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
     assert (await act(hass, "get_command", uuid=rebooted["uuid"]))["args"] == "0"

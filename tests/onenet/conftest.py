@@ -7,7 +7,7 @@ import pytest
 
 from custom_components.onenet_nbiot.onenet.auth import ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
-from tests.conftest import KEY
+from tests.common import KEY
 from tests.emulator import Server
 
 

@@ -18,7 +18,7 @@ from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey, redact
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
-from tests.conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID
+from tests.common import ACCESS_KEY, IMEI, KEY, PRODUCT_ID
 from tests.emulator import Fault, FaultKind, Server
 
 pytestmark = pytest.mark.usefixtures("device")

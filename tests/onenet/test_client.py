@@ -26,7 +26,7 @@ from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import Datapoint, Device, Opaque
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read, Trigger
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
-from tests.conftest import DEVICE_KEY, IMEI, KEY
+from tests.common import DEVICE_KEY, IMEI, KEY
 from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server, Trigger as EmulatedTrigger
 
 pytestmark = pytest.mark.usefixtures("device")

@@ -16,7 +16,7 @@ from custom_components.onenet_nbiot.onenet.models import (
     ReadResult,
 )
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read, Write, WrittenValue
-from tests.conftest import IMEI
+from tests.common import IMEI
 from tests.emulator import Device, Fault, FaultKind, Server, Trigger
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

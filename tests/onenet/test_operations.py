@@ -27,7 +27,7 @@ from custom_components.onenet_nbiot.onenet.operations import (
     WrittenValue,
 )
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
-from tests.conftest import ACCESS_KEY, IMEI, KEY, PRODUCT_ID, until
+from tests.common import ACCESS_KEY, IMEI, KEY, PRODUCT_ID, until
 from tests.emulator import Device, Fault, FaultKind, Server, Switches, Trigger
 
 EXPIRED_TIME = datetime(2099, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from custom_components.onenet_nbiot import onenet as package
-from tests.conftest import IMEI, KEY
+from tests.common import IMEI, KEY
 from tests.emulator import Device, Server
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "read_when_it_wakes.py"
