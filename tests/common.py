@@ -284,8 +284,9 @@ def delay_reply(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Even
     """Delay the reply to a request that a fault selects, after it was carried out, until the returned event is set."""
     go_on = asyncio.Event()
 
+    # Private, since the emulator has no fault that delays a reply after the call was carried out.
     async def answer(request: web.Request, fault: Fault) -> web.Response:
-        reply = await onenet._call(request)
+        reply = await onenet._call(request)  # noqa: SLF001
         await go_on.wait()
         return web.json_response(reply)
 

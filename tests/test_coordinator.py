@@ -227,11 +227,10 @@ async def test_an_overdue_command_expires_without_onenets_report(
     onenet: Server,
     device: Device,
     events: list[Event],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its device is no longer polled then."""
-    monkeypatch.setattr(onenet.onenet, "_expire", lambda _: None)
     await offline_read(hass, expires_in={"minutes": 5})
+    onenet.onenet.commands[0].expired_time += timedelta(days=1)
     await polls(coordinator, clock, 14)
     assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 10)
@@ -605,7 +604,7 @@ async def test_the_row_of_a_device_that_was_not_added_is_deleted_with_its_comman
     onenet: Server,
 ) -> None:
     """Only devices with commands, or in Home Assistant, have a row."""
-    store = coordinator.manager._store
+    store = async_get_store(hass)
     await offline_read(hass)
     # While its commands are not due, the device is updated together with others.
     onenet.onenet.report(IMEI)

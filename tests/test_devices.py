@@ -30,7 +30,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
 from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
 from custom_components.onenet_nbiot.onenet.operations import Read
-from custom_components.onenet_nbiot.store import FILE_NAME
+from custom_components.onenet_nbiot.store import FILE_NAME, async_get_store
 
 from .common import (
     ACCOUNTS,
@@ -42,10 +42,10 @@ from .common import (
     act,
     add_device,
     client_of,
-    coordinator_of,
     devices_of,
     manager_of,
     offline_read,
+    pass_time,
     poll_device,
     refresh,
     revoke,
@@ -252,7 +252,7 @@ async def test_values_are_restored_after_a_restart(
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     before = shown(hass)
-    store = manager_of(account)._store
+    store = async_get_store(hass)
     await until(lambda: b"21.5" in dict(store.load_devices(account.entry_id)).get(IMEI, b""))
     copy = Path(hass.config.config_dir, "copy")
     shutil.copytree(Path(hass.config.config_dir, ".storage"), copy / ".storage")
@@ -485,7 +485,7 @@ async def test_removing_a_device_removes_its_entities_and_readings(
         "event.onenet_command",
         "sensor.onenet_waiting_commands",
     }
-    store = manager_of(account)._store
+    store = async_get_store(hass)
     await until(lambda: not store.load_devices(account.entry_id))
     # Its commands are still polled.
     await finished_read(hass, account, onenet)
@@ -678,7 +678,7 @@ async def test_values_for_a_removed_account_are_not_saved(
     await hass.config_entries.async_remove(account.entry_id)
     manager.devices.async_save(manager.devices.get(IMEI))
     manager.devices.async_update_from_read(IMEI, [], datetime.now(UTC))
-    await until(lambda: not manager._store.load_devices(account.entry_id))
+    await until(lambda: not async_get_store(hass).load_devices(account.entry_id))
 
 
 async def test_the_precision_suits_the_reported_unit(hass: HomeAssistant, account: MockConfigEntry) -> None:
@@ -924,7 +924,7 @@ async def test_removing_a_device_during_a_poll_deletes_its_row(hass: HomeAssista
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done()
     devices.async_save(known)
-    store = manager_of(account)._store
+    store = async_get_store(hass)
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -940,7 +940,7 @@ async def test_a_device_that_was_removed_while_unloaded_is_deleted(
     devices.added.clear()
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
-    store = manager_of(account)._store
+    store = async_get_store(hass)
     await until(lambda: not store.load_devices(account.entry_id))
 
 
@@ -992,14 +992,21 @@ async def test_only_an_unknown_device_is_missing(hass: HomeAssistant, account: M
     assert not ir.async_get(hass).issues
 
 
-async def test_a_device_whose_commands_have_finished_is_not_polled(
+async def test_a_device_whose_commands_finish_during_a_poll_is_not_requested(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A poll without a request does not mark it as found."""
+    """The poll makes no request for the commands of a device that has none left."""
     await add_device(hass, account)
+    queued = await offline_read(hass)
+    await pass_time(account, onenet, MINUTE)
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/device", seconds=0.2))
     onenet.requests.clear()
-    await coordinator_of(account)._async_poll_device(devices_of(account).get(IMEI))
-    assert not onenet.requests
+    poll = asyncio.create_task(refresh(account))
+    await until(lambda: onenet.requests)
+    await act(hass, "cancel_command", uuid=queued["uuid"])
+    onenet.requests.clear()
+    await poll
+    assert not [request.path for request in onenet.requests if "offline" in request.path]
 
 
 @LEGACY_ONLY

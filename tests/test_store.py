@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import shutil
 import sqlite3
-from typing import Any
+import threading
+from typing import Any, Self
 
 from homeassistant.components.backup.const import DATA_MANAGER
 from homeassistant.config_entries import ConfigEntryState
@@ -18,11 +19,12 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.json import json_bytes
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.json import json_loads_object
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
-from custom_components.onenet_nbiot import backup, store as store_module
+from custom_components.onenet_nbiot import backup
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.devices import Device as KnownDevice, Reading
@@ -40,17 +42,55 @@ from custom_components.onenet_nbiot.onenet.operations import (
 )
 from custom_components.onenet_nbiot.store import AFTER_CALL, FILE_NAME, CommandStore, async_get_store
 
-from .common import IMEI, offline_read
+from .common import IMEI, offline_read, until
 from .emulator import Device, Product, Server
 
 ACCOUNT = "account"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
+class Disk:
+    """A disk that can be full or slow."""
+
+    def __init__(self) -> None:
+        """Create an empty and fast disk."""
+        self.is_full = False
+        # Commits wait until this is set.
+        self.responds = threading.Event()
+        self.responds.set()
+
+    def connect(self, *args: Any, **kwargs: Any) -> sqlite3.Connection:
+        """Connect to a file on this disk."""
+        disk = self
+
+        class Connection(sqlite3.Connection):
+            def __enter__(self) -> Self:
+                disk.responds.wait()
+                (pages,) = self.execute("PRAGMA page_count").fetchone()
+                self.execute(f"PRAGMA max_page_count = {pages if disk.is_full else 1_000_000}").fetchall()
+                return super().__enter__()
+
+        return Connection(*args, **kwargs)
+
+
 @pytest.fixture
-async def store(hass: HomeAssistant, tmp_path: Path) -> CommandStore:
-    """Return an open store of the test's own."""
-    return await open_store(hass, tmp_path / "own" / FILE_NAME)
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """Return the disk of the files that are opened from now on."""
+    disk = Disk()
+    monkeypatch.setattr(sqlite3, "connect", disk.connect)
+    return disk
+
+
+@pytest.fixture
+def store_path(tmp_path: Path) -> Path:
+    """Return the path of the store's file."""
+    return tmp_path / "own" / FILE_NAME
+
+
+@pytest.fixture
+async def store(hass: HomeAssistant, disk: Disk, store_path: Path) -> CommandStore:
+    """Return an open store."""
+    return await open_store(hass, store_path)
 
 
 @pytest.fixture
@@ -134,32 +174,27 @@ async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, 
 
 async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices: dict[str, bytes]) -> None:
     """Create a file of an earlier run of Home Assistant with these rows by IMEI."""
-    earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
-    with closing(sqlite3.connect(kill(earlier._path, file))) as connection, connection:
+    path = file.parent.parent / "earlier" / FILE_NAME
+    await open_store(hass, path)
+    with closing(sqlite3.connect(kill(path, file))) as connection, connection:
         connection.executemany(
             "INSERT INTO device VALUES (?, ?, ?)", [(entry_id, imei, row) for imei, row in devices.items()]
         )
 
 
-def fill_disk(store: CommandStore, pages: int | None = None) -> None:
-    """Fill the disk, or free it again."""
-    assert store._connection is not None
-    if pages is None:
-        (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
-    store._connection.execute(f"PRAGMA max_page_count = {pages}").fetchall()
-
-
 # What is saved
 
 
-async def test_saved_rows_survive_a_kill(hass: HomeAssistant, store: CommandStore, tmp_path: Path) -> None:
+async def test_saved_rows_survive_a_kill(
+    hass: HomeAssistant, store: CommandStore, store_path: Path, tmp_path: Path
+) -> None:
     """A row is on disk when its future is done."""
     first, second = store.new_id(), store.new_id()
     await store.async_save_command(ACCOUNT, second, {"number": 2}, patience=AFTER_CALL)
     await store.async_save_command(ACCOUNT, first, {"number": 1}, patience=AFTER_CALL)
     store.async_save_device(ACCOUNT, IMEI, {"online": True})
     await store.async_save_command("other", store.new_id(), {"number": 3})
-    again = await open_store(hass, kill(store._path, tmp_path / "copy" / FILE_NAME))
+    again = await open_store(hass, kill(store_path, tmp_path / "copy" / FILE_NAME))
     assert again.load_commands(ACCOUNT) == [(first, b'{"number":1}'), (second, b'{"number":2}')]
     assert again.load_devices(ACCOUNT) == [(IMEI, b'{"online":true}')]
     assert again.new_id() == store.new_id()
@@ -340,7 +375,8 @@ async def test_an_unreadable_row_leaves_the_other_commands(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is logged and skipped."""
-    earlier = await open_store(hass, file.parent.parent / "earlier" / FILE_NAME)
+    path = file.parent.parent / "earlier" / FILE_NAME
+    earlier = await open_store(hass, path)
     good = a_command(5, uuid="good", state=CommandState.QUEUED)
     bad: dict[str, Any] = json_loads_object(json_bytes(good))
     later = bad | {"uuid": "later", "later": 1, "asked": bad["asked"] | {"priority": 1}}
@@ -350,7 +386,7 @@ async def test_an_unreadable_row_leaves_the_other_commands(
     earlier.async_save_device(entry.entry_id, IMEI, {"id": "7", "online": True, "newest": NOON, "battery": 3})
     earlier.async_save_device(entry.entry_id, "2", [])
     await earlier.async_save_command("other", 99, {}, patience=AFTER_CALL)
-    kill(earlier._path, file)
+    kill(path, file)
     expected_warnings.extend(f"The kept command {id_} cannot be read" for id_ in (1, 2, 3, 6))
     assert await hass.config_entries.async_setup(entry.entry_id)
     manager = managers(hass)[entry.entry_id]
@@ -643,6 +679,7 @@ async def test_two_accounts_open_the_file_once(hass: HomeAssistant, tmp_path: Pa
 
 async def test_a_full_disk_loses_no_command(
     hass: HomeAssistant,
+    disk: Disk,
     account: MockConfigEntry,
     meters: list[str],
     file: Path,
@@ -652,29 +689,24 @@ async def test_a_full_disk_loses_no_command(
 ) -> None:
     """Calls return their UUIDs, one error is logged, and the rows are saved once there is room."""
     expected_warnings.append("Commands cannot be saved, a restart would lose them: database or disk is full")
-    store = async_get_store(hass)
-    fill_disk(store)
+    disk.is_full = True
     queued = await queue(hass, meters[:20])
     assert len(queued) == 20
     assert caplog.text.count("Commands cannot be saved") == 1
     assert not queued <= uuids(kill(file, tmp_path / "full" / FILE_NAME))
 
-    fill_disk(store, 1_000_000)
+    disk.is_full = False
     queued.add((await offline_read(hass))["uuid"])
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == queued
     assert caplog.text.count("Commands can be saved again") == 1
 
 
 async def test_a_full_disk_does_not_delay_calls(
-    hass: HomeAssistant,
-    store: CommandStore,
-    tmp_path: Path,
-    expected_warnings: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    hass: HomeAssistant, disk: Disk, store: CommandStore, expected_warnings: list[str]
 ) -> None:
     """Calls return during failing commits."""
     expected_warnings.append("Commands cannot be saved")
-    fill_disk(store)
+    disk.is_full = True
     async with asyncio.timeout(5):
         await asyncio.gather(
             *(
@@ -683,61 +715,58 @@ async def test_a_full_disk_does_not_delay_calls(
             )
         )
     assert not [*store.load_commands(ACCOUNT), *store.load_devices(ACCOUNT)]
-    fill_disk(store, 1_000_000)
-    monkeypatch.setattr(store_module, "_RETRY_DELAY", 0)
+    disk.is_full = False
     store.async_delete_command(99)
-    while len(store.load_commands(ACCOUNT)) < 2:  # noqa: ASYNC110 - nobody rings when it has worked
-        await asyncio.sleep(0.01)
+    await until(lambda: len(store.load_commands(ACCOUNT)) == 2)
 
 
 async def test_a_failed_commit_is_retried(
-    hass: HomeAssistant, store: CommandStore, expected_warnings: list[str], monkeypatch: pytest.MonkeyPatch
+    hass: HomeAssistant, disk: Disk, store: CommandStore, expected_warnings: list[str]
 ) -> None:
     """Newer statements for the same row replace the failed ones."""
     expected_warnings.append("Commands cannot be saved")
-    monkeypatch.setattr(store_module, "_RETRY_DELAY", 0.01)
-    fill_disk(store)
+    disk.is_full = True
     await asyncio.gather(
         *(
             store.async_save_command(ACCOUNT, 1, {"x": "x" * 9999, "is": news}, patience=AFTER_CALL)
             for news in ("old", "new")
         )
     )
-    with store._connection_lock:
-        fill_disk(store, 1_000_000)
-    async with asyncio.timeout(5):
-        while not (saved := store.load_commands(ACCOUNT)):  # noqa: ASYNC110 - nobody rings when it has worked
-            await asyncio.sleep(0.01)
-    assert json_loads_object(saved[0][1])["is"] == "new"
+    assert not store.load_commands(ACCOUNT)
+    disk.is_full = False
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(minutes=1, seconds=1))
+    await until(lambda: store.load_commands(ACCOUNT))
+    ((_, row),) = store.load_commands(ACCOUNT)
+    assert json_loads_object(row)["is"] == "new"
 
 
 async def test_a_disk_that_is_full_when_home_assistant_stops_is_logged(
-    hass: HomeAssistant, store: CommandStore, expected_warnings: list[str]
+    hass: HomeAssistant, disk: Disk, store: CommandStore, store_path: Path, expected_warnings: list[str]
 ) -> None:
     """Home Assistant stops nevertheless."""
     expected_warnings.extend(("Commands cannot be saved", "Commands could not be saved: database or disk is full"))
-    fill_disk(store)
+    disk.is_full = True
     await store.async_save_command(ACCOUNT, store.new_id(), {"x": "x" * 9999}, patience=AFTER_CALL)
     await hass.async_stop(force=True)
-    assert rows(store._path) == {}
+    assert rows(store_path) == {}
 
 
 # The end
 
 
 async def test_pending_rows_are_saved_when_home_assistant_stops(
-    hass: HomeAssistant, store: CommandStore, tmp_path: Path
+    hass: HomeAssistant, store: CommandStore, store_path: Path
 ) -> None:
     """The newest commands survive a restart."""
     saved = store.async_save_command(ACCOUNT, store.new_id(), {})
     await hass.async_stop(force=True)
     assert saved.done()
-    assert not wal(store._path).exists()
-    assert list(rows(store._path)) == [1]
+    assert not wal(store_path).exists()
+    assert list(rows(store_path)) == [1]
 
 
 async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
-    hass: HomeAssistant, store: CommandStore
+    hass: HomeAssistant, disk: Disk, store: CommandStore, store_path: Path
 ) -> None:
     """Rows that are pending meanwhile follow it."""
     saves: list[asyncio.Future[None]] = []
@@ -746,20 +775,22 @@ async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
         saves.append(store.async_save_command(ACCOUNT, 1, {"number": len(saves)}, patience=AFTER_CALL))
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, callback(save))
-    store._connection_lock.acquire()
+    disk.responds.clear()
     save()
     save()
-    hass.loop.call_later(0.1, store._connection_lock.release)
+    hass.loop.call_later(0.1, disk.responds.set)
     async with asyncio.timeout(5):
         await hass.async_stop(force=True)
         await asyncio.gather(*saves)
     assert len(saves) == 3
-    assert rows(store._path) == {1: {"number": 2}}
+    assert rows(store_path) == {1: {"number": 2}}
     # A second one would race with the end.
     assert store.transactions == 1
 
 
-async def test_saves_after_the_stop_end_without_being_written(hass: HomeAssistant, store: CommandStore) -> None:
+async def test_saves_after_the_stop_end_without_being_written(
+    hass: HomeAssistant, store: CommandStore, store_path: Path
+) -> None:
     """Home Assistant stops although a call is in flight."""
     await hass.async_stop(force=True)
     async with asyncio.timeout(5):
@@ -769,14 +800,14 @@ async def test_saves_after_the_stop_end_without_being_written(hass: HomeAssistan
         store.load_commands(ACCOUNT)
     with pytest.raises(sqlite3.ProgrammingError, match="Home Assistant has stopped"):
         store.load_devices(ACCOUNT)
-    assert rows(store._path) == {}
+    assert rows(store_path) == {}
 
 
 async def test_home_assistant_stops_without_a_file(hass: HomeAssistant, tmp_path: Path) -> None:
     """No file is created without an account."""
-    store = CommandStore(hass, tmp_path / FILE_NAME)
+    CommandStore(hass, tmp_path / FILE_NAME)
     await hass.async_stop(force=True)
-    assert not store._path.exists()
+    assert not (tmp_path / FILE_NAME).exists()
 
 
 # Backups
@@ -850,10 +881,11 @@ async def test_a_failing_checkpoint_does_not_stop_the_backup(
         "The file of the commands could not be opened",
     ]
 
-    def fail(*statements: str) -> None:
+    async def fail() -> None:
         raise sqlite3.OperationalError("database table is locked")
 
-    monkeypatch.setattr(async_get_store(hass), "_execute", fail)
+    for name in ("async_pause_checkpoints", "async_resume_checkpoints"):
+        monkeypatch.setattr(async_get_store(hass), name, fail)
     assert await async_setup_component(hass, "backup", {})
     await hass.async_block_till_done()
     manager = hass.data[DATA_MANAGER]

@@ -11,7 +11,7 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
-from custom_components.onenet_nbiot import config_flow, device_flow, lwm2m, services
+from custom_components.onenet_nbiot import device_flow, lwm2m, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.lwm2m import ResourceSensorDescription
@@ -113,7 +113,8 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
 def test_every_choice_has_a_name(language: str) -> None:
     """A person would choose between keywords."""
     texts = load(f"translations/{language}.json")["selector"]
-    assert list(texts["region"]["options"]) == config_flow._REGIONS
+    regions = dict.fromkeys(region for platform in PLATFORMS.values() for region in platform.regions)
+    assert list(texts["region"]["options"]) == [*regions, "custom"]
     assert list(texts["platform"]["options"]) == list(PLATFORMS)
     assert list(texts["if_offline"]["options"]) == list(IfOffline)
     assert set(texts["mode"]["options"]) == {mode.name.lower() for mode in WriteMode}
