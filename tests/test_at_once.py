@@ -1,4 +1,4 @@
-"""What a device that is awake does at once, and what becomes of it where the device sleeps."""
+"""Immediate actions, and what they do when the device is offline."""
 
 import asyncio
 from dataclasses import replace
@@ -18,7 +18,7 @@ from .emulator import Device, Fault, FaultKind, Server, Trigger
 variant = run_with(VARIANTS)
 
 REBOOT = (3, 0, 4)
-# Of each action that can be queued instead, what it needs.
+# Valid fields of each action whose command can be queued instead.
 FIELDS: dict[str, dict[str, Any]] = {
     "read": {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700},
     "write": {"obj_id": 3306, "obj_inst_id": 0, "values": [{"res_id": 5850, "value": True}]},
@@ -34,21 +34,21 @@ QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
 
 @pytest.fixture
 def device(device: Device) -> Device:
-    """Return a device that sleeps, can be written to, and rebooted."""
+    """Return a sleeping device with a writable resource and an executable one."""
     device.resources[3306, 0, 5850] = False
     device.executables.add(REBOOT)
     return device
 
 
 async def do(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:
-    """Call an action for the device, with what it needs, and return its response, if it has one."""
+    """Call an action for the device with valid fields; return its response, if it has one."""
     return await act(hass, action, context, **{"imei": IMEI} | (FIELDS | OTHER_FIELDS).get(action, {}) | fields)
 
 
-async def test_an_awake_device_is_read_with_the_values_of_a_finished_read(
+async def test_an_immediate_read_returns_the_values_of_an_online_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """A person would have to wait for a device that is there, or to learn a second form of values."""
+    """The values have the form of a finished queued read, and no command is queued."""
     device.online = True
     response = await do(hass, "read", timeout=5)
     assert response == {
@@ -61,31 +61,30 @@ async def test_an_awake_device_is_read_with_the_values_of_a_finished_read(
         "values": VALUES,
     }
     assert onenet.requests[-1].query["timeout"] == "5"
-    # Nothing was queued, so there is nothing to follow.
     assert not events
     assert manager_of(account).waiting == 0
 
 
-async def test_an_awake_device_is_written_to_and_executes(
+async def test_an_immediate_write_and_execute_reach_an_online_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person would have to wait for a device that is there."""
+    """Both work with and without a request for a response."""
     device.online = True
     written = await do(hass, "write", mode="update")
     assert device.resources[3306, 0, 5850] is True
     assert (written["command"], "values" in written) == ("write", False)
     await do(hass, "execute")
     assert device.executed == [(REBOOT, "0")]
-    # A plain action in an automation wants no response.
+    # An action in an automation without response_variable requests no response.
     await hass.services.async_call(DOMAIN, "execute", {"imei": IMEI} | FIELDS["execute"], blocking=True)
     assert len(device.executed) == 2
 
 
 @pytest.mark.parametrize("action", FIELDS)
-async def test_a_device_that_sleeps_is_an_error_that_names_the_way_out(
+async def test_the_error_for_a_sleeping_device_names_the_action_that_queues(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event], action: str
 ) -> None:
-    """A person would not know that a command could wait for the device."""
+    """Nothing is queued, and no event is fired."""
     with pytest.raises(HomeAssistantError, match=rf"onenet_nbiot\.offline_{action}") as caught:
         await do(hass, action)
     assert caught.value.translation_key == "device_asleep"
@@ -95,10 +94,10 @@ async def test_a_device_that_sleeps_is_an_error_that_names_the_way_out(
 
 
 @pytest.mark.parametrize("action", OTHER_FIELDS)
-async def test_what_cannot_wait_is_an_error_while_the_device_sleeps(
+async def test_the_error_for_an_action_that_cannot_be_queued_names_no_other_action(
     hass: HomeAssistant, account: MockConfigEntry, device: Device, action: str
 ) -> None:
-    """A person would be sent to an action that does not exist."""
+    """Observe and discover have no action that queues them."""
     with pytest.raises(HomeAssistantError) as caught:
         await do(hass, action)
     assert caught.value.translation_key == "device_offline"
@@ -106,10 +105,10 @@ async def test_what_cannot_wait_is_an_error_while_the_device_sleeps(
 
 
 @pytest.mark.parametrize("action", FIELDS)
-async def test_a_device_that_sleeps_gets_it_when_it_wakes_where_that_is_wanted(
+async def test_if_offline_queue_queues_a_command_for_a_sleeping_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event], action: str
 ) -> None:
-    """A person would have to write the fall-back into every automation."""
+    """The response and the events are those of a queued command."""
     context = Context()
     response = await do(hass, action, context, **QUEUE, timeout=7)
     (command,) = onenet.onenet.commands
@@ -122,10 +121,10 @@ async def test_a_device_that_sleeps_gets_it_when_it_wakes_where_that_is_wanted(
     assert event_uuids(events) == [("queued", command.uuid), ("succeeded", command.uuid)]
 
 
-async def test_a_command_is_queued_though_its_account_is_unloaded_while_the_device_is_tried(
+async def test_a_command_is_queued_although_the_account_is_unloaded_during_the_immediate_call(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A reload at the wrong moment would lose a command."""
+    """A reload during the immediate call loses no command."""
     device.online = device.hesitates = True
     onenet.onenet.second = 0.1
     reading = hass.async_create_task(do(hass, "read", **QUEUE, timeout=5))
@@ -135,25 +134,25 @@ async def test_a_command_is_queued_though_its_account_is_unloaded_while_the_devi
     assert [command.uuid for command in onenet.onenet.commands] == [uuid]
 
 
-async def test_an_awake_device_is_not_queued_for(
+async def test_if_offline_queue_queues_nothing_for_an_online_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A reading would come late, though the device is there."""
+    """The values are returned immediately."""
     device.online = True
     assert (await do(hass, "read", **QUEUE))["values"] == VALUES
     assert not onenet.onenet.commands
 
 
-async def test_an_hourly_read_does_not_fill_the_queue_of_a_device_that_sleeps(
+async def test_repeated_reads_with_keep_queue_one_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """The queue of a device that sleeps for days would be full after ten hours."""
+    """All calls return the UUID of the command that is already queued."""
     uuids = {(await do(hass, "read", **QUEUE, if_waiting="keep"))["uuid"] for _ in range(3)}
     assert [command.uuid for command in onenet.onenet.commands] == list(uuids)
 
 
 @pytest.mark.parametrize(("action", "queued"), [("read", True), ("write", False), ("execute", False)])
-async def test_only_what_can_be_done_twice_is_queued_after_the_device_did_not_answer(
+async def test_only_a_read_is_queued_after_the_device_did_not_reply(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -162,7 +161,7 @@ async def test_only_what_can_be_done_twice_is_queued_after_the_device_did_not_an
     *,
     queued: bool,
 ) -> None:
-    """A device that fell asleep over its answer would do everything twice, or a reading be missing."""
+    """The device may have carried out a write or an execute already."""
     device.online = True
     device.answers = False
     if queued:
@@ -175,10 +174,10 @@ async def test_only_what_can_be_done_twice_is_queued_after_the_device_did_not_an
 
 
 @pytest.mark.parametrize("action", ["write", "execute"])
-async def test_a_lost_reply_is_neither_repeated_nor_passed_for_done(
+async def test_a_write_or_execute_whose_reply_is_lost_is_an_error_and_is_not_repeated(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, action: str
 ) -> None:
-    """A valve would be moved twice, or a person believe that it was."""
+    """The error says that the outcome is unknown; one request is sent, and nothing is queued."""
     device.online = True
     onenet.requests.clear()
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER))
@@ -190,10 +189,10 @@ async def test_a_lost_reply_is_neither_repeated_nor_passed_for_done(
 
 
 @pytest.mark.parametrize("action", [*FIELDS, *OTHER_FIELDS, "get_resources"])
-async def test_a_refused_key_asks_for_a_new_one(
+async def test_a_refused_key_starts_reauthentication(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, action: str
 ) -> None:
-    """Every call would fail for ever, and nobody be told how to mend it."""
+    """Every immediate action reports the refused key."""
     onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     revoke(onenet)
     with pytest.raises(HomeAssistantError) as caught:
@@ -204,19 +203,19 @@ async def test_a_refused_key_asks_for_a_new_one(
 
 
 @pytest.mark.parametrize("action", [*FIELDS, *OTHER_FIELDS, "get_resources"])
-async def test_a_device_that_is_not_the_accounts_is_told(
+async def test_the_imei_of_another_account_is_a_validation_error(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, action: str
 ) -> None:
-    """A person who mistyped an IMEI would look for the fault in the device."""
+    """The message says that the account has no device with this IMEI."""
     onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     with pytest.raises(ServiceValidationError, match="no device with this IMEI"):
         await do(hass, action, imei="866971030000009")
 
 
-async def test_what_a_device_answers_with_an_error_is_told(
+async def test_an_error_of_the_device_is_raised_and_queues_nothing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person could not tell a wrong number from a device that sleeps."""
+    """The message has the error of the device."""
     device.online = True
     with pytest.raises(HomeAssistantError, match="NOT_FOUND") as caught:
         await do(hass, "read", obj_id=9, **QUEUE)
@@ -224,10 +223,10 @@ async def test_what_a_device_answers_with_an_error_is_told(
     assert not onenet.onenet.commands
 
 
-async def test_devices_that_hesitate_do_not_hold_up_commands(
+async def test_slow_devices_do_not_delay_queued_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """While some lamps hesitate for 40 seconds, no command could be queued and nothing be heard."""
+    """Commands are queued and polled while many immediate reads are in flight."""
     device.online = True
     device.hesitates = True
     reads = [hass.async_create_task(do(hass, "read", timeout=40)) for _ in range(120)]
@@ -241,10 +240,10 @@ async def test_devices_that_hesitate_do_not_hold_up_commands(
     assert [response["values"] for response in await asyncio.gather(*reads)] == [VALUES] * 120
 
 
-async def test_a_device_is_observed_and_no_more(
+async def test_an_observation_is_started_and_cancelled(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A device would tell nothing by itself, or never stop."""
+    """The report conditions reach the device, and cancelling removes the observation."""
     device.online = True
     await do(hass, "observe", pmin=60, pmax="3600", gt=30, lt="10.5", st=0.5)
     assert device.observations == {
@@ -254,10 +253,10 @@ async def test_a_device_is_observed_and_no_more(
     assert device.observations == {}
 
 
-async def test_what_a_device_has_is_found_out(
+async def test_get_resources_and_discover_return_the_resources_of_a_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person would have to guess the numbers of a device's resources."""
+    """Both can be limited to an object or an instance."""
     onenet.onenet.switches = replace(onenet.onenet.switches, current_resources=True)
     known = await do(hass, "get_resources")
     assert known == {
@@ -275,24 +274,24 @@ async def test_what_a_device_has_is_found_out(
     assert (await do(hass, "discover", obj_inst_id=0, timeout=5))["resources"] == known["resources"][1:3]
 
 
-async def test_a_read_that_is_queued_late_has_not_expired_by_then(
+async def test_expires_in_counts_from_the_time_of_queueing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A read would be refused because its device took long not to answer."""
+    """The time that the immediate call took does not shorten it."""
     device.online = True
     device.hesitates = True
     onenet.onenet.second = 0.2
     queued = await do(hass, "read", timeout=5, if_offline="queue", expires_in={"seconds": 1}, if_waiting=None)
     (command,) = onenet.onenet.commands
     assert command.uuid == queued["uuid"]
-    # A second later, but for the way to the platform.
+    # One second, less the time of the request.
     assert command.expired_time - command.create_time > timedelta(seconds=0.5)
 
 
-async def test_what_has_expired_while_the_device_was_tried_is_told(
+async def test_an_expired_time_that_passes_during_the_immediate_call_is_an_error(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """A person would read that OneNET found a parameter wrong."""
+    """The error says that the expired_time is in the past; nothing is queued."""
     device.online = True
     device.hesitates = True
     onenet.onenet.second = 0.4

@@ -1,4 +1,4 @@
-"""What a person attaches to a report of a problem."""
+"""Diagnostics of an account."""
 
 import json
 
@@ -12,15 +12,15 @@ from .common import IMEI, PRODUCT_ID, SECRETS, VARIANTS, offline_read, run_with
 variant = run_with(VARIANTS)
 
 
-async def test_diagnostics_tell_how_it_stands_but_neither_key_nor_devices(
+async def test_diagnostics_have_the_state_of_the_account_without_keys_ids_and_titles(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """A person would publish their key, or whose it is, with a report of a problem."""
+    """They have no key, product ID, IMEI or title of an account."""
     await offline_read(hass)
     diagnostics = await async_get_config_entry_diagnostics(hass, account)
     assert diagnostics["entry"]["data"]["url"] == account.data["url"]
-    # A person may have put anything into the title.
+    # The title is redacted, since a user may put a key into it.
     assert diagnostics["entry"]["title"] == "**REDACTED**"
     assert (diagnostics["reachable"], diagnostics["manager"]["commands"]) == (True, {"queued": 1})
-    told = json.dumps(diagnostics, default=str)
-    assert not [secret for secret in (*SECRETS, PRODUCT_ID, IMEI) if secret in told]
+    text = json.dumps(diagnostics, default=str)
+    assert not [secret for secret in (*SECRETS, PRODUCT_ID, IMEI) if secret in text]

@@ -13,18 +13,18 @@ from .emulator import Fault, FaultKind, Server
 variant = run_with(VARIANTS)
 
 
-async def test_an_account_comes_and_goes(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person would have to restart Home Assistant to be rid of it."""
+async def test_an_account_is_loaded_and_unloaded(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The actions stay registered without a loaded account."""
     assert hass.config_entries.async_loaded_entries(DOMAIN) == [account]
     assert await hass.config_entries.async_unload(account.entry_id)
     assert account.state is ConfigEntryState.NOT_LOADED
     assert hass.services.has_service(DOMAIN, SERVICE_OFFLINE_READ)
 
 
-async def test_a_key_that_was_revoked_is_asked_for_at_set_up(
+async def test_a_revoked_key_starts_reauthentication_at_set_up(
     hass: HomeAssistant, entry: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """Home Assistant would try the old key for ever."""
+    """The account is not set up."""
     expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration could not authenticate")
     revoke(onenet)
     assert not await hass.config_entries.async_setup(entry.entry_id)
@@ -42,7 +42,7 @@ async def test_a_key_that_was_revoked_is_asked_for_at_set_up(
         (Fault(kind=FaultKind.ERRNO, errno=14, text="late"), "platform_busy"),
     ],
 )
-async def test_an_outage_at_set_up_passes_by_itself(
+async def test_set_up_is_retried_after_an_outage(
     hass: HomeAssistant,
     entry: MockConfigEntry,
     onenet: Server,
@@ -50,7 +50,7 @@ async def test_an_outage_at_set_up_passes_by_itself(
     fault: Fault,
     reason: str,
 ) -> None:
-    """A person would have to reload the account after every outage."""
+    """The reason of the retry is translated, and has no key."""
     expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration not ready yet")
     onenet.faults.append(Fault(**vars(fault)))
     assert not await hass.config_entries.async_setup(entry.entry_id)

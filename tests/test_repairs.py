@@ -1,4 +1,4 @@
-"""The repair of a device that was deleted at OneNET."""
+"""The repair issue of a device that was deleted at OneNET."""
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -25,25 +25,25 @@ from custom_components.onenet_nbiot import repairs
 from custom_components.onenet_nbiot.const import CONF_PLATFORM, DOMAIN
 from custom_components.onenet_nbiot.repairs import async_create_fix_flow
 
-from .common import EVERY_PLATFORM, IMEI, add_device, devices_of, offline_read, refresh, run_with
+from .common import EVERY_PLATFORM, IMEI, OTHER_IMEI, add_device, devices_of, offline_read, refresh, run_with
 from .emulator import Device, Server
 
 variant = run_with(EVERY_PLATFORM)
 
 TEMPERATURE = "sensor.water_meter_temperature"
-# More than the interval between two regular rounds: what the platform's time is, is known to some seconds.
-BETWEEN_ROUNDS = timedelta(seconds=75)
+# Longer than the polling interval, since the platform's time is known to a few seconds only.
+BETWEEN_POLLS = timedelta(seconds=75)
 
 
 @pytest.fixture
 def expected_warnings() -> list[str]:
-    """Return what Home Assistant's web server says here: aiohttp cannot date its log where the clock is set."""
+    """Return the warnings of Home Assistant's web server, whose log fails if the clock is set."""
     return ["zlib_ng and isal are not available", "Error in logging"]
 
 
 @pytest.fixture
 def clock() -> Iterator[TickingDateTimeFactory]:
-    """Return a clock that goes on and can be set; the event loop keeps its own."""
+    """Return a clock that runs and can be set; the event loop keeps its own."""
     with freeze_time("2026-11-23 04:00:00", tick=True, real_asyncio=True) as clock:
         assert isinstance(clock, TickingDateTimeFactory)
         yield clock
@@ -53,36 +53,36 @@ def clock() -> Iterator[TickingDateTimeFactory]:
 async def subentry(
     hass: HomeAssistant, clock: TickingDateTimeFactory, account: MockConfigEntry, onenet: Server
 ) -> ConfigSubentry:
-    """Return the device of the tests, of which a value was told."""
+    """Return the subentry of the device, which has a value."""
     onenet.onenet.report(IMEI)
     return await add_device(hass, account, "3303/0/5700")
 
 
-async def rounds(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDateTimeFactory, number: int = 2) -> None:
-    """Let time pass, with regular rounds."""
+async def polls(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDateTimeFactory, number: int = 2) -> None:
+    """Let time pass with regular polls."""
     for _ in range(number):
-        # What is under way would take the time that passes for its own.
+        # Requests in flight would count the time that passes as theirs.
         await hass.async_block_till_done(wait_background_tasks=True)
-        clock.tick(BETWEEN_ROUNDS)
+        clock.tick(BETWEEN_POLLS)
         await refresh(account)
         await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def delete(hass: HomeAssistant, account: MockConfigEntry, clock: TickingDateTimeFactory, onenet: Server) -> None:
-    """Delete the device at OneNET, and let it be looked up twice, an hour apart."""
+    """Delete the device at OneNET, and poll twice with an hour between."""
     onenet.onenet.remove(IMEI)
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     clock.tick(timedelta(hours=1))
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
 
 
 def issue(hass: HomeAssistant, subentry: ConfigSubentry) -> ir.IssueEntry | None:
-    """Return the repair of a device, if there is one."""
+    """Return the repair issue of a device, if there is one."""
     return ir.async_get(hass).async_get_issue(DOMAIN, f"device_gone_{subentry.subentry_id}")
 
 
 def states(hass: HomeAssistant, subentry: ConfigSubentry) -> dict[str, bool]:
-    """Return which entities of a device there are, and whether they are available."""
+    """Return whether the entities of a device are available, by entity id."""
     entities = [
         entity for entity in er.async_get(hass).entities.values() if entity.config_subentry_id == subentry.subentry_id
     ]
@@ -98,7 +98,7 @@ async def gone(
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> ir.IssueEntry:
-    """Return the repair of the device, which was deleted at OneNET."""
+    """Return the repair issue of the device after it was deleted at OneNET."""
     await delete(hass, account, clock, onenet)
     found = issue(hass, subentry)
     assert found
@@ -108,35 +108,35 @@ async def gone(
 async def open_repair(
     hass: HomeAssistant, hass_client: ClientSessionGenerator, found: ir.IssueEntry
 ) -> tuple[Any, Any]:
-    """Open a repair as a browser does; return the browser and what it shows."""
+    """Start the repair flow of an issue over HTTP; return the HTTP client and the form."""
     assert await async_setup_component(hass, "repairs", {})
     client = await hass_client()
-    asked = {"handler": DOMAIN, "issue_id": found.issue_id}
-    response = await client.post("/api/repairs/issues/fix", json=asked)
+    data = {"handler": DOMAIN, "issue_id": found.issue_id}
+    response = await client.post("/api/repairs/issues/fix", json=data)
     assert response.status == HTTPStatus.OK
     return client, await response.json()
 
 
 async def confirm(client: Any, form: Any) -> Any:
-    """Confirm a repair as a browser does."""
+    """Submit the form of a repair flow over HTTP."""
     response = await client.post(f"/api/repairs/issues/fix/{form['flow_id']}", json={})
     assert response.status == HTTPStatus.OK
     return await response.json()
 
 
-async def test_a_device_that_is_there_needs_no_repair(
+async def test_a_sleeping_device_has_no_repair_issue(
     hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, clock: TickingDateTimeFactory
 ) -> None:
-    """A person would remove a device that only sleeps."""
-    await rounds(hass, account, clock, 20)
+    """Its entities stay available."""
+    await polls(hass, account, clock, 20)
     assert issue(hass, subentry) is None
     assert all(states(hass, subentry).values())
 
 
-async def test_a_device_that_was_deleted_is_unavailable_and_can_be_repaired(
+async def test_a_deleted_device_is_unavailable_and_has_a_repair_issue(
     hass: HomeAssistant, subentry: ConfigSubentry, gone: ir.IssueEntry
 ) -> None:
-    """A person would wait for values that never come, and not know why."""
+    """The issue is fixable; the entities of the account stay available."""
     shown = states(hass, subentry)
     assert TEMPERATURE in shown
     assert not any(shown.values())
@@ -146,56 +146,56 @@ async def test_a_device_that_was_deleted_is_unavailable_and_can_be_repaired(
         "device": "Water meter",
         "account": "OneNET",
     }
-    # What belongs to the account is there.
+    # The entities of the account stay available.
     state = hass.states.get("sensor.onenet_waiting_commands")
     assert state
     assert state.state == "0"
 
 
-async def test_a_device_that_onenet_does_not_know_once_is_not_gone(
+async def test_a_device_that_onenet_does_not_know_for_less_than_an_hour_has_no_repair_issue(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """OneNET may be wrong for a moment; two refusals within an hour are one."""
+    """Two refusals within an hour count as one."""
     device = onenet.onenet.products[0].devices[IMEI]
     for _ in range(3):
         onenet.onenet.remove(IMEI)
-        await rounds(hass, account, clock, 20)
+        await polls(hass, account, clock, 20)
         onenet.onenet.products[0].devices[IMEI] = device
         clock.tick(timedelta(hours=1))
-        await rounds(hass, account, clock)
+        await polls(hass, account, clock)
     assert issue(hass, subentry) is None
     assert all(states(hass, subentry).values())
 
 
-async def test_a_deleted_device_with_a_command_can_be_repaired_too(
+async def test_a_deleted_device_with_a_queued_command_has_a_repair_issue(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """A person who waits for a command would wait in vain."""
+    """Its entities are unavailable, too."""
     await offline_read(hass)
     await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
 
 
-async def test_one_device_that_was_deleted_leaves_the_others(
+async def test_a_deleted_device_leaves_the_others_available(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """A person would lose all devices for one, or remove the wrong one."""
-    onenet.onenet.products[0].add("866971030000002", "Gas meter", {(3303, 0, 5700): 1.5})
-    other = await add_device(hass, account, "3303/0/5700", imei="866971030000002", title="Gas meter")
-    await rounds(hass, account, clock, 2)
+    """The other device has no repair issue."""
+    onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter", {(3303, 0, 5700): 1.5})
+    other = await add_device(hass, account, "3303/0/5700", imei=OTHER_IMEI, title="Gas meter")
+    await polls(hass, account, clock, 2)
     await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert issue(hass, other) is None
@@ -204,10 +204,10 @@ async def test_one_device_that_was_deleted_leaves_the_others(
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
-async def test_the_repair_says_what_will_happen(
+async def test_the_texts_of_the_repair_name_the_device_and_the_account(
     hass: HomeAssistant, gone: ir.IssueEntry, hass_client: ClientSessionGenerator, language: str
 ) -> None:
-    """A person would confirm without knowing that the device is removed, or see a name in braces."""
+    """All placeholders of the title and the description are filled in."""
     path = Path(repairs.__file__).parent / "translations" / f"{language}.json"
     texts = json.loads(path.read_text(encoding="utf-8"))["issues"][gone.translation_key]
     assert gone.translation_placeholders
@@ -221,7 +221,7 @@ async def test_the_repair_says_what_will_happen(
     assert "OneNET" in description
 
 
-async def test_confirming_removes_the_device(
+async def test_confirming_the_repair_removes_the_device(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
@@ -229,9 +229,9 @@ async def test_confirming_removes_the_device(
     hass_client: ClientSessionGenerator,
     clock: TickingDateTimeFactory,
 ) -> None:
-    """A person would be told of a device for ever that is no more."""
+    """Opening the repair removes nothing; confirming it deletes the issue, too."""
     client, form = await open_repair(hass, hass_client, gone)
-    # To look is not to confirm.
+    # The form was only opened.
     assert issue(hass, subentry)
     assert account.subentries
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
@@ -242,19 +242,19 @@ async def test_confirming_removes_the_device(
     (device,) = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
     assert device.identifiers == {(DOMAIN, account.entry_id)}
     assert issue(hass, subentry) is None
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     assert issue(hass, subentry) is None
     assert account.state.value == "loaded"
 
 
-async def test_a_device_that_was_removed_meanwhile_can_be_confirmed(
+async def test_a_repair_can_be_confirmed_after_the_device_was_removed(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """Of two persons who tidy up, one would see an error."""
+    """The flow ends without an error."""
     client, form = await open_repair(hass, hass_client, gone)
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -262,14 +262,14 @@ async def test_a_device_that_was_removed_meanwhile_can_be_confirmed(
     assert issue(hass, subentry) is None
 
 
-async def test_a_device_that_came_back_meanwhile_stays(
+async def test_confirming_the_repair_keeps_a_device_that_was_found_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """A healthy device would be removed by somebody whose dialog was open for long."""
+    """The device was found while the form was open."""
     client, form = await open_repair(hass, hass_client, gone)
     devices = devices_of(account)
     devices.async_set_found(devices.added[subentry.data["imei"]])
@@ -277,14 +277,14 @@ async def test_a_device_that_came_back_meanwhile_stays(
     assert subentry.subentry_id in account.subentries
 
 
-async def test_a_device_whose_account_was_removed_meanwhile_can_be_confirmed(
+async def test_a_repair_can_be_confirmed_after_the_account_was_removed(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """Of two persons who tidy up, one would see an error, or the repair would stay without its account."""
+    """The issue is deleted with the account, and the flow ends without an error."""
     client, form = await open_repair(hass, hass_client, gone)
     await hass.config_entries.async_remove(account.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -292,14 +292,14 @@ async def test_a_device_whose_account_was_removed_meanwhile_can_be_confirmed(
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
 
 
-async def test_a_repair_without_data_removes_nothing(
+async def test_confirming_a_repair_without_data_removes_nothing(
     hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
 ) -> None:
-    """A repair that Home Assistant only remembers would remove something else, or fail."""
+    """The flow ends without an error."""
     flow: Any = await async_create_fix_flow(hass, gone.issue_id, None)
     flow.hass, flow.handler, flow.data = hass, DOMAIN, None
     flow.context = {"issue_id": gone.issue_id}
-    # Home Assistant 2026.8 has it here.
+    # The attribute that Home Assistant 2026.8 uses.
     flow.issue_id = gone.issue_id
     assert (await flow.async_step_init())["type"] is FlowResultType.FORM
     assert isinstance(flow, repairs.DeviceGoneRepairFlow)
@@ -307,7 +307,7 @@ async def test_a_repair_without_data_removes_nothing(
     assert account.subentries
 
 
-async def test_a_device_that_comes_back_is_available_again(
+async def test_a_device_that_is_registered_again_is_available(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
@@ -315,11 +315,11 @@ async def test_a_device_that_comes_back_is_available_again(
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """A person who mends a mistake at OneNET would have to do it in Home Assistant, too, or would remove the device."""
+    """Its repair issue is deleted, and its entities show the new values."""
     onenet.onenet.products[0].add(IMEI, "Water meter", {(3303, 0, 5700): 23.5})
     onenet.onenet.report(IMEI)
     clock.tick(timedelta(hours=1))
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     assert issue(hass, subentry) is None
     shown = states(hass, subentry)
     assert TEMPERATURE in shown
@@ -330,7 +330,7 @@ async def test_a_device_that_comes_back_is_available_again(
         assert state.state == "23.5"
 
 
-async def test_a_device_that_is_deleted_again_is_told_of_again(
+async def test_a_device_that_is_deleted_again_has_a_repair_issue_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
@@ -338,29 +338,29 @@ async def test_a_device_that_is_deleted_again_is_told_of_again(
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """The second time, nobody would hear of it."""
+    """The issue is created each time the device is deleted."""
     onenet.onenet.products[0].add(IMEI, "Water meter", {(3303, 0, 5700): 23.5})
     clock.tick(timedelta(hours=1))
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     assert issue(hass, subentry) is None
     await delete(hass, account, clock, onenet)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
 
 
-async def test_a_person_removes_the_device_by_hand(
+async def test_removing_the_device_deletes_its_repair_issue(
     hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
 ) -> None:
-    """A repair would stay for a device that is nowhere any more."""
+    """The repair flow is not needed for that."""
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert issue(hass, subentry) is None
 
 
-async def test_a_person_removes_the_device_by_hand_while_the_account_is_not_set_up(
+async def test_removing_the_device_while_the_account_is_not_loaded_deletes_its_repair_issue(
     hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
 ) -> None:
-    """A repair would stay for a device that is nowhere any more."""
+    """The issue is deleted at the next set-up of the account."""
     await hass.config_entries.async_unload(account.entry_id)
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     assert await hass.config_entries.async_setup(account.entry_id)
@@ -368,28 +368,28 @@ async def test_a_person_removes_the_device_by_hand_while_the_account_is_not_set_
     assert issue(hass, subentry) is None
 
 
-async def test_the_repair_outlives_a_reload(
+async def test_the_repair_issue_stays_after_a_reload(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
     clock: TickingDateTimeFactory,
 ) -> None:
-    """A person would see a device that is unavailable, and no longer why."""
+    """The entities stay unavailable."""
     assert await hass.config_entries.async_reload(account.entry_id)
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
 
 
-async def test_the_repair_outlives_a_restart(
+async def test_the_repair_issue_stays_after_a_restart(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
     clock: TickingDateTimeFactory,
 ) -> None:
-    """A person would see a device that is unavailable, and no longer why."""
+    """The entities stay unavailable, and the issue has the same data and placeholders."""
     await hass.config_entries.async_unload(account.entry_id)
     await hass.async_stop(force=True)
     restart: AbstractAsyncContextManager[HomeAssistant] = async_test_home_assistant(config_dir=hass.config.config_dir)
@@ -404,7 +404,7 @@ async def test_the_repair_outlives_a_restart(
         )
         entry.add_to_hass(again)
         assert await again.config_entries.async_setup(entry.entry_id)
-        await rounds(again, entry, clock)
+        await polls(again, entry, clock)
         found = issue(again, subentry)
         shown = states(again, subentry)
         await again.config_entries.async_unload(entry.entry_id)
@@ -420,7 +420,7 @@ async def test_the_repair_outlives_a_restart(
     }
 
 
-async def test_a_device_that_is_gone_can_be_removed_and_added_again(
+async def test_a_deleted_device_can_be_removed_and_added_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
@@ -429,13 +429,13 @@ async def test_a_device_that_is_gone_can_be_removed_and_added_again(
     onenet: Server,
     device: Device,
 ) -> None:
-    """A person who begins anew at OneNET would not see the device again."""
+    """It has no repair issue, and its entities show the new values."""
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     onenet.onenet.products[0].add(IMEI, "Water meter", {(3303, 0, 5700): 23.5})
     onenet.onenet.report(IMEI)
     again = await add_device(hass, account, "3303/0/5700")
-    await rounds(hass, account, clock)
+    await polls(hass, account, clock)
     assert issue(hass, again) is None
     assert all(states(hass, again).values())
     if account.data.get(CONF_PLATFORM) != "current":

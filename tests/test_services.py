@@ -61,10 +61,10 @@ async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDate
     return freezer
 
 
-async def test_a_read_is_queued_and_its_uuid_comes_as_response_and_as_event(
+async def test_a_queued_read_returns_and_fires_its_uuid(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """Nobody could follow the command."""
+    """The event has the fields of the response and the context of the call."""
     context = Context()
     response = await offline_read(hass, context, obj_inst_id=0, res_id=5700, valid_time="2026-11-24 08:00:00")
     assert response == {
@@ -82,20 +82,20 @@ async def test_a_read_is_queued_and_its_uuid_comes_as_response_and_as_event(
     assert events[0].context is context
 
 
-async def test_what_was_not_given_is_neither_sent_nor_said(
+async def test_fields_that_are_not_set_are_omitted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """Automations would meet nulls, and the platform's defaults be overruled."""
+    """They are neither sent to OneNET nor returned or fired as null."""
     response = await offline_read(hass)
     assert onenet.requests[-1].query == {"imei": IMEI, "obj_id": "3303", "expired_time": "2026-11-24T12:00:00"}
     assert set(response) == {"config_entry_id", "command", "imei", "obj_id", "uuid", "expired_time"}
     assert set(events[0].data) == {*response, "type"}
 
 
-async def test_a_caller_that_wants_no_response_still_gets_the_event(
+async def test_an_action_without_a_response_fires_its_event(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A plain action in an automation would be refused."""
+    """The response is optional."""
     await hass.services.async_call(
         DOMAIN, SERVICE_OFFLINE_READ, {"imei": IMEI, "obj_id": 3303, "expires_in": "24:00:00"}, blocking=True
     )
@@ -114,7 +114,7 @@ async def test_a_caller_that_wants_no_response_still_gets_the_event(
         (424242, "a new one", "platform_error", HomeAssistantError),
     ],
 )
-async def test_a_refusal_raises_and_says_why(
+async def test_a_refusal_raises_and_fires_its_reason(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -124,7 +124,7 @@ async def test_a_refusal_raises_and_says_why(
     reason: str,
     exception: type[HomeAssistantError],
 ) -> None:
-    """A refused command would pass for a queued one."""
+    """The error and command_rejected have OneNET's text and errno."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=errno, text=text))
     context = Context()
     with pytest.raises(HomeAssistantError) as caught:
@@ -148,20 +148,20 @@ async def test_a_refusal_raises_and_says_why(
     assert hass.config_entries.flow.async_progress() == []
 
 
-async def test_an_imei_of_another_product_is_not_taken_for_a_wrong_key(
+async def test_the_imei_of_another_product_starts_no_reauthentication(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A person who mistyped an IMEI would be asked for a new key."""
+    """The device is unknown; the key is not refused."""
     with pytest.raises(ServiceValidationError, match="no device with this IMEI"):
         await offline_read(hass, imei="866971030000009")
     assert events[0].data["reason"] == "unknown_device"
     assert hass.config_entries.flow.async_progress() == []
 
 
-async def test_a_refused_key_asks_for_a_new_one_once(
+async def test_a_refused_key_starts_one_reauthentication(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """Every call would fail for ever, and nobody be told how to mend it."""
+    """Each call raises the error, and one flow is started."""
     revoke(onenet)
     for _ in range(2):
         with pytest.raises(HomeAssistantError) as caught:
@@ -173,12 +173,12 @@ async def test_a_refused_key_asks_for_a_new_one_once(
     assert [(flow["step_id"], flow["context"]["entry_id"]) for flow in flows] == [("reauth_confirm", account.entry_id)]
 
 
-async def test_an_unreachable_platform_is_told_from_a_lost_reply(
+async def test_the_error_for_an_unreachable_platform_says_that_nothing_was_sent(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not tell that it is safe to try again."""
+    """It differs from the error for a lost reply, and no event is fired."""
     await onenet.stop()
-    # Until the connection that was kept alive has noticed, too.
+    # Let the client notice that its idle connection is closed.
     for _ in range(5):
         await asyncio.sleep(0)
     with pytest.raises(HomeAssistantError, match="nothing was sent"):
@@ -186,10 +186,10 @@ async def test_an_unreachable_platform_is_told_from_a_lost_reply(
     assert not events
 
 
-async def test_several_accounts_are_told_apart(
+async def test_config_entry_id_selects_the_account(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A command would go to the wrong account, or to none."""
+    """The command is queued in the selected account; an account that is not loaded is an error."""
     product = Product(key="second-key")
     product.add("1234", "Test lamp")
     second = await Server(OneNet(product)).start()
@@ -205,8 +205,10 @@ async def test_several_accounts_are_told_apart(
     await second.stop()
 
 
-async def test_an_account_that_is_not_there_is_told(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person could not tell a wrong account from a wrong device."""
+async def test_an_unknown_or_disabled_account_is_a_validation_error(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """The message says that the account was not found."""
     with pytest.raises(ServiceValidationError, match="not found"):
         await offline_read(hass, config_entry_id="no-such-entry")
     await hass.config_entries.async_set_disabled_by(account.entry_id, ConfigEntryDisabler.USER)
@@ -214,17 +216,17 @@ async def test_an_account_that_is_not_there_is_told(hass: HomeAssistant, account
         await offline_read(hass)
 
 
-async def test_the_action_explains_itself_without_an_account(hass: HomeAssistant) -> None:
-    """An automation would be told that the action does not exist."""
+async def test_an_action_without_an_account_is_a_validation_error(hass: HomeAssistant) -> None:
+    """The action is registered although there is no account."""
     assert await async_setup_component(hass, DOMAIN, {})
     with pytest.raises(ServiceValidationError):
         await offline_read(hass)
 
 
-async def test_continue_on_error_survives_a_wrong_field_and_a_refusal(
+async def test_continue_on_error_continues_after_a_wrong_field_and_a_refusal(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event], expected_warnings: list[str]
 ) -> None:
-    """An automation would stop at its first mistake, whatever it says."""
+    """A script runs to its end after both errors."""
     expected_warnings.append("test: Error executing script.")
     action = {"action": f"{DOMAIN}.{SERVICE_OFFLINE_READ}", "continue_on_error": True}
     data = {"imei": IMEI, "obj_id": 3303, "expires_in": "01:00:00"}
@@ -253,16 +255,16 @@ async def test_continue_on_error_survives_a_wrong_field_and_a_refusal(
 
 
 async def call(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:
-    """Call an action for a device that exists, and return its response."""
+    """Call an action for the device, and return its response."""
     return await hass.services.async_call(
         DOMAIN, action, {"imei": IMEI} | fields, blocking=True, context=context, return_response=True
     )
 
 
-async def test_a_command_is_looked_up_from_its_queueing_to_its_value(
+async def test_get_command_returns_the_state_times_values_and_log(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory
 ) -> None:
-    """Nobody could learn what became of a command."""
+    """The fields of the queued command stay, and those of its progress are added."""
     queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
     waiting = await call(hass, "get_command", uuid=f" {queued['uuid']}")
     assert waiting == queued | {
@@ -286,10 +288,10 @@ async def test_a_command_is_looked_up_from_its_queueing_to_its_value(
     }
 
 
-async def test_a_command_that_the_device_refused_is_failed_with_a_reason(
+async def test_get_command_returns_the_reason_of_a_failed_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Delivered would pass for done."""
+    """A command that was delivered but rejected by the device is failed, and has no values."""
     queued = await offline_read(hass, obj_id=9)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     looked_up = await call(hass, "get_command", uuid=queued["uuid"])
@@ -297,10 +299,10 @@ async def test_a_command_that_the_device_refused_is_failed_with_a_reason(
     assert "values" not in looked_up
 
 
-async def test_every_instance_of_a_resource_and_a_null_are_told(
+async def test_get_command_returns_resource_instances_and_null_values(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Two values of one resource could not be told apart."""
+    """Each resource instance has an entry with its id."""
     data = {
         "cmd_uuid": "42742677-adc3-54ca-83a1-5aaaf71482f8",
         "type": "READ",
@@ -316,10 +318,10 @@ async def test_every_instance_of_a_resource_and_a_null_are_told(
     assert looked_up["values"] == [{"obj_id": 3, "obj_inst_id": 0, "res_id": 11, "res_inst_id": 1, "value": None}]
 
 
-async def test_a_devices_commands_are_listed_by_state_and_age(
+async def test_list_commands_filters_by_state_and_age(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, now: FrozenDateTimeFactory
 ) -> None:
-    """A person could not see what waits for a device."""
+    """By default, the commands of the last week are listed in every state."""
     old = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     now.move_to(NOW + timedelta(days=8))
@@ -335,10 +337,10 @@ async def test_a_devices_commands_are_listed_by_state_and_age(
     assert listed["commands"] == []
 
 
-async def test_a_waiting_command_is_cancelled_and_heard_of(
+async def test_cancel_command_cancels_a_waiting_command_and_fires_its_event(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person could not take a command back, or an automation would wait for it for ever."""
+    """A second cancellation is an error and fires no event."""
     queued = await offline_read(hass, obj_inst_id=0, res_id=5700, valid_time="2026-11-24 08:00:00")
     context = Context()
     response = await call(hass, "cancel_command", context, uuid=queued["uuid"])
@@ -351,10 +353,10 @@ async def test_a_waiting_command_is_cancelled_and_heard_of(
     assert len(events) == 2
 
 
-async def test_a_command_that_was_sent_cannot_be_cancelled(
+async def test_a_sent_command_cannot_be_cancelled(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person would believe that nothing happens."""
+    """The error names its state, and the event of the new state is fired."""
     queued = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     with pytest.raises(ServiceValidationError, match="already succeeded"):
@@ -362,10 +364,10 @@ async def test_a_command_that_was_sent_cannot_be_cancelled(
     assert [event.data["type"] for event in events] == ["command_queued", "command_succeeded"]
 
 
-async def test_a_command_that_is_sent_while_it_is_cancelled_is_told(
+async def test_the_error_for_a_command_that_is_sent_during_the_cancellation_names_its_state(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person would read of an error of OneNET's that they cannot mend."""
+    """OneNET's own error is replaced by one about the state."""
     queued = await offline_read(hass)
     cancel = onenet.onenet.cancel
 
@@ -378,20 +380,20 @@ async def test_a_command_that_is_sent_while_it_is_cancelled_is_told(
         await call(hass, "cancel_command", uuid=queued["uuid"])
 
 
-async def test_a_cancellation_whose_answer_was_lost_is_heard_of(
+async def test_a_cancellation_whose_reply_is_lost_fires_its_event(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation would wait for ever for a command that is cancelled."""
+    """The call returns the cancelled command."""
     queued = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, path="/cancel/"))
     assert await call(hass, "cancel_command", uuid=queued["uuid"]) == queued
     assert [event.data["type"] for event in events] == ["command_queued", "command_cancelled"]
 
 
-async def test_a_cancellation_that_onenet_refuses_raises(
+async def test_a_failed_cancellation_raises_and_fires_no_event(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A command that still waits would pass for cancelled."""
+    """OneNET refuses the request or does not receive it."""
     queued = await offline_read(hass)
     for kind in (FaultKind.ERRNO, FaultKind.RESET_BEFORE):
         onenet.faults.append(Fault(kind=kind, path="/cancel/", errno=14, text="late"))
@@ -400,14 +402,14 @@ async def test_a_cancellation_that_onenet_refuses_raises(
     assert len(events) == 1
 
 
-async def test_all_waiting_commands_are_cancelled_and_heard_of(
+async def test_cancel_commands_cancels_all_waiting_commands_and_fires_their_events(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person would have to cancel ten commands one by one."""
+    """Commands of other clients are included, sent ones are not."""
     sent = await offline_read(hass)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     waiting = [await offline_read(hass), *(queue_elsewhere(onenet) for _ in range(2))]
-    # What cannot be looked up any more is cancelled all the same.
+    # A failed request for details does not keep a command from being cancelled.
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path=waiting[2]["uuid"]))
     response = await call(hass, "cancel_commands")
     assert {command["uuid"] for command in response["commands"]} == {command["uuid"] for command in waiting}
@@ -421,10 +423,10 @@ async def test_all_waiting_commands_are_cancelled_and_heard_of(
 
 
 @pytest.mark.parametrize("kind", [FaultKind.RESET_AFTER, FaultKind.TRUNCATED])
-async def test_cancellations_whose_answer_was_lost_are_heard_of(
+async def test_cancel_commands_whose_reply_is_lost_fires_the_events(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], kind: FaultKind
 ) -> None:
-    """Automations would wait for ever for commands that are cancelled."""
+    """The call returns all cancelled commands."""
     before = await offline_read(hass)
     await call(hass, "cancel_command", uuid=before["uuid"])
     waiting = [await offline_read(hass) for _ in range(2)]
@@ -436,14 +438,14 @@ async def test_cancellations_whose_answer_was_lost_are_heard_of(
     assert [event.data["uuid"] for event in events] == [command["uuid"] for command in waiting]
 
 
-async def test_cancellations_that_onenet_refuses_raise(
+async def test_cancel_commands_returns_the_commands_that_cannot_be_cancelled(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Commands that still wait would pass for cancelled."""
+    """A failed request raises; no event is fired in either case."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
     with pytest.raises(HomeAssistantError, match="broke"):
@@ -456,10 +458,10 @@ async def test_cancellations_that_onenet_refuses_raise(
     assert [event.data["type"] for event in events] == ["command_queued"]
 
 
-async def test_cancelling_needs_no_one_who_wants_a_response(
+async def test_cancelling_works_without_a_response(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A plain action in an automation would be refused."""
+    """The response is optional."""
     queued = await offline_read(hass)
     await offline_read(hass)
     await hass.services.async_call(DOMAIN, "cancel_command", {"imei": IMEI, "uuid": queued["uuid"]}, blocking=True)
@@ -467,18 +469,18 @@ async def test_cancelling_needs_no_one_who_wants_a_response(
     assert [event.data["type"] for event in events] == ["command_queued"] * 2 + ["command_cancelled"] * 2
 
 
-async def test_an_unknown_command_is_told(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A person could not tell a mistyped UUID from a command without news."""
+async def test_an_unknown_uuid_is_a_validation_error(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The message has OneNET's text."""
     with pytest.raises(ServiceValidationError, match="no such command"):
         await call(hass, "get_command", uuid="42742677-adc3-54ca-83a1-5aaaf71482f8")
 
 
-# A test device, of which several accounts may have one.
+# The IMEI of a test device, which several accounts may have.
 LAMP = "1234"
 
 
 def device_id(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> str:
-    """Return the id that a device that was added has in Home Assistant."""
+    """Return the id of an added device in Home Assistant."""
     identifier = (DOMAIN, f"{account.entry_id}_{imei}")
     device = dr.async_get(hass).async_get_device_by_identifier(identifier, account.entry_id)
     assert device
@@ -487,7 +489,7 @@ def device_id(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -
 
 @pytest.fixture
 async def second(onenet: Server, account: MockConfigEntry) -> AsyncIterator[Server]:
-    """Return another platform, with a lamp that is awake; the first has one, too."""
+    """Return another platform with a lamp that is online; the first platform has a lamp with this IMEI, too."""
     product = Product(id=PRODUCT_ID, key=KEY, access_key=ACCESS_KEY)
     product.add(IMEI, "Gas meter", {(3303, 0, 5700): 4.5})
     lamp = product.add(LAMP, "Test lamp", {(3303, 0, 5700): 30.5, (3306, 0, 5850): False})
@@ -504,7 +506,7 @@ async def second(onenet: Server, account: MockConfigEntry) -> AsyncIterator[Serv
 async def other_account(
     hass: HomeAssistant, account: MockConfigEntry, second: Server, account_data: dict[str, str]
 ) -> MockConfigEntry:
-    """Return an account on it, beside the first."""
+    """Return a loaded account on the second platform."""
     entry = MockConfigEntry(domain=DOMAIN, title="OneNET 2", data=account_data | {CONF_URL: second.url})
     entry.add_to_hass(hass)
     assert await hass.config_entries.async_setup(entry.entry_id)
@@ -515,14 +517,14 @@ async def other_account(
 async def second_account(
     hass: HomeAssistant, account: MockConfigEntry, other_account: MockConfigEntry
 ) -> MockConfigEntry:
-    """Return that account, after the lamp was added in both."""
+    """Return the account on the second platform after the lamp was added to both accounts."""
     for owner in (account, other_account):
         await add_device(hass, owner, imei=LAMP, title="Test lamp")
     return other_account
 
 
 async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -> Any:
-    """Call an action for the lamp, and return its response and what OneNET was asked, with all UUIDs alike."""
+    """Call an action for the lamp; return its response and its requests, with all UUIDs replaced."""
     second.onenet.products[0].devices[LAMP].commands.clear()
     fields = REQUIRED_FIELDS[action]
     waiting = queue_elsewhere(second, imei=LAMP)
@@ -530,34 +532,34 @@ async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -
         fields = fields | waiting
     second.requests.clear()
     response = await act(hass, action, **fields | which)
-    asked = [(request.method, request.path, request.query, request.body) for request in second.requests]
-    assert {query["imei"] for _, _, query, _ in asked} == {LAMP}
-    return json.loads(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", json.dumps([response, asked])))
+    requests = [(request.method, request.path, request.query, request.body) for request in second.requests]
+    assert {query["imei"] for _, _, query, _ in requests} == {LAMP}
+    return json.loads(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", json.dumps([response, requests])))
 
 
 @pytest.mark.parametrize("action", DEVICE_ACTIONS)
-async def test_an_action_for_a_device_does_what_it_does_for_its_imei_and_finds_its_account(
+async def test_device_id_selects_the_device_and_its_account(
     hass: HomeAssistant, onenet: Server, second: Server, second_account: MockConfigEntry, action: str
 ) -> None:
-    """A person would have to look up the IMEI of a device that they have added, or reach somebody else's."""
+    """The action does the same as with the IMEI and the config_entry_id."""
     chosen = device_id(hass, second_account, LAMP)
     by_imei = await done(hass, second, action, imei=LAMP, config_entry_id=second_account.entry_id)
     onenet.requests.clear()
     assert await done(hass, second, action, device_id=chosen) == by_imei
-    # To say it twice does no harm.
+    # Both fields may be set.
     assert await done(hass, second, action, device_id=chosen, config_entry_id=second_account.entry_id) == by_imei
     assert not onenet.requests
-    response, asked = by_imei
-    assert asked
+    response, requests = by_imei
+    assert requests
     if response is not None:
         origin = {"config_entry_id": second_account.entry_id, "imei": LAMP, "device_id": chosen}
         assert {name: response[name] for name in origin} == origin
 
 
-async def test_everything_that_is_said_of_an_added_device_carries_its_id(
+async def test_responses_and_events_of_an_added_device_have_its_id(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """An automation could not tell which device an event is about, but by its IMEI."""
+    """Every event, response and listed command has the device_id."""
     await add_device(hass, account)
     chosen = device_id(hass, account)
     done, cancelled = await offline_read(hass), await offline_read(hass)
@@ -575,14 +577,14 @@ async def test_everything_that_is_said_of_an_added_device_carries_its_id(
         "rejected",
         "succeeded",
     ]
-    told = [event.data for event in events] + [done, cancelled, looked_up, listed, *listed["commands"]]
-    assert [fields["device_id"] for fields in told] == [chosen] * len(told)
+    found = [event.data for event in events] + [done, cancelled, looked_up, listed, *listed["commands"]]
+    assert [fields["device_id"] for fields in found] == [chosen] * len(found)
 
 
-async def test_nothing_that_is_said_of_a_device_that_is_not_added_carries_an_id(
+async def test_responses_and_events_of_a_device_that_is_not_added_have_no_id(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """An automation would act on a device that is not there, or no longer."""
+    """Neither before the device is added nor after it was removed."""
     before = await offline_read(hass)
     subentry = await add_device(hass, account)
     chosen = device_id(hass, account)
@@ -594,15 +596,15 @@ async def test_nothing_that_is_said_of_a_device_that_is_not_added_carries_an_id(
     after = await offline_read(hass)
     looked_up = await call(hass, "get_command", uuid=before["uuid"])
     listed = await call(hass, "list_commands")
-    told = [before, after, looked_up, listed, *listed["commands"], *(event.data for event in events)]
-    assert [fields for fields in told if "device_id" in fields] == []
+    found = [before, after, looked_up, listed, *listed["commands"], *(event.data for event in events)]
+    assert [fields for fields in found if "device_id" in fields] == []
     assert [event.data["type"] for event in events] == ["command_queued"] * 2
 
 
-async def test_a_device_of_an_account_that_is_not_loaded_is_told(
+async def test_a_device_of_an_account_that_is_not_loaded_is_a_validation_error(
     hass: HomeAssistant, onenet: Server, second: Server, second_account: MockConfigEntry
 ) -> None:
-    """A person would look for the fault in the device, or the other account would be asked in its place."""
+    """The other account is not used in its place."""
     chosen = device_id(hass, second_account, LAMP)
     assert await hass.config_entries.async_unload(second_account.entry_id)
     onenet.requests.clear()
@@ -618,7 +620,7 @@ async def test_a_device_of_an_account_that_is_not_loaded_is_told(
 def device_lists(
     account: MockConfigEntry, other_account: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[AsyncMock]]:
-    """Return a function that sets what OneNET answers, by account, when it is asked for a device."""
+    """Return a function that sets the reply to a lookup of a device for each account."""
 
     def set_answers(*answers: OneNetError | None) -> list[AsyncMock]:
         mocks = [AsyncMock(side_effect=answer) for answer in answers]
@@ -654,13 +656,13 @@ async def test_the_account_follows_from_the_device_list_that_has_the_imei(
 
 @LEGACY_ONLY
 @pytest.mark.parametrize("other_answer", [UNKNOWN, NOT_PERMITTED, UNREACHABLE])
-async def test_the_account_that_has_the_device_is_asked_for_only_once(
+async def test_the_account_of_a_device_is_looked_up_once(
     hass: HomeAssistant,
     other_account: MockConfigEntry,
     device_lists: Callable[..., list[AsyncMock]],
     other_answer: OneNetError,
 ) -> None:
-    """The answer is remembered, even if another account could not be asked."""
+    """The result is cached, even if another account could not be asked."""
     mocks = device_lists(other_answer, None)
     for _ in range(2):
         listed = await act(hass, "list_commands", imei=LAMP)
@@ -721,17 +723,17 @@ async def test_the_account_follows_from_where_the_device_was_added(
 
 
 @LEGACY_ONLY
-async def test_a_device_that_was_added_in_several_accounts_is_looked_for_at_onenet(
+async def test_a_device_that_was_added_in_several_accounts_is_looked_up_at_onenet(
     hass: HomeAssistant,
     account: MockConfigEntry,
     second_account: MockConfigEntry,
     device_lists: Callable[..., list[AsyncMock]],
 ) -> None:
-    """A device that moved to another product belongs to the account that has it now, whatever waits in the other."""
+    """The account whose product has the device is used, whatever is queued in the other one."""
     await offline_read(hass, imei=LAMP, config_entry_id=account.entry_id)
     device_lists(UNKNOWN, None)
     assert (await offline_read(hass, imei=LAMP))["config_entry_id"] == second_account.entry_id
-    # Only one of them is loaded.
+    # Only one of the accounts is loaded.
     assert await hass.config_entries.async_unload(second_account.entry_id)
     assert await hass.config_entries.async_unload(account.entry_id)
     with pytest.raises(ServiceValidationError, match="is not loaded"):
@@ -745,18 +747,18 @@ async def test_the_account_follows_from_an_open_or_a_finished_command(
     other_account: MockConfigEntry,
     device_lists: Callable[..., list[AsyncMock]],
 ) -> None:
-    """A device that is only known by its commands stays with the account that queued them."""
+    """A device that is only known by its commands belongs to the account that queued them."""
     mocks = device_lists(None, None)
     finished = await offline_read(hass, imei=LAMP, config_entry_id=other_account.entry_id)
     assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
     await act(hass, "cancel_command", uuid=finished["uuid"])
     assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
-    # An open command counts for more than a finished one.
+    # An open command has priority over a finished one.
     await offline_read(hass, imei=LAMP, config_entry_id=account.entry_id)
     assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == account.entry_id
     for mock in mocks:
         mock.assert_not_awaited()
-    # Two accounts with open ones tell nothing.
+    # Open commands in two accounts do not decide.
     await offline_read(hass, imei=LAMP, config_entry_id=other_account.entry_id)
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, "list_commands", imei=LAMP)
@@ -770,7 +772,7 @@ async def test_the_only_loaded_account_is_used_unless_another_is_known_to_have_t
     other_account: MockConfigEntry,
     device_lists: Callable[..., list[AsyncMock]],
 ) -> None:
-    """While an account is not loaded, its devices are not looked for in the other one."""
+    """The devices of an account that is not loaded are not looked up in the loaded one."""
     mocks = device_lists(UNKNOWN, None)
     assert (await act(hass, "list_commands", imei=LAMP))["config_entry_id"] == other_account.entry_id
     assert await hass.config_entries.async_unload(other_account.entry_id)

@@ -1,4 +1,4 @@
-"""Writes and executes for devices that sleep, as automations, scripts and the action panel queue them."""
+"""Queued writes and executes."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ REBOOT_NOW: dict[str, Any] = EXPIRY | {"obj_id": 3, "obj_inst_id": 0, "res_id": 
 
 @pytest.fixture
 def device(device: Device) -> Device:
-    """Return a device that sleeps, can be written to, and rebooted."""
+    """Return a sleeping device with writable resources and an executable one."""
     device.resources |= {(3306, 0, 5850): False, (3306, 0, 5851): 0, (3306, 0, 5750): "valve"}
     device.resources |= {(3306, 0, 5500): b"\x00", (3306, 0, 5518): datetime(2020, 1, 1, tzinfo=UTC)}
     device.executables.add(REBOOT)
@@ -41,10 +41,10 @@ async def execute(hass: HomeAssistant, context: Context | None = None, **fields:
     return await act(hass, "offline_execute", context, **REBOOT_NOW | fields)
 
 
-async def test_a_write_is_queued_followed_and_heard_of(
+async def test_a_queued_write_reaches_the_device_and_fires_its_events(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """A person could not close a valve, or not know whether it is closed."""
+    """The events have the fields of the response; every type of value is written."""
     context = Context()
     response = await write(
         hass,
@@ -69,11 +69,11 @@ async def test_a_write_is_queued_followed_and_heard_of(
     }
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await poll_device(account)
-    said_of_it = response | {"expired_time": expired_time}
-    # What was written is no news, and values are what a device has told.
+    fields = response | {"expired_time": expired_time}
+    # The events have no written values: `values` are those that a device reported.
     assert [event.data for event in events] == [
-        {"type": "command_queued", **said_of_it},
-        {"type": "command_succeeded", **said_of_it},
+        {"type": "command_queued", **fields},
+        {"type": "command_succeeded", **fields},
     ]
     assert [event.context.id for event in events] == [context.id] * 2
     assert (
@@ -89,10 +89,10 @@ async def test_a_write_is_queued_followed_and_heard_of(
     )
 
 
-async def test_an_execute_is_queued_followed_and_heard_of(
+async def test_a_queued_execute_reaches_the_device_and_fires_its_events(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """A person could not reboot a device, or not know whether it did."""
+    """The device receives the arguments, and the events have no values."""
     response = await execute(hass, args="0='10'", trigger_msg=["update"], retry=1)
     assert (response["command"], response["res_id"]) == ("execute", 4)
     assert (await act(hass, "get_command", uuid=response["uuid"]))["args"] == "0='10'"
@@ -103,10 +103,10 @@ async def test_an_execute_is_queued_followed_and_heard_of(
     assert device.executed == [(REBOOT, "0='10'")]
 
 
-async def test_what_the_device_refuses_is_failed_with_its_reason(
+async def test_a_command_that_the_device_rejects_is_failed_with_its_reason(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """Delivered would pass for done."""
+    """A command that was delivered but rejected is not succeeded."""
     await write(hass, values={"res_id": 5850, "value": "open"})
     await execute(hass, obj_id=3306, res_id=5850)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
@@ -117,10 +117,10 @@ async def test_what_the_device_refuses_is_failed_with_its_reason(
     }
 
 
-async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
+async def test_written_values_and_arguments_are_returned_for_commands_of_all_clients(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A person could not see what a waiting command will do."""
+    """get_command and list_commands return the mode, the values and the arguments."""
     own = await write(
         hass,
         mode="replace",
@@ -141,7 +141,7 @@ async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
     assert (await act(hass, "get_command", imei=IMEI, uuid=own["uuid"])).items() >= written.items()
     (listed,) = (await act(hass, "list_commands"))["commands"]
     assert listed.items() >= written.items()
-    # Somebody else's, for which OneNET is asked.
+    # Commands of another client are requested from OneNET.
     product = onenet.onenet.products[0]
     query = {"imei": IMEI, "obj_id": "3306", "obj_inst_id": "0", "expired_time": "2099-01-01T00:00:00"}
     moment = int(datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp())
@@ -150,14 +150,14 @@ async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
             {"res_id": 5850, "val": True},
             {"res_id": 5518, "val": moment, "type": 2},
             {"res_id": 5500, "val": "01ff", "type": 1},
-            # No moment that anybody could tell.
+            # Not a valid time: it is returned as a number.
             {"res_id": 5519, "val": 10**15, "type": 2},
         ]
     }
     theirs = onenet.onenet.queue_write(product, query | {"mode": "1"}, content).uuid
-    told = await act(hass, "get_command", imei=IMEI, uuid=theirs)
-    assert told["mode"] == written["mode"]
-    assert told["values"] == [*written["values"], {"res_id": 5519, "value": 10**15, "type": "time"}]
+    found = await act(hass, "get_command", imei=IMEI, uuid=theirs)
+    assert found["mode"] == written["mode"]
+    assert found["values"] == [*written["values"], {"res_id": 5519, "value": 10**15, "type": "time"}]
     theirs = onenet.onenet.queue_execute(product, query | {"obj_id": "3", "res_id": "4"}, {"args": "now"}).uuid
     assert (await act(hass, "get_command", imei=IMEI, uuid=theirs))["args"] == "now"
 
@@ -166,7 +166,7 @@ async def test_what_is_written_is_told_here_and_of_commands_from_elsewhere(
 @pytest.mark.parametrize(
     ("kind", "requests"), [(FaultKind.RESET_AFTER, 1), (FaultKind.TRUNCATED, 1), (FaultKind.RESET_BEFORE, 2)]
 )
-async def test_no_lost_reply_moves_a_valve_twice(
+async def test_a_write_or_execute_whose_reply_is_lost_is_queued_once(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -175,7 +175,7 @@ async def test_no_lost_reply_moves_a_valve_twice(
     kind: FaultKind,
     requests: int,
 ) -> None:
-    """A device would do twice what it should do once, or a command be queued that nobody can follow."""
+    """The call returns the UUID of the only command at OneNET."""
     onenet.requests.clear()
     onenet.faults.append(Fault(kind=kind, path="/offline"))
     response = await queue(hass)
@@ -184,11 +184,11 @@ async def test_no_lost_reply_moves_a_valve_twice(
     assert event_uuids(events) == [("queued", response["uuid"])]
 
 
-async def test_a_lost_write_is_not_taken_for_another(
+async def test_a_lost_write_is_matched_by_its_values(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A person would follow a command that does something else."""
-    # The same times, so that only what is written tells them apart.
+    """A command with the same times that writes something else is not matched."""
+    # The commands have the same times, and differ in their contents only.
     expired_time = "2099-01-01T08:00:00+08:00"
     product = onenet.onenet.products[0]
     query = {"imei": IMEI, "obj_id": "3306", "obj_inst_id": "0", "mode": "2", "expired_time": "2099-01-01T08:00:00"}
@@ -210,7 +210,7 @@ async def test_a_lost_write_is_not_taken_for_another(
         (execute, {"args": "1"}, {"args": None}),
     ],
 )
-async def test_of_two_lost_commands_none_is_taken_for_the_other(
+async def test_two_lost_commands_with_different_contents_are_not_confused(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -219,9 +219,9 @@ async def test_of_two_lost_commands_none_is_taken_for_the_other(
     one: dict[str, Any],
     other: dict[str, Any],
 ) -> None:
-    """A valve would be said to be open, or what should be done once be done twice."""
+    """The found command is matched with the call that has its contents; the other one stays unknown."""
     times = {"expires_in": None, "expired_time": "2099-01-01T08:00:00+08:00"}
-    # The first never arrives, but may; of the second only the reply is lost.
+    # The first request does not arrive, but still may; only the reply to the second one is lost.
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/offline", status=504))
     with pytest.raises(HomeAssistantError):
         await queue(hass, **times, **one)
@@ -233,10 +233,10 @@ async def test_of_two_lost_commands_none_is_taken_for_the_other(
     assert len((await act(hass, "list_commands", state="unknown"))["commands"]) == 1
 
 
-async def test_the_last_of_several_writes_counts(
+async def test_keep_queues_a_write_if_the_last_waiting_one_differs(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A valve that should be open in the end would be closed."""
+    """An equal write before the last one does not count: the device carries out the last one last."""
     for value, if_waiting in ((True, "add"), (False, "add"), (True, "keep"), (True, "keep")):
         await write(hass, values=[{"res_id": 5850, "value": value}], if_waiting=if_waiting)
     assert len(onenet.onenet.commands) == 3
@@ -244,10 +244,10 @@ async def test_the_last_of_several_writes_counts(
     assert device.resources[3306, 0, 5850] is True
 
 
-async def test_a_lost_write_that_may_come_last_counts(
+async def test_keep_considers_an_unconfirmed_write_as_the_last_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A valve that should be open in the end would be closed by a command that nobody knew of."""
+    """It may be at OneNET, but it cannot be cancelled: replace goes on without it."""
     first = await write(hass, values=[{"res_id": 5850, "value": True}])
     for value, kept in ((True, True), (False, False)):
         onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/offline", status=504))
@@ -255,16 +255,16 @@ async def test_a_lost_write_that_may_come_last_counts(
             await write(hass, values=[{"res_id": 5850, "value": value}])
         response = await write(hass, values=[{"res_id": 5850, "value": True}], if_waiting="keep")
         assert (response["uuid"] == first["uuid"]) is kept
-    # What nobody knows to be there cannot be cancelled, and is no reason not to go on.
+    # An unconfirmed command cannot be cancelled, which does not stop replace.
     last = await write(hass, values=[{"res_id": 5850, "value": True}], if_waiting="replace")
     waiting = [command.uuid for command in onenet.onenet.commands if command.send_status is SendStatus.WAITING]
     assert waiting == [last["uuid"]]
 
 
-async def test_the_command_that_starts_last_counts(
+async def test_keep_compares_with_the_command_that_becomes_valid_last(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A valve that should be open in the end would be closed by a command that was planned before."""
+    """A write that was queued earlier may become valid later."""
     in_hours = [(datetime.now(UTC) + timedelta(hours=hours)).isoformat() for hours in range(4)]
     await write(hass, values=[{"res_id": 5850, "value": False}], valid_time=in_hours[2])
     await write(hass, values=[{"res_id": 5850, "value": True}])
@@ -272,10 +272,10 @@ async def test_the_command_that_starts_last_counts(
     assert len(onenet.onenet.commands) == 3
 
 
-async def test_writes_of_other_values_take_turns_and_keep_their_order(
+async def test_simultaneous_writes_of_one_resource_are_queued_in_the_order_of_the_calls(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A valve that was opened, then closed, would end up open."""
+    """The second request waits for the reply to the first one."""
     onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline", seconds=0.2))
     calls = [asyncio.create_task(write(hass, values=[{"res_id": 5850, "value": value}])) for value in (True, False)]
     await asyncio.gather(*calls)
@@ -293,7 +293,7 @@ OTHER_RESOURCE = {"values": [{"res_id": 5851, "value": 80}]}
         (write, {}, True),
         (write, {"retry": 1}, True),
         (write, OTHER_VALUE, False),
-        # Equal to Python, but not to a device.
+        # Python considers 1 and True equal, a device does not.
         (write, {"values": [{"res_id": 5850, "value": 1}]}, False),
         (write, OTHER_RESOURCE, False),
         (write, {"mode": "replace"}, False),
@@ -302,10 +302,10 @@ OTHER_RESOURCE = {"values": [{"res_id": 5851, "value": 80}]}
         (execute, {"res_id": 5}, False),
     ],
 )
-async def test_only_the_very_same_is_kept(
+async def test_keep_returns_a_waiting_command_only_if_it_is_identical(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, queue: Any, fields: dict[str, Any], *, kept: bool
 ) -> None:
-    """A valve that should be closed would be opened, since that still waits."""
+    """Values, mode, arguments and target must be equal."""
     waiting = await queue(hass)
     second = await queue(hass, if_waiting="keep", **fields)
     assert (second["uuid"] == waiting["uuid"]) is kept
@@ -323,7 +323,7 @@ async def test_only_the_very_same_is_kept(
         (execute, {"res_id": 5}, False),
     ],
 )
-async def test_what_concerns_the_same_resources_is_replaced(
+async def test_replace_cancels_a_waiting_command_for_the_same_resources(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -333,17 +333,17 @@ async def test_what_concerns_the_same_resources_is_replaced(
     *,
     replaced: bool,
 ) -> None:
-    """A device would do the old before the new, or lose a command that concerns something else."""
+    """A command for other resources stays queued."""
     waiting = await queue(hass)
     second = await queue(hass, if_waiting="replace", **fields)
     ended = [("cancelled", waiting["uuid"])] if replaced else []
     assert event_uuids(events) == [("queued", waiting["uuid"]), *ended, ("queued", second["uuid"])]
 
 
-async def test_more_than_onenet_takes_cancels_nothing(
+async def test_a_write_or_execute_that_is_too_large_cancels_nothing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The command that waits would be gone, and no other come in its place."""
+    """It is refused before a request, and the waiting command stays queued."""
     waiting = await write(hass)
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError, match="2056 bytes"):
@@ -354,24 +354,24 @@ async def test_more_than_onenet_takes_cancels_nothing(
     assert event_uuids(events) == [("queued", waiting["uuid"])]
 
 
-async def test_a_refused_write_is_said_to_be_rejected(
+async def test_a_refused_write_fires_command_rejected(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """A refused command would pass for a queued one."""
+    """The event has the command and the reason of the refusal."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="full"))
     with pytest.raises(HomeAssistantError):
         await write(hass)
     assert events[0].data.items() >= {"type": "command_rejected", "command": "write", "reason": "limit_reached"}.items()
 
 
-async def test_a_write_is_followed_after_a_restart(
+async def test_writes_and_executes_are_polled_after_a_restart(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
 ) -> None:
-    """Nobody would hear what becomes of the commands from before."""
+    """Commands that were queued before the restart fire their events."""
     written, rebooted = await write(hass), await execute(hass, args="0")
     kept = [row["asked"]["operation"]["command"] for row in saved_commands(hass, account)]
     assert kept == ["write", "execute"]
-    # As after a restart: the manager is loaded again.
+    # The manager is loaded again, as after a restart.
     managers(hass).pop(account.entry_id)
     assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
