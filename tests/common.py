@@ -25,6 +25,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onenet_nbiot import services
+from custom_components.onenet_nbiot.commands import Commands
 from custom_components.onenet_nbiot.const import (
     CONF_ACCESS_KEY,
     CONF_IMEI,
@@ -38,9 +39,9 @@ from custom_components.onenet_nbiot.const import (
 )
 from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
 from custom_components.onenet_nbiot.devices import Devices
-from custom_components.onenet_nbiot.manager import CommandManager
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.store import async_get_store
+from custom_components.onenet_nbiot.tracker import CommandTracker
 from custom_components.onenet_nbiot.validation import ActionSchema
 
 from .emulator import Fault, Server, Switches
@@ -129,23 +130,26 @@ def run_with(variants: Iterable[str]) -> Any:
 
 def coordinator_of(account: ConfigEntry[Any]) -> OneNetCoordinator:
     """Return the coordinator of an account that is set up."""
-    coordinator: OneNetCoordinator = account.runtime_data
+    coordinator: OneNetCoordinator = account.runtime_data.coordinator
     return coordinator
 
 
-def manager_of(account: ConfigEntry[Any]) -> CommandManager:
-    """Return the command manager of an account that is set up."""
-    return coordinator_of(account).manager
+def commands_of(account: ConfigEntry[Any]) -> Commands:
+    """Return the commands of an account that is set up."""
+    commands: Commands = account.runtime_data.commands
+    return commands
 
 
 def devices_of(account: ConfigEntry[Any]) -> Devices:
     """Return the devices of an account that is set up."""
-    return coordinator_of(account).devices
+    devices: Devices = account.runtime_data.devices
+    return devices
 
 
 def client_of(account: ConfigEntry[Any]) -> OneNetClient:
     """Return the client of an account that is set up."""
-    return coordinator_of(account).client
+    client: OneNetClient = account.runtime_data.client
+    return client
 
 
 async def refresh(account: ConfigEntry[Any]) -> None:
@@ -154,8 +158,10 @@ async def refresh(account: ConfigEntry[Any]) -> None:
 
 
 async def poll_device(account: ConfigEntry[Any], imei: str = IMEI) -> None:
-    """Poll the commands of a device."""
-    await manager_of(account).async_poll_device(imei)
+    """Poll the commands of a device; raise OneNetError also for an error about one command."""
+    tracker: CommandTracker = account.runtime_data.tracker
+    if (failure := (await tracker.async_poll(imei)).failure) is not None:
+        raise failure
 
 
 async def add_device(

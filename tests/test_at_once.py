@@ -12,7 +12,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .common import IMEI, VARIANTS, act, event_uuids, manager_of, offline_read, poll_device, revoke, run_with, until
+from .common import IMEI, VARIANTS, act, commands_of, event_uuids, offline_read, poll_device, revoke, run_with, until
 from .emulator import Device, Fault, FaultKind, Server, Trigger
 
 variant = run_with(VARIANTS)
@@ -62,7 +62,7 @@ async def test_an_immediate_read_returns_the_values_of_an_online_device(
     }
     assert onenet.requests[-1].query["timeout"] == "5"
     assert not events
-    assert manager_of(account).waiting == 0
+    assert commands_of(account).waiting == 0
 
 
 async def test_an_immediate_write_and_execute_reach_an_online_device(

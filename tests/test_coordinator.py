@@ -42,6 +42,7 @@ from .common import (
     coordinator_of,
     event_types,
     offline_read,
+    poll_device,
     revoke,
     run_with,
     until,
@@ -164,7 +165,7 @@ async def test_each_state_is_fired_once(
     action = {"imei": IMEI, "uuid": queued["uuid"]}
     for _ in range(2):
         await hass.services.async_call(DOMAIN, "get_command", action, blocking=True, return_response=True)
-        await coordinator.manager.async_poll_device(IMEI)
+        await poll_device(coordinator.config_entry)
         await polls(coordinator, clock, 5)
     assert event_types(events) == ["queued", "succeeded"]
 
@@ -235,7 +236,7 @@ async def test_an_overdue_command_expires_without_onenets_report(
     assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 10)
     assert event_types(events) == ["queued", "expired"]
-    assert not coordinator.manager.imeis
+    assert not coordinator.config_entry.runtime_data.commands.imeis
     listed: Any = await hass.services.async_call(
         DOMAIN, "list_commands", {"imei": IMEI}, blocking=True, return_response=True
     )
@@ -613,7 +614,7 @@ async def test_the_row_of_a_device_that_was_not_added_is_deleted_with_its_comman
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await polls(coordinator, clock, 2)
     await until(lambda: not store.load_devices(coordinator.config_entry.entry_id))
-    assert coordinator.devices.summary()["known"] == 0
+    assert coordinator.config_entry.runtime_data.devices.summary()["known"] == 0
 
 
 async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
@@ -796,8 +797,8 @@ async def test_ten_thousand_waiting_commands_take_ten_requests_per_poll(
     await keep(hass, onenet, entry, 1000, 10)
     assert await hass.config_entries.async_setup(entry.entry_id)
     coordinator = coordinator_of(entry)
-    assert coordinator.manager.waiting == 10_000
-    assert len(list(coordinator.manager.imeis)) == 1000
+    assert coordinator.config_entry.runtime_data.commands.waiting == 10_000
+    assert len(list(coordinator.config_entry.runtime_data.commands.imeis)) == 1000
     events = async_capture_events(hass, "onenet_nbiot_event")
     onenet.requests.clear()
     asked: set[str] = set()
@@ -840,12 +841,12 @@ async def test_commands_of_devices_without_a_known_id_are_polled(
     for minute in range(1, 12):
         await polls(coordinator, clock, 1)
         assert len(paths(onenet)) <= 10, minute
-    assert sum(coordinator.devices.get(imei).key is not None for imei in imeis) == 3
+    assert sum(coordinator.config_entry.runtime_data.devices.get(imei).key is not None for imei in imeis) == 3
     for imei in imeis:
         onenet.onenet.wake(imei, Trigger.UPDATE)
     await polls(coordinator, clock, 12)
     assert sorted(event_types(events)) == ["failed"] * 5 + ["queued"] * 6 + ["succeeded"]
-    assert not coordinator.manager.imeis
+    assert not coordinator.config_entry.runtime_data.commands.imeis
 
 
 @LEGACY_ONLY
@@ -959,7 +960,7 @@ async def test_an_extreme_value_is_fired(
     assert values[:3] == [str(2**70), "half ?", [{"x": str(2**70)}]]
     assert "..." in str(values[3])
     await hass.async_block_till_done()
-    assert coordinator.manager.find(queued["uuid"])
+    assert coordinator.config_entry.runtime_data.commands.find(queued["uuid"])
 
 
 async def test_an_outage_continues_while_no_device_is_due(

@@ -28,6 +28,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
+from custom_components.onenet_nbiot.device_registry import async_sync_devices
 from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME, async_get_store
@@ -43,7 +44,6 @@ from .common import (
     add_device,
     client_of,
     devices_of,
-    manager_of,
     offline_read,
     pass_time,
     poll_device,
@@ -662,7 +662,7 @@ async def test_a_device_that_is_removed_during_the_sync_is_skipped(
     assert await hass.config_entries.async_unload(account.entry_id)
     imeis = [str(int(IMEI) + number) for number in range(BATCH_SIZE + 2)]
     subentries = [await add_device(hass, account, imei=imei) for imei in imeis]
-    sync = hass.async_create_task(devices.async_sync())
+    sync = hass.async_create_task(async_sync_devices(hass, account, devices))
     assert len(devices.added) == BATCH_SIZE
     hass.config_entries.async_remove_subentry(account, subentries[-1].subentry_id)
     await sync
@@ -674,10 +674,10 @@ async def test_values_for_a_removed_account_are_not_saved(
 ) -> None:
     """No row stays on disk."""
     await add_device(hass, account, "3303/0/5700")
-    manager = manager_of(account)
+    devices = devices_of(account)
     await hass.config_entries.async_remove(account.entry_id)
-    manager.devices.async_save(manager.devices.get(IMEI))
-    manager.devices.async_update_from_read(IMEI, [], datetime.now(UTC))
+    devices.async_save(devices.get(IMEI))
+    devices.async_update_from_read(IMEI, [], datetime.now(UTC))
     await until(lambda: not async_get_store(hass).load_devices(account.entry_id))
 
 

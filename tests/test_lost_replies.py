@@ -20,10 +20,10 @@ from .common import (
     act,
     arrival,
     client_of,
+    commands_of,
     copy_of,
     delay_reply,
     event_uuids,
-    manager_of,
     offline_read,
     pass_time,
     poll_device,
@@ -521,5 +521,5 @@ async def test_a_uuid_that_onenet_returns_twice_is_one_command(
     onenet.faults.append(Fault(**vars(same)))
     with pytest.raises(HomeAssistantError, match="another device's"):
         await offline_read(hass, imei="1234")
-    assert list(manager_of(account).imeis) == [IMEI]
-    assert manager_of(account).waiting == 1
+    assert list(commands_of(account).imeis) == [IMEI]
+    assert commands_of(account).waiting == 1

@@ -13,8 +13,8 @@ from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
 )
 
-from custom_components.onenet_nbiot import manager
-from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot import commands
+from custom_components.onenet_nbiot.const import CONF_ACCESS_KEY, DOMAIN
 
 from .common import (
     IMEI,
@@ -64,7 +64,7 @@ async def test_an_error_after_the_caller_was_cancelled_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A lost reply is logged although no caller receives the exception."""
-    expected_warnings.append("After its caller had gone, a command failed: OneNET's reply was lost")
+    expected_warnings.append("A command failed after its caller was cancelled: OneNET's reply was lost")
     onenet.faults.append(Fault(kind=FaultKind.RESET_AFTER, seconds=0.2))
     onenet.faults.append(Fault(kind=FaultKind.PAGE, path="/history"))
     await call_and_leave(hass, onenet)
@@ -549,6 +549,11 @@ async def test_a_refusal_of_a_replaced_key_starts_no_reauthentication(
     call = asyncio.create_task(act(hass, "get_command", imei=IMEI, uuid=elsewhere))
     await until(lambda: onenet.requests[-1].path.endswith(elsewhere))
     await until(lambda: onenet.requests[-1].path in ("/devices", "/product/detail"))
+    revoke(onenet)
+    product = onenet.onenet.products[0]
+    keys = {CONF_API_KEY: product.key, CONF_ACCESS_KEY: product.access_key}
+    new = {name: key for name, key in keys.items() if name in account.data}
+    hass.config_entries.async_update_entry(account, data=account.data | new)
     assert await hass.config_entries.async_reload(account.entry_id)
     with pytest.raises(HomeAssistantError, match="does not accept"):
         await call
@@ -626,7 +631,7 @@ async def test_the_oldest_finished_commands_beyond_the_maximum_are_deleted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file has an upper bound."""
-    monkeypatch.setattr(manager, "FINISHED_MAX_COUNT", 3)
+    monkeypatch.setattr(commands, "FINISHED_MAX_COUNT", 3)
     queued = []
     for _ in range(5):
         queued.append((await offline_read(hass))["uuid"])

@@ -25,7 +25,7 @@ from custom_components.onenet_nbiot import repairs
 from custom_components.onenet_nbiot.const import CONF_PLATFORM, DOMAIN
 from custom_components.onenet_nbiot.repairs import async_create_fix_flow
 
-from .common import EVERY_PLATFORM, IMEI, OTHER_IMEI, add_device, devices_of, offline_read, refresh, run_with
+from .common import EVERY_PLATFORM, IMEI, OTHER_IMEI, add_device, offline_read, refresh, run_with
 from .emulator import Device, Server
 
 variant = run_with(EVERY_PLATFORM)
@@ -267,12 +267,13 @@ async def test_confirming_the_repair_keeps_a_device_that_was_found_again(
     subentry: ConfigSubentry,
     account: MockConfigEntry,
     gone: ir.IssueEntry,
+    onenet: Server,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    """The device was found while the form was open."""
+    """OneNET accepted a command for the device while the form was open."""
     client, form = await open_repair(hass, hass_client, gone)
-    devices = devices_of(account)
-    devices.async_set_found(devices.added[subentry.data["imei"]])
+    onenet.onenet.products[0].add(IMEI, "Water meter")
+    await offline_read(hass)
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
     assert subentry.subentry_id in account.subentries
 

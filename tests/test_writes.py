@@ -9,9 +9,18 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot.manager import managers
-
-from .common import IMEI, VARIANTS, act, event_uuids, poll_device, queue_requests, run_with, saved_commands
+from .common import (
+    IMEI,
+    VARIANTS,
+    act,
+    copy_of,
+    event_uuids,
+    poll_device,
+    queue_requests,
+    run_with,
+    saved_commands,
+    start,
+)
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 
 variant = run_with(VARIANTS)
@@ -365,16 +374,13 @@ async def test_a_refused_write_fires_command_rejected(
 
 
 async def test_writes_and_executes_are_polled_after_a_restart(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
     """Commands that were queued before the restart fire their events."""
     written, rebooted = await write(hass), await execute(hass, args="0")
     kept = [row["asked"]["operation"]["command"] for row in saved_commands(hass, account)]
     assert kept == ["write", "execute"]
-    # The manager is loaded again, as after a restart.
-    managers(hass).pop(account.entry_id)
-    assert await hass.config_entries.async_reload(account.entry_id)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    await poll_device(account)
-    assert sorted(event_uuids(events)[2:]) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
-    assert (await act(hass, "get_command", uuid=rebooted["uuid"]))["args"] == "0"
+    async with start(copy_of(hass.config.config_dir), account) as (again, events):
+        assert sorted(event_uuids(events)) == sorted([("succeeded", written["uuid"]), ("succeeded", rebooted["uuid"])])
+        assert (await act(again, "get_command", uuid=rebooted["uuid"]))["args"] == "0"

@@ -8,12 +8,15 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .accounts import async_load_account, async_remove_account
 from .const import ATTR_MESSAGE, DOMAIN
-from .coordinator import OneNetConfigEntry, OneNetCoordinator, create_client
+from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
+from .device_registry import async_delete_issues
 from .exceptions import setup_error
-from .manager import async_get_manager, async_remove_manager
+from .manager import CommandManager
 from .onenet.errors import OneNetError
 from .services import async_setup_services
+from .tracker import CommandTracker
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -30,7 +33,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     """Set up an account."""
     client = create_client(hass, entry.data)
     try:
-        manager = await async_get_manager(hass, entry, client)
+        account = await async_load_account(hass, entry.entry_id)
     except sqlite3.Error as err:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
@@ -41,8 +44,18 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         await client.check_connection()
     except OneNetError as err:
         raise setup_error(err) from err
-    entry.runtime_data = OneNetCoordinator(hass, entry, client, manager)
-    await entry.runtime_data.async_start()
+    commands, devices = account.commands, account.devices
+    tracker = CommandTracker(hass, entry, client, commands, devices)
+    coordinator = OneNetCoordinator(hass, entry, client, commands, devices, tracker)
+    entry.runtime_data = OneNetRuntimeData(
+        client=client,
+        commands=commands,
+        devices=devices,
+        tracker=tracker,
+        manager=CommandManager(hass, entry.entry_id, client, commands, tracker),
+        coordinator=coordinator,
+    )
+    await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
@@ -54,4 +67,5 @@ async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> b
 
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
     """Delete the commands and devices of a removed account."""
-    await async_remove_manager(hass, entry)
+    async_delete_issues(hass, entry)
+    await async_remove_account(hass, entry.entry_id)

@@ -1,7 +1,8 @@
-"""Find the account of an action."""
+"""Keep the data of accounts over reloads, and find the account of an action."""
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
@@ -10,16 +11,52 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import service
 from homeassistant.util.hass_dict import HassKey
 
+from .commands import Commands
 from .const import ATTR_IMEI, ATTR_UUID, DOMAIN, SUBENTRY_DEVICE
 from .coordinator import OneNetConfigEntry
+from .devices import Devices
 from .exceptions import unknown_uuid, which_account
-from .manager import CommandManager, managers
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
+from .store import async_get_store
 
+
+@dataclass(frozen=True, slots=True)
+class AccountData:
+    """Hold what outlives reloads of a config entry: calls that are in flight during a reload need it."""
+
+    commands: Commands
+    devices: Devices
+
+
+_ACCOUNTS: HassKey[dict[str, AccountData]] = HassKey(f"{DOMAIN}_accounts")
 # By IMEI, the account that has the device according to OneNET, and until when that is cached: a device may be moved.
 _FOUND: HassKey[dict[str, tuple[str, float]]] = HassKey(f"{DOMAIN}_found_accounts")
 _FOUND_FOR = 600
+
+
+async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
+    """Return the data of an account, loaded from disk on first use; raise sqlite3.Error."""
+    accounts = hass.data.setdefault(_ACCOUNTS, {})
+    if (account := accounts.get(entry_id)) is None:
+        store = async_get_store(hass)
+        await store.async_open()
+        account = AccountData(Commands(hass, entry_id, store), Devices(hass, entry_id, store))
+        await account.devices.async_load()
+        await account.commands.async_load()
+        accounts[entry_id] = account
+    return account
+
+
+async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete the data of a removed account; raise sqlite3.Error."""
+    store = async_get_store(hass)
+    if (account := hass.data.get(_ACCOUNTS, {}).pop(entry_id, None)) is None:
+        await store.async_open()
+    else:
+        account.devices.async_remove()
+        account.commands.async_remove()
+    store.async_delete_account(entry_id)
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:
@@ -30,7 +67,8 @@ async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> One
     entry_id: str | None = data.get(ATTR_CONFIG_ENTRY_ID)
     imei: str | None = data.get(ATTR_IMEI)
     if entry_id is None and (uuid := data.get(ATTR_UUID)) is not None:
-        entry_id = next((entry_id for entry_id, manager in managers(hass).items() if manager.find(uuid)), None)
+        accounts = hass.data.get(_ACCOUNTS, {})
+        entry_id = next((entry_id for entry_id, account in accounts.items() if account.commands.find(uuid)), None)
         if entry_id is None and imei is None:
             raise unknown_uuid(uuid)
     if entry_id is None and imei is not None:
@@ -59,7 +97,7 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
         return (loaded or added or entries)[0].entry_id
     if not added and (entry_id := _with_commands(loaded, imei)) is not None:
         return entry_id
-    answers = await asyncio.gather(*(_async_has(entry.runtime_data.manager.client, imei) for entry in loaded))
+    answers = await asyncio.gather(*(_async_has(entry.runtime_data.client, imei) for entry in loaded))
     owners = [entry for entry, has in zip(loaded, answers, strict=True) if has]
     if len(owners) != 1:
         unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
@@ -76,20 +114,20 @@ def _is_added(entry: OneNetConfigEntry, imei: str) -> bool:
 def _with_commands(entries: list[OneNetConfigEntry], imei: str) -> str | None:
     """Return the id of the only account with open commands of a device, else of the only one with finished ones."""
     for has_commands in (_has_open, _has_finished):
-        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.manager, imei)]
+        found = [entry.entry_id for entry in entries if has_commands(entry.runtime_data.commands, imei)]
         if found:
             return found[0] if len(found) == 1 else None
     return None
 
 
-def _has_open(manager: CommandManager, imei: str) -> bool:
+def _has_open(commands: Commands, imei: str) -> bool:
     """Return whether a device has commands that OneNET accepted and that are not finished."""
-    return manager.waiting_for(imei) > 0
+    return commands.waiting_for(imei) > 0
 
 
-def _has_finished(manager: CommandManager, imei: str) -> bool:
+def _has_finished(commands: Commands, imei: str) -> bool:
     """Return whether a device has finished commands that are still kept."""
-    return any(command.asked.operation.imei == imei for command in manager.finished)
+    return any(command.asked.operation.imei == imei for command in commands.finished)
 
 
 async def _async_has(client: OneNetClient, imei: str) -> bool | None:

@@ -1,9 +1,10 @@
-"""Batched calls about many devices, in which an error caused by one device affects no other."""
+"""Batched calls about many devices, in which an error about one device affects no other."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import batched
+import time
 
 from .const import LOGGER
 from .onenet.client import OneNetClient
@@ -11,11 +12,30 @@ from .onenet.errors import ErrorKind, NotSupportedError, OneNetError, SlowReplyE
 
 # Suspended calls and devices are included again after this time.
 RETRY_AFTER = timedelta(hours=1)
+# Seconds for which a successful check of the connection is not repeated.
+_CHECK_VALID_FOR = 5
 # A call ends until the next poll after so many failed requests: in total, and while none was successful.
 _MAX_FAILURES = 24
 _MAX_FAILURES_WITHOUT_REPLY = 12
 # The lower bound of the size limit that a call keeps for later polls.
 _MIN_BATCH_SIZE = 10
+
+
+class ConnectionCheck:
+    """Find out whether a failed request, which is about some devices, is due to the account or the connection."""
+
+    def __init__(self, client: OneNetClient) -> None:
+        """Create a check without a result."""
+        self._client = client
+        self._valid_until = 0.0
+
+    async def async_check(self, err: OneNetError) -> None:
+        """Raise an error about the account; after another, check the connection and raise its error."""
+        if err.is_account_wide:
+            raise err
+        if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and time.monotonic() >= self._valid_until:
+            await self._client.check_connection()
+            self._valid_until = time.monotonic() + _CHECK_VALID_FOR
 
 
 class BatchCaller:
@@ -25,11 +45,11 @@ class BatchCaller:
     fails like this in two polls is suspended for an hour.
     """
 
-    def __init__(self, client: OneNetClient) -> None:
+    def __init__(self, client: OneNetClient, connection: ConnectionCheck) -> None:
         """Create a caller without suspended calls or devices."""
         self.replies = 0
         self._client = client
-        self._checked = False
+        self._connection = connection
         # Until when calls ("call"), or single devices of a call ("call key"), are suspended.
         self._suspended_until: dict[str, datetime] = {}
         # Names "call key" whose last request about that single device failed.
@@ -37,11 +57,6 @@ class BatchCaller:
         # By call, the limit of the size of its batches after larger ones failed, and until when it applies.
         self._limits: dict[str, tuple[int, datetime]] = {}
         self._logged: set[str] = set()
-
-    def start_poll(self) -> None:
-        """Reset the count of replies, and check the connection again after the next failed request."""
-        self.replies = 0
-        self._checked = False
 
     async def async_call[T](
         self, call: str, keys: Iterable[str], request: Callable[[list[str]], Awaitable[T]]
@@ -63,7 +78,7 @@ class BatchCaller:
             try:
                 result = await self.async_request(request(batch))
             except OneNetError as err:
-                await self.async_check_connection(err)
+                await self._connection.async_check(err)
                 failures += 1
                 if isinstance(err, NotSupportedError):
                     self.suspend_call(call, err)
@@ -135,12 +150,3 @@ class BatchCaller:
         result = await request
         self.replies += 1
         return result
-
-    async def async_check_connection(self, err: OneNetError) -> None:
-        """Raise an error about the account; after another, check the connection once per poll and raise its error."""
-        if err.is_account_wide:
-            raise err
-        if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and not self._checked:
-            # The error may be about this request only.
-            await self._client.check_connection()
-            self._checked = True

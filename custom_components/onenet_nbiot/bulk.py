@@ -7,7 +7,7 @@ from functools import partial
 from heapq import nsmallest
 from itertools import batched
 
-from .batches import RETRY_AFTER, BatchCaller
+from .batches import RETRY_AFTER, BatchCaller, ConnectionCheck
 from .devices import BATCH_SIZE, NEVER, Device, Devices, PlatformUpdate
 from .onenet.client import OneNetClient
 from .onenet.errors import (
@@ -39,11 +39,12 @@ _UNKNOWN: Presence = (None, None)
 class BulkUpdater:
     """Update the presence and the newest values of an account's devices."""
 
-    def __init__(self, client: OneNetClient, devices: Devices) -> None:
+    def __init__(self, client: OneNetClient, devices: Devices, connection: ConnectionCheck) -> None:
         """Create an updater for devices of an account."""
         self._client = client
         self._devices = devices
-        self._calls = BatchCaller(client)
+        self._connection = connection
+        self._calls = BatchCaller(client, connection)
         self._poll_count = 0
         # The next page of the list of devices to fetch, and the number of pages according to the last one.
         self._page = 1
@@ -66,7 +67,7 @@ class BulkUpdater:
 
         `polled_at` returns when a device's commands were last polled. Raise OneNetError for an error about the account.
         """
-        self._calls.start_poll()
+        self._calls.replies = 0
         presence = await self._async_presence(devices)
         by_key = self._by_key(devices)
         pending = dict(by_key)
@@ -184,7 +185,7 @@ class BulkUpdater:
                 found[device.imei] = _UNKNOWN
                 self._devices.async_set_not_found(device, self._client.now())
             except OneNetError as err:
-                await self._calls.async_check_connection(err)
+                await self._connection.async_check(err)
             else:
                 found[device.imei] = (found_device.online, found_device.last_time)
                 self._set_found(device, found_device)
@@ -212,7 +213,7 @@ class BulkUpdater:
                 self._calls.suspend_call("list", err)
                 return dict.fromkeys(wanted, _UNKNOWN), []
             except OneNetError as err:
-                await self._calls.async_check_connection(err)
+                await self._connection.async_check(err)
                 # The next poll continues after this page, which may never be readable.
                 self._has_gaps = True
                 self._page = self._page % self._pages + 1

@@ -25,10 +25,10 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, ReadNowButton)
+    await async_add_device_entities(entry, async_add_entities, RequestReadingButton)
 
 
-class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
+class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
     """Queue reads of a device's resources with entities, unless the same reads are already waiting."""
 
     _attr_translation_key = "read_now"
@@ -42,9 +42,8 @@ class ReadNowButton(OneNetDeviceEntity, ButtonEntity):
                 translation_key="nothing_shown",
                 translation_placeholders={"name": self.device.title},
             )
-        manager = self.coordinator.manager
         # OneNET accepts whole seconds only.
-        expired_time = (self.coordinator.client.now() + _EXPIRES_IN).replace(microsecond=0)
+        expired_time = (self.account.client.now() + _EXPIRES_IN).replace(microsecond=0)
         for read in reads:
             command = CachedCommand(operation=read, expired_time=expired_time)
-            await manager.async_queue(command, IfWaiting.KEEP, self._context or Context())
+            await self.account.manager.async_queue(command, IfWaiting.KEEP, self._context or Context())

@@ -14,49 +14,49 @@ from homeassistant.config_entries import (
     ConfigEntryChange,
 )
 from homeassistant.const import CONF_API_KEY, CONF_URL
-from homeassistant.core import Context, CoreState, HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
-from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.dispatcher import async_dispatcher_connect, async_dispatcher_send
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
+from homeassistant.util.signal_type import SignalTypeFormat
 
+from .batches import ConnectionCheck
 from .bulk import BulkUpdater
-from .command import Command
+from .commands import Commands
 from .const import (
-    ATTR_IMEI,
-    ATTR_UUID,
     CONF_ACCESS_KEY,
     CONF_INTERVAL,
     CONF_PLATFORM,
     CONF_PRODUCT_ID,
     CONF_USER_ID,
+    DOMAIN,
     INTERVAL,
     LOGGER,
 )
-from .devices import AVAILABILITY, BATCH_SIZE, NEVER, Device
+from .device_registry import async_register_account, async_sync_devices, async_update_issues
+from .devices import AVAILABILITY, BATCH_SIZE, NEVER, Addition, Device, Devices
 from .exceptions import update_error
-from .manager import CommandManager
+from .manager import SIGNAL_ACTION, CommandManager
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
+from .onenet.models import CommandState
 from .onenet.platforms import LEGACY, PLATFORMS, Platform
+from .schedule import PollSchedule
+from .tracker import CommandTracker
 
-type OneNetConfigEntry = ConfigEntry[OneNetCoordinator]
+type OneNetConfigEntry = ConfigEntry[OneNetRuntimeData]
 
-# A device's commands are polled this long after a command is queued or becomes valid, then after so many intervals.
-_FIRST_POLL_DELAY = timedelta(seconds=10)
-_POLL_BACKOFF = (1, 1, 2, 5, 10)
+# A device, or more of its resources, was added to Home Assistant.
+SIGNAL_ADDITION: SignalTypeFormat[Addition] = SignalTypeFormat(f"{DOMAIN}_addition_{{}}")
 # Seconds until the next poll after one, two, ... failed ones.
 _RETRY_DELAYS = (30, 60, 120, 300, 600)
-# Without commands and devices, a poll only checks the connection.
-_IDLE_INTERVAL = timedelta(minutes=15)
 # The most requests of a poll; only the commands of devices that were active since their last poll may add to it.
 _MAX_REQUESTS = 10
 # Number of simultaneous requests for commands, and the pause in seconds after each: OneNET allows 300 calls a second.
 _WORKERS = 3
 PAUSE = 0.02
-# A timer may be early by a second.
-_TIMER_TOLERANCE = timedelta(seconds=1)
 
 
 def platform_of(data: Mapping[str, Any]) -> Platform:
@@ -82,17 +82,16 @@ def create_client(hass: HomeAssistant, data: Mapping[str, str]) -> OneNetClient:
     )
 
 
-@dataclass(slots=True)
-class _Schedule:
-    """Hold the times of the last and the next poll, and the number of polls since a command was queued or changed."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OneNetRuntimeData:
+    """Hold the parts of a loaded account."""
 
-    polled_at: datetime
-    next_at: datetime
-    step: int = 0
-
-    def is_due(self, now: datetime) -> bool:
-        """Return whether a poll is due; it is, too, after the clock was set back."""
-        return not self.polled_at - _TIMER_TOLERANCE <= now < self.next_at - _TIMER_TOLERANCE
+    client: OneNetClient
+    commands: Commands
+    devices: Devices
+    tracker: CommandTracker
+    manager: CommandManager
+    coordinator: OneNetCoordinator
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
@@ -105,34 +104,40 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     config_entry: OneNetConfigEntry
 
-    def __init__(
-        self, hass: HomeAssistant, entry: OneNetConfigEntry, client: OneNetClient, manager: CommandManager
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it connects
+        self,
+        hass: HomeAssistant,
+        entry: OneNetConfigEntry,
+        client: OneNetClient,
+        commands: Commands,
+        devices: Devices,
+        tracker: CommandTracker,
     ) -> None:
         """Create a coordinator that does not poll yet."""
-        self.client = client
-        self.manager = manager
-        self.devices = manager.devices
-        self._bulk = BulkUpdater(client, self.devices)
+        self._client = client
+        self._commands = commands
+        self._devices = devices
+        self._tracker = tracker
+        self._connection = ConnectionCheck(client)
+        self._bulk = BulkUpdater(client, devices, self._connection)
+        interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
+        self._schedule = PollSchedule(interval, client.now())
         # Whether OneNET was reachable when the entities of devices were last updated with that.
         self._published = True
         self._polling = False
-        self._interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
-        self._schedules: dict[str, _Schedule] = {}
-        # The schedule of the full poll, which includes presence and values.
-        self._full_poll = _Schedule(client.now(), client.now())
         self._failures = 0
         super().__init__(
-            hass, LOGGER, config_entry=entry, name=entry.title, update_interval=self._interval, always_update=False
+            hass, LOGGER, config_entry=entry, name=entry.title, update_interval=interval, always_update=False
         )
 
     async def async_start(self) -> None:
         """Load the devices, and start polling once Home Assistant has started."""
         entry = self.config_entry
-        self.devices.async_set_platform(platform_of(entry.data).name)
-        self.devices.async_register_account()
-        await self.devices.async_sync()
-        self._apply_finished_commands()
-        entry.async_on_unload(async_dispatcher_connect(self.hass, self.manager.signal, self._async_command_changed))
+        self._devices.async_set_platform(platform_of(entry.data).name)
+        async_register_account(self.hass, entry)
+        await self._async_sync_devices()
+        signal = SIGNAL_ACTION.format(entry.entry_id)
+        entry.async_on_unload(async_dispatcher_connect(self.hass, signal, self._async_action_called))
         entry.async_on_unload(
             async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
@@ -143,77 +148,60 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:
         """Poll the states that changed while Home Assistant was stopped, now that automations are set up."""
-        if self.devices.added:
+        if self._devices.added:
             self._async_poll_now()
-        elif self.manager.imeis:
+        elif self._commands.imeis:
             self._schedule_early_poll()
 
     @callback
     def _async_entry_changed(self, change: ConfigEntryChange, entry: ConfigEntry) -> None:
         """Update the devices after a change of the entry's subentries."""
         if entry is self.config_entry:
-            entry.async_create_task(self.hass, self._async_sync(), "OneNET devices")
+            entry.async_create_task(self.hass, self._async_subentries_changed(), "OneNET devices")
 
-    async def _async_sync(self) -> None:
+    async def _async_subentries_changed(self) -> None:
         """Update the devices from the subentries, and poll now if a device or a resource was added."""
-        if await self.devices.async_sync():
-            self._apply_finished_commands()
+        if await self._async_sync_devices():
             self._async_poll_now()
+
+    async def _async_sync_devices(self) -> bool:
+        """Update the devices and their entities from the subentries; return whether anything was added."""
+        additions = await async_sync_devices(self.hass, self.config_entry, self._devices)
+        for addition in additions:
+            async_dispatcher_send(self.hass, SIGNAL_ADDITION.format(self.config_entry.entry_id), addition)
+        if additions:
+            for command in self._commands.finished:
+                self._tracker.async_apply_values(command)
+        return bool(additions)
 
     @callback
     def _async_poll_now(self) -> None:
         """Request a full poll, which the coordinator delays shortly after another one."""
-        now = self.client.now()
-        self._full_poll = _Schedule(now, now)
-        self.config_entry.async_create_background_task(self.hass, self.async_request_refresh(), "OneNET round")
+        self._schedule.request_full_poll(self._client.now())
+        self.config_entry.async_create_background_task(self.hass, self.async_request_refresh(), "OneNET poll")
 
     @callback
-    def _apply_finished_commands(self) -> None:
-        """Update the devices with the values of all stored finished commands."""
-        for command in self.manager.finished:
-            self._async_apply_command(command)
-
-    @callback
-    def _async_apply_command(self, command: Command | None) -> None:
-        """Update a device with the values that a command read or wrote."""
-        if command is not None and command.confirm_time is not None:
-            self.devices.async_update_from_read(
-                command.asked.operation.imei, command.confirmed_values(), command.confirm_time
-            )
-
-    @callback
-    def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Schedule a poll for a queued command, update the device from another, and mark OneNET as reachable."""
-        if change == "rejected":
-            # OneNET may have refused the key.
-            return
+    def _async_action_called(self, imei: str, queued: bool) -> None:  # noqa: FBT001 - a signal has no names
+        """Mark OneNET as reachable after a successful action, and poll soon if a command was queued."""
         # A poll in progress updates the state itself.
         is_back = not self.last_update_success and not self._polling
         if is_back:
             LOGGER.info("Fetching %s data recovered", self.name)
             self.async_set_updated_data(None)
-        if change == "queued":
-            now = self.client.now()
-            schedule = self._schedules.setdefault(fields[ATTR_IMEI], _Schedule(now, now + self._first_poll_delay))
-            schedule.next_at, schedule.step = min(schedule.next_at, now + self._first_poll_delay), 0
-            if (device := self.devices.added.get(fields[ATTR_IMEI])) is not None and device.missing:
+        if queued:
+            self._schedule.queued(imei, self._client.now())
+            if (device := self._devices.added.get(imei)) is not None and device.missing:
                 # OneNET accepted a command for it; its key may have changed.
-                self.devices.async_set_found(device)
+                self._devices.async_set_found(device)
                 device.key, device.last_lookup = None, NEVER
-        else:
-            self._async_apply_command(self.manager.find(fields[ATTR_UUID]))
-        if is_back or (change == "queued" and self.update_interval != self._first_poll_delay):
+                async_update_issues(self.hass, self.config_entry, self._devices)
+        if is_back or (queued and self.update_interval != self._schedule.first_delay):
             self._schedule_early_poll()
-
-    @property
-    def _first_poll_delay(self) -> timedelta:
-        """Return the delay until the first poll after a change."""
-        return min(_FIRST_POLL_DELAY, self._interval)
 
     @callback
     def _schedule_early_poll(self) -> None:
         """Reschedule the next poll to an early one."""
-        self.update_interval = self._first_poll_delay
+        self.update_interval = self._schedule.first_delay
         self._schedule_refresh()
 
     @override
@@ -228,20 +216,19 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         except OneNetError as err:
             retry_after = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
             self._failures += 1
-            # The next poll is a full one.
-            now = self.client.now()
-            self._full_poll = _Schedule(now, now)
+            self._schedule.request_full_poll(self._client.now())
             if err.kind is ErrorKind.AUTHENTICATION:
                 # Polling goes on: a gateway may have caused the error, and it may be temporary.
                 self.config_entry.async_start_reauth(self.hass)
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False
+            async_update_issues(self.hass, self.config_entry, self._devices)
         self._failures = 0
         self._async_end_reauth()
-        self.manager.prune()
-        self.devices.async_prune(self.manager.imeis)
-        self.update_interval = self._next_update_interval()
+        self._commands.async_prune(self._client.now())
+        self._devices.async_prune(self._commands.imeis)
+        self.update_interval = self._schedule.delay(self._client.now(), is_idle=not self._devices.added)
 
     @callback
     def _async_end_reauth(self) -> None:
@@ -262,45 +249,36 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_publish_availability(self) -> None:
         """Update the entities of all devices after a change of OneNET's reachability."""
-        for devices in batched(list(self.devices.added.values()), BATCH_SIZE, strict=False):
+        for devices in batched(list(self._devices.added.values()), BATCH_SIZE, strict=False):
             for device in devices:
-                self.devices.async_notify_entities(device, {AVAILABILITY})
+                self._devices.async_notify_entities(device, {AVAILABILITY})
             await asyncio.sleep(0)
-
-    def _next_update_interval(self) -> timedelta:
-        """Return the time until the next full poll, or until an earlier one of commands that are polled soon."""
-        if not self._schedules and not self.devices.added:
-            return max(self._interval, _IDLE_INTERVAL)
-        now = self.client.now()
-        soon = (schedule.next_at - now for schedule in self._schedules.values() if schedule.step == 0)
-        return max(self._first_poll_delay, min((self._interval, self._full_poll.next_at - now, *soon)))
 
     async def _async_poll(self) -> None:
         """Update presence and values, then poll the commands of active devices and of some that are due.
 
         Raise OneNetError if OneNET cannot be reached or refuses the account.
         """
-        now = self.client.now()
-        self._schedules = {imei: self._schedules.get(imei) or _Schedule(now, now, 1) for imei in self.manager.imeis}
-        due = [imei for imei, schedule in self._schedules.items() if schedule.is_due(now)]
-        due.sort(key=lambda imei: (self._schedules[imei].step > 0, self._schedules[imei].next_at))
-        if not self._full_poll.is_due(now):
-            await self._async_poll_devices([imei for imei in due if self._schedules[imei].step == 0][:_MAX_REQUESTS])
+        now = self._client.now()
+        schedule = self._schedule
+        schedule.set_devices(self._commands.imeis, now)
+        if not schedule.is_full_poll_due(now):
+            await self._async_poll_devices(schedule.due(now, soon_only=True)[:_MAX_REQUESTS])
             return
-        self._full_poll = _Schedule(now, now + self._interval)
-        others = self._schedules.keys() - self.devices.added.keys() - set(due[:_MAX_REQUESTS])
-        imeis = [*self.devices.added, *sorted(others)]
+        schedule.full_poll_started(now)
+        due = schedule.due(now)
+        others = schedule.imeis - self._devices.added.keys() - set(due[:_MAX_REQUESTS])
+        imeis = [*self._devices.added, *sorted(others)]
         replies = 0
         if imeis:
-            replies = await self._bulk.async_update([self.devices.get(imei) for imei in imeis], self._polled_at)
-        active = {imei for imei in self._schedules if self.devices.get(imei).active_since_poll}
+            replies = await self._bulk.async_update([self._devices.get(imei) for imei in imeis], self._polled_at)
+        active = {imei for imei in schedule.imeis if self._devices.get(imei).active_since_poll}
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)
 
     def _polled_at(self, device: Device) -> datetime:
         """Return when a device's commands were last polled."""
-        schedule = self._schedules.get(device.imei)
-        return schedule.polled_at if schedule else self.client.now()
+        return self._schedule.polled_at(device.imei, self._client.now())
 
     async def _async_poll_devices(self, imeis: list[str], *, reached: bool = False) -> None:
         """Poll the commands of devices, a few at once; `reached` is whether OneNET has replied in this poll.
@@ -315,68 +293,42 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             for imei in pending:
                 if account_error is not None:
                     return
-                step = self._schedules[imei].step
-                retry = False
                 try:
-                    await self._async_poll_device(self.devices.get(imei))
-                except OneNetError as err:
-                    LOGGER.debug("The commands of a device could not be polled: %s", err)
-                    retry = not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT
-                    try:
-                        await self._async_check_connection(err)
-                    except OneNetError as wider:
-                        account_error = wider
+                    await self._async_poll_device(imei)
+                except OneNetError as wider:
+                    account_error = wider
                 reached = True
-                self._schedule_next_poll(imei, step, retry=retry)
                 await asyncio.sleep(PAUSE)
 
         await asyncio.gather(*(work() for _ in range(_WORKERS)))
         if account_error is not None:
             raise account_error
         if not reached:
-            await self.client.check_connection()
+            await self._client.check_connection()
 
-    async def _async_check_connection(self, err: OneNetError) -> None:
-        """Raise OneNetError if an error about one device is one about the account, or OneNET cannot be reached."""
-        if err.is_account_wide:
-            raise err
-        if not isinstance(err, PlatformError) or err.kind is ErrorKind.TRANSIENT:
-            await self.client.check_connection()
-
-    async def _async_poll_device(self, device: Device) -> None:
-        """Poll the commands of a device; raise OneNetError."""
-        if device.imei not in self.manager.imeis:
-            # Its commands have finished meanwhile.
-            return
+    async def _async_poll_device(self, imei: str) -> None:
+        """Poll a device's commands, and schedule the next poll; raise OneNetError for an error about the account."""
+        device = self._devices.get(imei)
+        step = self._schedule.step(imei)
         try:
-            await self.manager.async_poll_device(device.imei)
-        except PlatformError as err:
-            if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
-                self._async_clear_activity(device)
-            raise
-        self._async_clear_activity(device)
-
-    @callback
-    def _async_clear_activity(self, device: Device) -> None:
-        """Mark a device as inactive since its commands were polled."""
-        if device.active_since_poll:
+            changed, failure = await self._tracker.async_poll(imei)
+        except OneNetError as err:
+            changed, failure = [], err
+        now = self._client.now()
+        is_temporary = failure is not None and (
+            not isinstance(failure, PlatformError) or failure.kind is ErrorKind.TRANSIENT
+        )
+        if device.active_since_poll and not is_temporary and not (failure and failure.is_account_wide):
             device.active_since_poll = False
-            self.devices.async_save(device)
-
-    def _schedule_next_poll(self, imei: str, step: int, *, retry: bool) -> None:
-        """Schedule the next poll of a device's commands; after an error, retry in the next poll."""
-        now = self.client.now()
-        schedule = self._schedules[imei]
-        schedule.polled_at = now
-        if schedule.step < step:
-            # A command was queued meanwhile, and its poll is scheduled already.
-            return
-        if retry:
-            schedule.next_at, schedule.step = now, max(step, 1)
-            return
-        schedule.next_at = now + self._interval * _POLL_BACKOFF[min(schedule.step, len(_POLL_BACKOFF) - 1)]
-        schedule.step += 1
-        change = self.manager.next_change(imei, now - self._first_poll_delay)
-        if change is not None and change + self._first_poll_delay < schedule.next_at:
-            schedule.next_at = change + self._first_poll_delay
-            schedule.step = 0
+            self._devices.async_save(device)
+        if is_temporary:
+            self._schedule.failed(imei, step, now)
+        else:
+            next_change = self._commands.next_change(imei, now - self._schedule.first_delay)
+            self._schedule.polled(imei, step, now, next_change)
+        if any(command.state is CommandState.QUEUED for command in changed):
+            # A command whose reply was lost was found.
+            self._schedule.queued(imei, now)
+        if failure is not None:
+            LOGGER.debug("The commands of a device could not be polled: %s", failure)
+            await self._connection.async_check(failure)

@@ -1,16 +1,13 @@
-"""The devices of an account: presence, readings, registry entries and repair issues."""
+"""The devices of an account: their presence and their readings."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import batched
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
-from homeassistant.config_entries import ConfigEntry, ConfigSubentry
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.json import json_loads_object
 from homeassistant.util.signal_type import SignalType, SignalTypeFormat
@@ -20,14 +17,12 @@ from .const import (
     ATTR_OBJ_INST_ID,
     ATTR_RES_ID,
     ATTR_VALUE,
+    CONF_ONENET_ID,
+    CONF_PLATFORM,
     CONF_RESOURCES,
     DOMAIN,
-    ISSUE_DEVICE_GONE,
     LOGGER,
-    MODEL_DEVICE,
-    SUBENTRY_DEVICE,
 )
-from .exceptions import escape_markdown
 from .lwm2m import describe
 from .onenet.models import Datapoint, Opaque, Resource
 from .onenet.operations import WAITING_MAX, Read
@@ -183,23 +178,28 @@ def _moment(text: str | None) -> datetime | None:
 
 # The changes of a device: paths of resources, PRESENCE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
-# A device, the paths of its added resources, and whether the device itself was added.
-SIGNAL_RESOURCES_ADDED: SignalTypeFormat[Device, list[str], bool] = SignalTypeFormat(f"{DOMAIN}_resources_added_{{}}")
+
+
+class Addition(NamedTuple):
+    """Hold a device, its resources that were added to Home Assistant, and whether the device itself was added."""
+
+    device: Device
+    paths: Sequence[str]
+    is_new: bool
 
 
 class Devices:
     """Hold the devices of an account: those that were added to Home Assistant, and those with commands.
 
-    Like the command manager, it outlives reloads of the config entry.
+    Like the commands, they outlive reloads of the config entry.
     """
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry[Any], store: CommandStore) -> None:
+    def __init__(self, hass: HomeAssistant, entry_id: str, store: CommandStore) -> None:
         """Create a collection without devices."""
         self.added: dict[str, Device] = {}
-        self.signal_resources_added = SIGNAL_RESOURCES_ADDED.format(entry.entry_id)
         self._known: dict[str, Device] = {}
         self._hass = hass
-        self._entry = entry
+        self._entry_id = entry_id
         self._store = store
         self._platform = LEGACY.name
         self._removed = False
@@ -207,13 +207,13 @@ class Devices:
     async def async_load(self) -> None:
         """Load the stored devices."""
         unknown: set[str] = set()
-        for imei, row in await self._hass.async_add_executor_job(self._store.load_devices, self._entry.entry_id):
+        for imei, row in await self._hass.async_add_executor_job(self._store.load_devices, self._entry_id):
             # Skip an unreadable row; the next poll restores it.
             with suppress(AttributeError, TypeError, ValueError):
                 device = self._known[imei] = Device.from_row(imei, row)
                 unknown |= json_loads_object(row).keys() - device.as_row().keys()
         if unknown:
-            LOGGER.info("In the rows of devices, fields of later versions are ignored: %s", sorted(unknown))
+            LOGGER.info("Unknown fields of stored devices are ignored: %s", sorted(unknown))
 
     def get(self, imei: str) -> Device:
         """Return the device with an IMEI, a new one if it is unknown."""
@@ -226,7 +226,7 @@ class Devices:
         """Delete the devices that were not added to Home Assistant, except those with these IMEIs."""
         for imei in [imei for imei in self._known if imei not in self.added and imei not in imeis]:
             del self._known[imei]
-            self._store.async_delete_device(self._entry.entry_id, imei)
+            self._store.async_delete_device(self._entry_id, imei)
 
     def device_id(self, imei: str) -> str | None:
         """Return the Home Assistant device id of an added device, None for another one."""
@@ -245,7 +245,7 @@ class Devices:
 
     def signal(self, imei: str) -> SignalType[set[str]]:
         """Return the dispatcher signal for changes of a device."""
-        return SIGNAL_CHANGED.format(f"{self._entry.entry_id}_{imei}")
+        return SIGNAL_CHANGED.format(f"{self._entry_id}_{imei}")
 
     @callback
     def async_set_platform(self, platform: str) -> None:
@@ -257,112 +257,53 @@ class Devices:
                 device.last_lookup, device.not_found_since = NEVER, None
 
     @callback
-    def async_register_account(self) -> None:
-        """Register the account's service device, the parent of its devices."""
-        dr.async_get(self._hass).async_get_or_create(
-            config_entry_id=self._entry.entry_id,
-            entry_type=dr.DeviceEntryType.SERVICE,
-            identifiers={(DOMAIN, self._entry.entry_id)},
-            manufacturer="China Mobile",
-            model="OneNET NB-IoT",
-            name=self._entry.title,
-        )
+    def async_add(self, imei: str, subentry: ConfigSubentry) -> Addition | None:
+        """Add a device with the resources of its subentry, or update it; return what was added, None for no change.
 
-    async def async_sync(self) -> bool:
-        """Update the devices from the subentries; return whether a device or a resource was added."""
-        subentries = {
-            subentry.unique_id: subentry
-            for subentry in self._entry.get_subentries_of_type(SUBENTRY_DEVICE)
-            if subentry.unique_id is not None
-        }
-        for device in list(self._known.values()):
-            subentry = subentries.get(device.imei)
-            if device.imei in self.added:
-                # A device that was removed and added again starts without readings.
-                stale = subentry is None or subentry.subentry_id != device.subentry_id
-            else:
-                # The device was removed while the account was not loaded.
-                stale = subentry is None and bool(device.readings or device.missing)
-            if stale:
-                self.added.pop(device.imei, None)
-                self._async_delete(device)
-        changes: list[tuple[Device, list[str], bool]] = []
-        for part in batched(subentries.items(), BATCH_SIZE, strict=False):
-            for imei, subentry in part:
-                # The subentry may have been removed meanwhile.
-                if (current := self._entry.subentries.get(subentry.subentry_id)) is not None:
-                    changes += self._async_apply_subentry(imei, current)
-            await asyncio.sleep(0)
-        if changes:
-            self._async_remove_entities()
-        for device, more, new in changes:
-            async_dispatcher_send(self._hass, self.signal_resources_added, device, more, new)
-        return any(more or new for _, more, new in changes)
-
-    @callback
-    def _async_apply_subentry(self, imei: str, subentry: ConfigSubentry) -> list[tuple[Device, list[str], bool]]:
-        """Update a device from its subentry; return the arguments of SIGNAL_RESOURCES_ADDED, if anything changed."""
+        The caller registers the device, and sets its `device_id`.
+        """
         paths = tuple(subentry.data[CONF_RESOURCES])
         device = self.get(imei)
-        new = imei not in self.added
-        if not new and (device.title, device.resource_paths) == (subentry.title, paths):
-            return []
-        more = [path for path in paths if new or path not in device.resource_paths]
+        is_new = imei not in self.added
+        if not is_new and (device.title, device.resource_paths) == (subentry.title, paths):
+            return None
+        added = [path for path in paths if is_new or path not in device.resource_paths]
+        if device.key is None and is_new and subentry.data.get(CONF_PLATFORM) == self._platform:
+            device.key = subentry.data.get(CONF_ONENET_ID)
         device.subentry_id, device.title, device.resource_paths = subentry.subentry_id, subentry.title, paths
         device.tracked_paths = frozenset((*paths, *filter(None, (describe(path).unit_path for path in paths))))
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
-        device.device_id = self._async_register(device)
         self.added[imei] = device
-        # Issues do not survive a restart.
-        self._async_update_issue(device)
-        return [(device, more, new)]
+        return Addition(device, added, is_new)
 
     @callback
-    def _async_register(self, device: Device) -> str:
-        """Register a device, and return its Home Assistant device id."""
-        registry = dr.async_get(self._hass)
-        entry_id = self._entry.entry_id
-        account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
-        return registry.async_get_or_create(
-            config_entry_id=entry_id,
-            config_subentry_id=device.subentry_id,
-            identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
-            model=MODEL_DEVICE,
-            name=device.title,
-            serial_number=device.imei,
-            via_device_id=account.id if account else None,
-        ).id
-
-    @callback
-    def _async_remove_entities(self) -> None:
-        """Remove the entities of resources that are no longer selected."""
-        registry = er.async_get(self._hass)
-        for entity in er.async_entries_for_config_entry(registry, self._entry.entry_id):
-            _, _, key = entity.unique_id.partition("_")
-            imei, _, path = key.partition("_")
-            if "/" in path and imei in self.added and path not in self.added[imei].resource_paths:
-                registry.async_remove(entity.entity_id)
-
-    @callback
-    def _async_delete(self, device: Device) -> None:
-        """Delete a device that was removed from Home Assistant."""
-        self._async_update_issue(device)
-        del self._known[device.imei]
-        if not self._removed:
-            self._store.async_delete_device(self._entry.entry_id, device.imei)
+    def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> None:
+        """Delete the devices that were removed from Home Assistant; `subentry_ids` are those of the others, by IMEI."""
+        for device in list(self._known.values()):
+            subentry_id = subentry_ids.get(device.imei)
+            if device.imei in self.added:
+                # A device that was removed and added again starts without readings.
+                is_removed = subentry_id != device.subentry_id
+            else:
+                # The device was removed while the account was not loaded.
+                is_removed = subentry_id is None and bool(device.readings or device.missing)
+            if is_removed:
+                self.added.pop(device.imei, None)
+                del self._known[device.imei]
+                if not self._removed:
+                    self._store.async_delete_device(self._entry_id, device.imei)
 
     @callback
     def async_remove(self) -> None:
-        """Delete the added devices of an account that was removed, and save nothing from now on."""
+        """Delete the added devices, since the account was removed, and save nothing from now on."""
         self._removed = True
-        while self.added:
-            self._async_delete(self.added.popitem()[1])
+        self.async_delete_removed({})
 
     @callback
     def async_save(self, device: Device) -> None:
         """Save a device, unless it was removed meanwhile."""
         if not self._removed and self._known.get(device.imei) is device:
-            self._store.async_save_device(self._entry.entry_id, device.imei, device.as_row())
+            self._store.async_save_device(self._entry_id, device.imei, device.as_row())
 
     @callback
     def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> None:
@@ -418,33 +359,10 @@ class Devices:
 
     @callback
     def _async_set_missing(self, device: Device, *, missing: bool) -> None:
-        """Mark an added device as missing or not; on a change, save it, notify its entities and update the issue."""
+        """Mark an added device as missing or not; on a change, save it and notify its entities."""
         if missing is not device.missing and self.added.get(device.imei) is device:
             device.missing = missing
             self._async_save_and_notify(device, {AVAILABILITY})
-            self._async_update_issue(device)
-
-    @callback
-    def _async_update_issue(self, device: Device) -> None:
-        """Create the repair issue of a missing device, or delete it for any other device."""
-        issue_id = f"{ISSUE_DEVICE_GONE}_{device.subentry_id}"
-        if not device.missing or self.added.get(device.imei) is not device:
-            ir.async_delete_issue(self._hass, DOMAIN, issue_id)
-            return
-        ir.async_create_issue(
-            self._hass,
-            DOMAIN,
-            issue_id,
-            data={"entry_id": self._entry.entry_id, "subentry_id": device.subentry_id},
-            is_fixable=True,
-            severity=ir.IssueSeverity.WARNING,
-            translation_key=ISSUE_DEVICE_GONE,
-            translation_placeholders={
-                "name": device.title,
-                "device": escape_markdown(device.title),
-                "account": escape_markdown(self._entry.title),
-            },
-        )
 
     def _update_readings(self, device: Device, datapoints: Iterable[Datapoint], now: datetime) -> set[str]:
         """Store the datapoints that are newer than the readings, and return the paths of their resources."""

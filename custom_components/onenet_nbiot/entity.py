@@ -1,21 +1,20 @@
 """Base classes of the entities of accounts and of devices."""
 
 import asyncio
-from collections.abc import Iterable, Set as AbstractSet
-from typing import Any, override
+from collections.abc import Set as AbstractSet
+from typing import override
 
-from homeassistant.core import Context, callback
+from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
-from homeassistant.util.signal_type import SignalType
 
 from .const import ATTR_MEASURED_AT, DOMAIN
-from .coordinator import OneNetConfigEntry, OneNetCoordinator
-from .devices import AVAILABILITY, Device
+from .coordinator import SIGNAL_ADDITION, OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData
+from .devices import AVAILABILITY, Addition, Device
 from .lwm2m import Description, describe
 
 
@@ -24,13 +23,13 @@ class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
 
     _attr_has_entity_name = True
 
-    def __init__(self, coordinator: OneNetCoordinator) -> None:
+    def __init__(self, account: OneNetRuntimeData) -> None:
         """Set the unique id, which ends with the translation key, and the device."""
-        super().__init__(coordinator)
-        entry_id = coordinator.config_entry.entry_id
+        super().__init__(account.coordinator)
+        self._commands = account.commands
+        entry_id = self._signal_key = account.coordinator.config_entry.entry_id
         self._attr_unique_id = f"{entry_id}_{self._attr_translation_key}"
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, entry_id)})
-        self._command_signal = coordinator.manager.signal
 
 
 class OneNetDeviceEntity(Entity):
@@ -43,21 +42,20 @@ class OneNetDeviceEntity(Entity):
     _attr_should_poll = False
     _watched: AbstractSet[str] = frozenset({AVAILABILITY})
 
-    def __init__(self, coordinator: OneNetCoordinator, device: Device, key: str | None = None) -> None:
+    def __init__(self, account: OneNetRuntimeData, device: Device, key: str | None = None) -> None:
         """Set the unique id, which ends with `key` or else with the translation key, and the device."""
-        self.coordinator = coordinator
+        self.account = account
         self.device = device
-        entry_id = coordinator.config_entry.entry_id
-        self._command_signal = coordinator.manager.signal_for(device.imei)
-        self._attr_unique_id = f"{entry_id}_{device.imei}_{key or self._attr_translation_key}"
+        self._signal_key = f"{account.coordinator.config_entry.entry_id}_{device.imei}"
+        self._attr_unique_id = f"{self._signal_key}_{key or self._attr_translation_key}"
         # The device is registered already; a device_info with every entity would take a fifth of the set-up time.
-        self.device_entry = dr.async_get(coordinator.hass).async_get(device.device_id)
+        self.device_entry = dr.async_get(account.coordinator.hass).async_get(device.device_id)
 
     @override
     async def async_added_to_hass(self) -> None:
         """Connect to the signal."""
         await super().async_added_to_hass()
-        signal = self.coordinator.devices.signal(self.device.imei)
+        signal = self.account.devices.signal(self.device.imei)
         self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._async_device_changed))
 
     @callback
@@ -74,7 +72,7 @@ class OneNetDeviceEntity(Entity):
     @override
     def available(self) -> bool:
         """Return whether OneNET is reachable and the device is not missing."""
-        return self.coordinator.last_update_success and not self.device.missing
+        return self.account.coordinator.last_update_success and not self.device.missing
 
 
 class OneNetResourceEntity(OneNetDeviceEntity):
@@ -83,9 +81,9 @@ class OneNetResourceEntity(OneNetDeviceEntity):
     describes: type[Description]
     entity_description: Description
 
-    def __init__(self, coordinator: OneNetCoordinator, device: Device, description: Description) -> None:
+    def __init__(self, account: OneNetRuntimeData, device: Device, description: Description) -> None:
         """Set the description, whose key is the path of the resource."""
-        super().__init__(coordinator, device, description.key)
+        super().__init__(account, device, description.key)
         self._watched = {AVAILABILITY, description.key, description.unit_path}
         self.entity_description = description
         self._attr_translation_placeholders = {"number": description.number}
@@ -98,24 +96,6 @@ class OneNetResourceEntity(OneNetDeviceEntity):
         self._attr_extra_state_attributes = {ATTR_MEASURED_AT: reading.measured_at} if reading else {}
 
 
-class CommandStateEntity(Entity):
-    """Write the state for each new state of a command, of an account or of a device."""
-
-    _command_signal: SignalType[str, dict[str, Any], Context]
-
-    @override
-    async def async_added_to_hass(self) -> None:
-        """Connect to the signal."""
-        await super().async_added_to_hass()
-        self.async_on_remove(async_dispatcher_connect(self.hass, self._command_signal, self._async_command_changed))
-
-    @callback
-    def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Write the state with the context of the command."""
-        self.async_set_context(context)
-        self.async_write_ha_state()
-
-
 async def async_add_device_entities(
     entry: OneNetConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
@@ -126,28 +106,30 @@ async def async_add_device_entities(
 
     A device gets one `of_device`, and one `of_resource` for each resource whose description this class describes.
     """
-    coordinator = entry.runtime_data
-    added = coordinator.devices.added
+    account = entry.runtime_data
+    added = account.devices.added
+    hass = account.coordinator.hass
 
     @callback
-    def add(device: Device, paths: Iterable[str], new: bool) -> None:  # noqa: FBT001 - a signal has no names
+    def add(addition: Addition) -> None:
+        device = addition.device
         # The device, or some of its resources, may have been removed meanwhile.
         if added.get(device.imei) is not device:
             return
-        entities: list[Entity] = [of_device(coordinator, device)] if new else []
+        entities: list[Entity] = [of_device(account, device)] if addition.is_new else []
         if of_resource is not None:
-            descriptions = [describe(path) for path in paths if path in device.resource_paths]
+            descriptions = [describe(path) for path in addition.paths if path in device.resource_paths]
             entities += [
-                of_resource(coordinator, device, description)
+                of_resource(account, device, description)
                 for description in descriptions
                 if isinstance(description, of_resource.describes)
             ]
         async_add_entities(entities, config_subentry_id=device.subentry_id)
 
     # The signal covers everything that is added after this snapshot.
-    present = [(device, device.resource_paths) for device in added.values()]
-    entry.async_on_unload(async_dispatcher_connect(coordinator.hass, coordinator.devices.signal_resources_added, add))
-    for device, paths in present:
-        add(device, paths, new=True)
+    present = [Addition(device, device.resource_paths, is_new=True) for device in added.values()]
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_ADDITION.format(entry.entry_id), add))
+    for addition in present:
+        add(addition)
         # A thousand devices would block the event loop.
         await asyncio.sleep(0)

@@ -4,11 +4,13 @@ from typing import Any, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .const import ATTR_MESSAGE, ATTR_VALUES
 from .coordinator import OneNetConfigEntry
-from .entity import CommandStateEntity, OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
+from .entity import OneNetAccountEntity, OneNetDeviceEntity, async_add_device_entities
+from .tracker import SIGNAL_COMMAND_STATE
 
 # The entities never poll.
 PARALLEL_UPDATES = 0
@@ -25,20 +27,29 @@ async def async_setup_entry(
     await async_add_device_entities(entry, async_add_entities, DeviceCommandEvent)
 
 
-class CommandEvent(CommandStateEntity, EventEntity):
+class CommandEvent(EventEntity):
     """Trigger an event for each bus event of a command."""
+
+    _signal_key: str
 
     _attr_translation_key = "command"
     _attr_event_types = EVENT_TYPES
     # The recorder drops all attributes of a state if they are larger than 16 KB.
     _unrecorded_attributes = frozenset({ATTR_MESSAGE, ATTR_VALUES})
 
-    @callback
     @override
+    async def async_added_to_hass(self) -> None:
+        """Connect to the signal."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_COMMAND_STATE.format(self._signal_key)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._async_command_changed))
+
+    @callback
     def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Trigger the event of a command's new state."""
+        """Trigger the event of a command's new state, with the context of the command."""
         self._trigger_event(change, fields)
-        super()._async_command_changed(change, fields, context)
+        self.async_set_context(context)
+        self.async_write_ha_state()
 
 
 class AccountCommandEvent(OneNetAccountEntity, CommandEvent):

@@ -8,20 +8,16 @@ from typing import Any, Final, override
 from homeassistant.components.sensor import SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import STATE_CLASS_UNITS
 from homeassistant.const import MAX_LENGTH_STATE_STATE
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
-from .entity import (
-    CommandStateEntity,
-    OneNetAccountEntity,
-    OneNetDeviceEntity,
-    OneNetResourceEntity,
-    async_add_device_entities,
-)
+from .entity import OneNetAccountEntity, OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceSensorDescription, is_unit, known_unit
 from .onenet.models import Opaque
+from .tracker import SIGNAL_WAITING_COMMANDS
 
 # The entities never poll.
 PARALLEL_UPDATES = 0
@@ -40,11 +36,26 @@ async def async_setup_entry(
     await async_add_device_entities(entry, async_add_entities, DeviceWaitingCommandsSensor, ResourceSensor)
 
 
-class WaitingCommandsSensor(CommandStateEntity, SensorEntity):
+class WaitingCommandsSensor(SensorEntity):
     """Count the commands that are not finished."""
+
+    _signal_key: str
 
     _attr_state_class = SensorStateClass.MEASUREMENT
     _attr_translation_key = "waiting_commands"
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Connect to the signal."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_WAITING_COMMANDS.format(self._signal_key)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self._async_commands_changed))
+
+    @callback
+    def _async_commands_changed(self, context: Context) -> None:
+        """Write the state with the context of the command."""
+        self.async_set_context(context)
+        self.async_write_ha_state()
 
 
 class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
@@ -54,7 +65,7 @@ class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
     @override
     def native_value(self) -> int:
         """Return the number of waiting commands."""
-        return self.coordinator.manager.waiting
+        return self._commands.waiting
 
 
 class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
@@ -64,7 +75,7 @@ class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     @override
     def native_value(self) -> int:
         """Return the number of waiting commands."""
-        return self.coordinator.manager.waiting_for(self.device.imei)
+        return self.account.commands.waiting_for(self.device.imei)
 
 
 class ResourceSensor(OneNetResourceEntity, SensorEntity):

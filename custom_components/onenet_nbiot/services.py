@@ -56,8 +56,9 @@ from .const import (
     SERVICE_WAIT_FOR_COMMAND,
     SERVICE_WRITE,
 )
+from .coordinator import OneNetRuntimeData
 from .exceptions import action_error, device_asleep
-from .manager import CommandManager, IfWaiting
+from .manager import IfWaiting
 from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
@@ -215,18 +216,18 @@ _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
 }
 
 
-async def _async_get_manager(call: ServiceCall) -> CommandManager:
-    """Return the command manager of the account of a call."""
-    return (await async_get_account(call.hass, call.data)).runtime_data.manager
+async def _async_get_data(call: ServiceCall) -> OneNetRuntimeData:
+    """Return the runtime data of the account of a call."""
+    return (await async_get_account(call.hass, call.data)).runtime_data
 
 
 async def _async_queue(
-    call: ServiceCall, manager: CommandManager, operation: Read | Write | Execute
+    call: ServiceCall, account: OneNetRuntimeData, operation: Read | Write | Execute
 ) -> ServiceResponse:
     """Queue an operation and return the fields of the event; `expires_in` counts from the platform's time now."""
-    data = validation.resolve_times(call.data, manager.client.now())
+    data = validation.resolve_times(call.data, account.client.now())
     asked = _build(CachedCommand, data, operation=operation)
-    response = await manager.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
+    response = await account.manager.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
     return response if call.return_response else None
 
 
@@ -239,7 +240,7 @@ async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     account does not have, HomeAssistantError for every other refusal and if it is unknown whether the command was
     queued. Source: "Cached command: read device resources".
     """
-    return await _async_queue(call, await _async_get_manager(call), _build(Read, call.data))
+    return await _async_queue(call, await _async_get_data(call), _build(Read, call.data))
 
 
 async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
@@ -249,7 +250,7 @@ async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
     (`plain`, `text` for any value as text, `opaque` or `time`), at most 2,048 bytes of JSON. Otherwise as offline_read.
     Source: "Cached command: write device resources".
     """
-    return await _async_queue(call, await _async_get_manager(call), _build(Write, call.data))
+    return await _async_queue(call, await _async_get_data(call), _build(Write, call.data))
 
 
 async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
@@ -258,18 +259,18 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute and CachedCommand except `bin2hex`; `args` has at most 2,048 bytes. Otherwise as
     offline_read. Source: "Cached command: execute".
     """
-    return await _async_queue(call, await _async_get_manager(call), _build(Execute, call.data))
+    return await _async_queue(call, await _async_get_data(call), _build(Execute, call.data))
 
 
 async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
     """Send an immediate command, or queue it if the device is offline and the caller wants that."""
-    manager = await _async_get_manager(call)
-    client = manager.client
+    account = await _async_get_data(call)
+    client = account.client
     if call.data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
         # Report wrong times before the device is tried.
         validation.resolve_times(call.data, client.now())
     device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
-    response = manager.origin(operation.imei) | describe_operation(operation)
+    response = account.tracker.origin(operation.imei) | describe_operation(operation)
     try:
         match operation:
             case Read():
@@ -280,12 +281,12 @@ async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Exe
                 await client.execute(operation, device_timeout=device_timeout)
     except OneNetError as err:
         if not isinstance(err, _ASLEEP[type(operation)]):
-            raise manager.error(err, client) from err
+            raise account.manager.error(err) from err
         if call.data[ATTR_IF_OFFLINE] is IfOffline.FAIL:
             raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
-        return await _async_queue(call, manager, operation)
+        return await _async_queue(call, account, operation)
     confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
-    manager.devices.async_update_from_read(operation.imei, confirmed, client.now())
+    account.devices.async_update_from_read(operation.imei, confirmed, client.now())
     return response if call.return_response else None
 
 
@@ -325,9 +326,9 @@ async def _async_observe(call: ServiceCall) -> None:
     Takes the parameters of Observe, `timeout`, and `config_entry_id` as offline_read does. Raise as read does. Source:
     "Immediate command: subscribe".
     """
-    manager = await _async_get_manager(call)
-    await manager.async_request(
-        manager.client.observe(_build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
+    account = await _async_get_data(call)
+    await account.manager.async_request(
+        account.client.observe(_build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
     )
 
 
@@ -337,10 +338,12 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Discover, `timeout`, and `config_entry_id` as offline_read does. Return a list of `obj_id`,
     `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command: discover".
     """
-    manager = await _async_get_manager(call)
+    account = await _async_get_data(call)
     operation = _build(Discover, call.data)
-    found = await manager.async_request(manager.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT)))
-    return manager.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
+    found = await account.manager.async_request(
+        account.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT))
+    )
+    return account.tracker.origin(operation.imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
@@ -349,10 +352,10 @@ async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
     Takes `device_id` or `imei`, `obj_id`, which defaults to all, and `config_entry_id` as offline_read does. Return
     what discover returns. Raise HomeAssistantError if OneNET cannot be asked. Source: "Get the resource list".
     """
-    manager = await _async_get_manager(call)
+    account = await _async_get_data(call)
     imei = call.data[ATTR_IMEI]
-    found = await manager.async_request(manager.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
-    return manager.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
+    found = await account.manager.async_request(account.client.get_resources(imei, obj_id=call.data.get(ATTR_OBJ_ID)))
+    return account.tracker.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
@@ -366,8 +369,8 @@ async def _async_get_command(call: ServiceCall) -> ServiceResponse:
     cached command".
     """
     data = call.data
-    manager = await _async_get_manager(call)
-    return await manager.async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
+    account = await _async_get_data(call)
+    return await account.manager.async_get(data[ATTR_UUID], data.get(ATTR_IMEI), include_log=data[ATTR_INCLUDE_LOG])
 
 
 async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
@@ -381,10 +384,10 @@ async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     """
     since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
-    manager = await _async_get_manager(call)
+    account = await _async_get_data(call)
     if (imei := call.data.get(ATTR_IMEI)) is None:
-        return manager.async_list_local(since, states)
-    return await manager.async_list(imei, since or manager.client.now() - timedelta(days=7), states)
+        return account.manager.list_local(since, states)
+    return await account.manager.async_list(imei, since or account.client.now() - timedelta(days=7), states)
 
 
 async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
@@ -393,8 +396,8 @@ async def _async_wait_for_command(call: ServiceCall) -> ServiceResponse:
     Takes `uuid` and `timeout`, a duration of up to 24 hours. Return what get_command returns; after the timeout, with
     the `state` of an unfinished command. Raise ServiceValidationError for a command that was not queued here.
     """
-    manager = await _async_get_manager(call)
-    return await manager.async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
+    account = await _async_get_data(call)
+    return await account.manager.async_wait(call.data[ATTR_UUID], call.data[ATTR_TIMEOUT].total_seconds())
 
 
 async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
@@ -404,8 +407,8 @@ async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
     does. Return the fields of the event `command_cancelled`. Raise ServiceValidationError for a command that was sent
     or is finished, HomeAssistantError if OneNET cannot be asked. Source: "Cancel a cached command".
     """
-    manager = await _async_get_manager(call)
-    response = await manager.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
+    account = await _async_get_data(call)
+    response = await account.manager.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
     return response if call.return_response else None
 
 
@@ -416,8 +419,8 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
     `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
     HomeAssistantError if OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
     """
-    manager = await _async_get_manager(call)
-    response = await manager.async_cancel_all(call.data[ATTR_IMEI], call.context)
+    account = await _async_get_data(call)
+    response = await account.manager.async_cancel_all(call.data[ATTR_IMEI], call.context)
     return response if call.return_response else None
 
 

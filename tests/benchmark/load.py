@@ -16,8 +16,9 @@ from homeassistant import core
 from homeassistant.config_entries import ConfigEntry, ConfigEntryDisabler
 from homeassistant.setup import async_setup_component
 
-from custom_components.onenet_nbiot.coordinator import OneNetCoordinator
-from custom_components.onenet_nbiot.manager import CommandManager
+from custom_components.onenet_nbiot.commands import Commands
+from custom_components.onenet_nbiot.coordinator import OneNetRuntimeData
+from custom_components.onenet_nbiot.devices import Devices
 from custom_components.onenet_nbiot.store import async_get_store
 
 from .stage import DOMAIN, Emulator, action, connect, emulator, home_assistant, imei, in_a_process
@@ -114,7 +115,7 @@ async def _fill(config: Path, platform: Emulator, entry_id: str) -> float:
                 await one
 
         await asyncio.gather(*(call() for _ in range(CALLERS)))
-        assert _coordinator(hass, entry_id).manager.waiting == WAITING
+        assert _account(hass, entry_id).commands.waiting == WAITING
         await _disable(hass, entry_id)
         return seconds
 
@@ -134,7 +135,7 @@ async def _start(config: Path, platform: Emulator, entry_id: str, offsets: Itera
             seconds = await _set_up(hass, entry_id)
         async with watch() as rounds:
             requests = [await one_round(hass, platform, entry_id, offset) for offset in offsets]
-        assert _coordinator(hass, entry_id).manager.waiting == WAITING
+        assert _account(hass, entry_id).commands.waiting == WAITING
         collection = _collect() - collection
         await _disable(hass, entry_id)
     return StartUp(
@@ -154,10 +155,11 @@ def _collect() -> float:
 
 async def one_round(hass: core.HomeAssistant, platform: Emulator, entry_id: str, offset: int) -> int:
     """Go through a round when an interval has passed at the platform, and return its requests."""
-    coordinator = _coordinator(hass, entry_id)
+    account = _account(hass, entry_id)
+    coordinator = account.coordinator
     await platform.tell("clock", offset=offset)
     # Its date tells the time.
-    await coordinator.client.check_credentials()
+    await account.client.check_credentials()
     await platform.tell("requests", clear=True)
     await coordinator.async_refresh()
     assert coordinator.last_update_success
@@ -173,7 +175,7 @@ async def _compare(config: Path, busy_id: str, idle_id: str) -> tuple[float, flo
         memory = await _memory(hass, busy_id) - await _memory(hass, idle_id)
         queued = await _memory_of_new(hass, busy_id)
         added = MORE_DEVICES * (MORE_EACH + 1)
-        assert _coordinator(hass, busy_id).manager.waiting - added == WAITING
+        assert _account(hass, busy_id).commands.waiting - added == WAITING
         return memory / WAITING, queued, p50
 
 
@@ -192,12 +194,12 @@ async def _take_turns(hass: core.HomeAssistant, *entry_ids: str) -> dict[str, fl
 
 async def _memory(hass: core.HomeAssistant, entry_id: str) -> int:
     """Return the bytes that an account's commands take once they are loaded."""
-    entry = hass.config_entries.async_get_known_entry(entry_id)
     gc.collect()
     tracemalloc.start()
     try:
-        manager = CommandManager(hass, entry, async_get_store(hass), entry.runtime_data.client)
-        await manager.async_load()
+        commands, devices = (kind(hass, entry_id, async_get_store(hass)) for kind in (Commands, Devices))
+        await devices.async_load()
+        await commands.async_load()
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
     finally:
@@ -240,9 +242,9 @@ async def _disable(hass: core.HomeAssistant, entry_id: str) -> None:
     assert await hass.config_entries.async_set_disabled_by(entry_id, ConfigEntryDisabler.USER)
 
 
-def _coordinator(hass: core.HomeAssistant, entry_id: str) -> OneNetCoordinator:
-    """Return an account's coordinator."""
-    entry: ConfigEntry[OneNetCoordinator] = hass.config_entries.async_get_known_entry(entry_id)
+def _account(hass: core.HomeAssistant, entry_id: str) -> OneNetRuntimeData:
+    """Return an account's runtime data."""
+    entry: ConfigEntry[OneNetRuntimeData] = hass.config_entries.async_get_known_entry(entry_id)
     return entry.runtime_data
 
 

@@ -1,0 +1,116 @@
+"""The devices of an account in Home Assistant's registries: their registration, their entities and repair issues."""
+
+import asyncio
+from collections.abc import Container
+from itertools import batched
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
+
+from .const import DOMAIN, ISSUE_DEVICE_GONE, MODEL_DEVICE, SUBENTRY_DEVICE
+from .devices import BATCH_SIZE, Addition, Device, Devices
+from .exceptions import escape_markdown
+
+
+@callback
+def async_register_account(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Register an account's service device, the parent of its devices."""
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id,
+        entry_type=dr.DeviceEntryType.SERVICE,
+        identifiers={(DOMAIN, entry.entry_id)},
+        manufacturer="China Mobile",
+        model="OneNET NB-IoT",
+        name=entry.title,
+    )
+
+
+async def async_sync_devices(hass: HomeAssistant, entry: ConfigEntry[Any], devices: Devices) -> list[Addition]:
+    """Update the devices and the registries from an account's subentries; return the devices with additions."""
+    subentries = {
+        subentry.unique_id: subentry
+        for subentry in entry.get_subentries_of_type(SUBENTRY_DEVICE)
+        if subentry.unique_id is not None
+    }
+    devices.async_delete_removed({imei: subentry.subentry_id for imei, subentry in subentries.items()})
+    changed: list[Addition] = []
+    for part in batched(subentries.items(), BATCH_SIZE, strict=False):
+        for imei, subentry in part:
+            # The subentry may have been removed meanwhile.
+            current = entry.subentries.get(subentry.subentry_id)
+            if current is not None and (addition := devices.async_add(imei, current)) is not None:
+                addition.device.device_id = _async_register(hass, entry.entry_id, addition.device)
+                changed.append(addition)
+        await asyncio.sleep(0)
+    if changed:
+        _async_remove_entities(hass, entry.entry_id, devices)
+    async_update_issues(hass, entry, devices)
+    return [addition for addition in changed if addition.paths or addition.is_new]
+
+
+@callback
+def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
+    """Register a device, and return its Home Assistant device id."""
+    registry = dr.async_get(hass)
+    account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
+    return registry.async_get_or_create(
+        config_entry_id=entry_id,
+        config_subentry_id=device.subentry_id,
+        identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
+        model=MODEL_DEVICE,
+        name=device.title,
+        serial_number=device.imei,
+        via_device_id=account.id if account else None,
+    ).id
+
+
+@callback
+def _async_remove_entities(hass: HomeAssistant, entry_id: str, devices: Devices) -> None:
+    """Remove the entities of resources that are no longer selected."""
+    registry = er.async_get(hass)
+    for entity in er.async_entries_for_config_entry(registry, entry_id):
+        _, _, key = entity.unique_id.partition("_")
+        imei, _, path = key.partition("_")
+        if "/" in path and imei in devices.added and path not in devices.added[imei].resource_paths:
+            registry.async_remove(entity.entity_id)
+
+
+@callback
+def async_update_issues(hass: HomeAssistant, entry: ConfigEntry[Any], devices: Devices) -> None:
+    """Create the repair issues of an account's missing devices, and delete those of other devices."""
+    missing = {
+        f"{ISSUE_DEVICE_GONE}_{device.subentry_id}": device for device in devices.added.values() if device.missing
+    }
+    async_delete_issues(hass, entry, missing)
+    for issue_id, device in missing.items():
+        ir.async_create_issue(
+            hass,
+            DOMAIN,
+            issue_id,
+            data={"entry_id": entry.entry_id, "subentry_id": device.subentry_id},
+            is_fixable=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_DEVICE_GONE,
+            translation_placeholders={
+                "name": device.title,
+                "device": escape_markdown(device.title),
+                "account": escape_markdown(entry.title),
+            },
+        )
+
+
+@callback
+def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry[Any], except_for: Container[str] = ()) -> None:
+    """Delete the repair issues of an account's devices, except for those with these ids."""
+    for issue in list(ir.async_get(hass).issues.values()):
+        if issue.domain == DOMAIN and _is_about(issue, entry) and issue.issue_id not in except_for:
+            ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+
+
+def _is_about(issue: ir.IssueEntry, entry: ConfigEntry[Any]) -> bool:
+    """Return whether an issue is about a device of an account; one that was ignored before a restart lacks its data."""
+    data = issue.data or {}
+    subentry_id = issue.issue_id.removeprefix(f"{ISSUE_DEVICE_GONE}_")
+    return data.get("entry_id") == entry.entry_id or subentry_id in entry.subentries

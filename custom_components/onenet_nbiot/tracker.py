@@ -1,0 +1,276 @@
+"""The command tracker of an account: poll its commands, save their new states and fire the events."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import Context, HomeAssistant, callback
+from homeassistant.helpers.dispatcher import async_dispatcher_send
+from homeassistant.helpers.json import json_bytes
+from homeassistant.util.signal_type import SignalTypeFormat
+
+from .command import VALUES_TOO_LARGE, Command, describe_values
+from .commands import EXPIRY_GRACE, Commands
+from .const import (
+    ATTR_IMEI,
+    ATTR_MESSAGE,
+    ATTR_REASON,
+    ATTR_TYPE,
+    ATTR_VALUES,
+    ATTR_VALUES_OMITTED,
+    DOMAIN,
+    EVENT_ONENET,
+    LOGGER,
+)
+from .devices import Devices
+from .lost_replies import Match, candidates, compare, may_be
+from .onenet.client import OneNetClient
+from .onenet.errors import ErrorKind, OneNetError, PlatformError
+from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
+from .onenet.operations import Read
+
+# An event of a command: the event type without `command_`, the event's fields, and the context.
+SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
+# The number of waiting commands may have changed; sent before SIGNAL_COMMAND_STATE, with the context.
+SIGNAL_WAITING_COMMANDS: SignalTypeFormat[Context] = SignalTypeFormat(f"{DOMAIN}_waiting_commands_{{}}")
+
+# Lists start this long before a command was sent, in case the platform's time is not known exactly.
+LIST_MARGIN = timedelta(hours=1)
+# An unconfirmed command that is not in the device's list after this time never arrived.
+_UNCONFIRMED_MAX_AGE = timedelta(hours=1)
+# After this many failed requests for its values, a successful read is published without them.
+_VALUES_MAX_ATTEMPTS = 5
+# The recorder drops the data of an event of more than 32,768 bytes; this leaves room for its type.
+_MAX_EVENT_SIZE = 32_000
+
+
+class PollResult(NamedTuple):
+    """Hold the commands whose state has changed, and the error of a request for details, which a later poll repeats."""
+
+    changed: list[Command]
+    failure: OneNetError | None
+
+
+class CommandTracker:
+    """Change the states of an account's commands; save each new state, and publish it once."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: ConfigEntry[Any], client: OneNetClient, commands: Commands, devices: Devices
+    ) -> None:
+        """Create a tracker, which polls with the client."""
+        self._hass = hass
+        self._entry = entry
+        self._data = entry.data
+        self._client = client
+        self._commands = commands
+        self._devices = devices
+        self._value_failures: Counter[int] = Counter()
+
+    def origin(self, imei: str) -> dict[str, Any]:
+        """Return the fields that identify a device in events and responses."""
+        origin = {ATTR_CONFIG_ENTRY_ID: self._entry.entry_id, ATTR_IMEI: imei}
+        device_id = self._devices.device_id(imei)
+        return origin if device_id is None else origin | {ATTR_DEVICE_ID: device_id}
+
+    def event_fields(self, command: Command) -> dict[str, Any]:
+        """Return the fields of every event of a command."""
+        return self.origin(command.asked.operation.imei) | command.event_fields()
+
+    @callback
+    def async_start_reauth_if_refused(self, err: OneNetError) -> None:
+        """Start reauthentication if OneNET refused the account's current key."""
+        # A call that started before a reload may have used a former key.
+        if err.kind is ErrorKind.AUTHENTICATION and self._entry.data == self._data and not self._commands.removed:
+            self._entry.async_start_reauth(self._hass)
+
+    async def async_poll(self, imei: str) -> PollResult:
+        """Poll a device's commands, and publish their new states; raise OneNetError."""
+        if not (commands := self._commands.unfinished(imei)):
+            return PollResult([], None)
+        now = self._client.now()
+        since = min(now, *(command.asked_at for command in commands)) - LIST_MARGIN
+        try:
+            records = await self._client.get_all_commands(imei, start=max(since, now - HISTORY))
+        except PlatformError as err:
+            # The commands of a device that OneNET no longer knows expire nevertheless.
+            if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
+                self._async_expire_overdue(imei, undecided={command.id for command in commands})
+            raise
+        states = {command.id: command.state for command in commands}
+        undecided = await self.async_match_unconfirmed(imei, records)
+        failure = await self._async_apply_records(imei, records)
+        # A successful read whose values are not fetched yet must not expire.
+        if failure is None:
+            self._async_expire_overdue(imei, undecided)
+        return PollResult([command for command in commands if command.state is not states[command.id]], failure)
+
+    async def async_match_unconfirmed(self, imei: str, records: Sequence[CommandRecord]) -> set[int]:
+        """Match a device's unconfirmed commands with records, the newest first, and publish those that are found.
+
+        Return the ids of the commands for which it stays undecided.
+        """
+        undecided = set()
+        for command in self._commands.unconfirmed(imei):
+            for record in candidates(command, records, self._commands):
+                try:
+                    detail = await self._client.get_command(imei, record.uuid)
+                except OneNetError as err:
+                    if err.is_account_wide:
+                        raise
+                    undecided.add(command.id)
+                    continue
+                # A simultaneous poll may have matched it first.
+                if not may_be(command, record, self._commands):
+                    continue
+                match compare(command, record, detail):
+                    case Match.SAME:
+                        self.async_set_queued(command, record.uuid)
+                        self._commands.async_save(command)
+                        self.async_publish("queued", self.event_fields(command), command.context)
+                    case Match.UNDECIDED:
+                        undecided.add(command.id)
+        return undecided
+
+    async def _async_apply_records(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
+        """Update a device's commands from records; return the last error of a request for details."""
+        failure: OneNetError | None = None
+        for record in records:
+            command = self._commands.find(record.uuid, imei)
+            if command is None or command.is_finished:
+                continue
+            try:
+                await self._async_apply_record(command, record)
+            except OneNetError as err:
+                if err.is_account_wide:
+                    raise
+                failure = err
+        return failure
+
+    async def _async_apply_record(self, command: Command, record: CommandRecord) -> None:
+        """Update a command from a record; raise OneNetError if the details that this needs cannot be fetched."""
+        is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
+        # The list may lack the device's reply, which the details include.
+        if not is_read and not record.lacks_answer:
+            self.async_update(command, record)
+            return
+        try:
+            detail = await self._client.get_command(command.asked.operation.imei, record.uuid)
+        except OneNetError as err:
+            if err.is_account_wide or err.kind is ErrorKind.TRANSIENT:
+                raise
+            if is_read:
+                self._value_failures[command.id] += 1
+                if self._value_failures[command.id] < _VALUES_MAX_ATTEMPTS:
+                    raise
+                LOGGER.warning("The values that command %s has read cannot be fetched: %s", record.uuid, err)
+            # Without its reply, the command is only known to be sent, and a read to be successful.
+            self.async_update(command, record)
+        else:
+            self.async_update(command, detail.record, detail)
+
+    @callback
+    def async_update(self, command: Command, record: CommandRecord, detail: CommandDetail | None = None) -> None:
+        """Update a command from a record, save it, and publish its state if that advances."""
+        # A reply may arrive after a newer one; and no other event may come before `command_queued`.
+        if command.is_finished or command.id in self._commands.in_flight:
+            return
+        known = command.remain, command.send_time, command.confirm_time
+        new = command.remain, command.send_time, command.confirm_time = (
+            record.remain,
+            record.send_time,
+            record.confirm_time,
+        )
+        if command.can_become(record.state):
+            command.reason, command.message = record.reason, record.message
+            if detail is not None and record.state is CommandState.SUCCEEDED:
+                self._set_values(command, detail)
+            self.async_set_state(command, record.state, command.context)
+        elif new != known:
+            self._commands.async_save(command)
+
+    def _set_values(self, command: Command, detail: CommandDetail) -> None:
+        """Set the values of a successful read, or its result if the values cannot be parsed."""
+        if not isinstance(command.asked.operation, Read):
+            return
+        command.unreadable = detail.unreadable
+        if detail.unreadable is None:
+            command.values = describe_values(detail.values, command.asked.operation.obj_id)
+        else:
+            LOGGER.warning(
+                "The result of command %s cannot be read; the action Get command returns it as it is", command.uuid
+            )
+
+    @callback
+    def _async_expire_overdue(self, imei: str, undecided: set[int]) -> None:
+        """Expire a device's overdue commands, and delete unconfirmed ones that never arrived."""
+        now = self._client.now()
+        for command in self._commands.unfinished(imei):
+            if command.id in self._commands.in_flight:
+                continue
+            expired = command.asked.expired_time + EXPIRY_GRACE < now
+            if not command.uuid:
+                if expired or (command.asked_at + _UNCONFIRMED_MAX_AGE < now and command.id not in undecided):
+                    self._commands.async_delete(command)
+            elif expired:
+                self.async_set_state(command, CommandState.EXPIRED, command.context)
+
+    @callback
+    def async_set_queued(self, command: Command, uuid: str) -> None:
+        """Set the UUID that OneNET gave a command, and its state; the caller saves and publishes it."""
+        command.uuid, command.state = uuid, CommandState.QUEUED
+        self._commands.index(command)
+
+    @callback
+    def async_set_state(self, command: Command, state: CommandState, context: Context) -> None:
+        """Set the new state of a command that has a UUID, save it, and publish it."""
+        command.state = state
+        if command.is_finished:
+            command.over_at = self._client.now()
+            self._commands.index(command)
+            del self._value_failures[command.id]
+        self._commands.async_save(command)
+        self.async_apply_values(command)
+        self.async_publish(state.value, self.event_fields(command) | command.outcome_fields(), context)
+        if command.is_finished:
+            self._commands.async_end_wait(command.uuid)
+            self._commands.async_prune(self._client.now())
+
+    @callback
+    def async_apply_values(self, command: Command) -> None:
+        """Update a device with the values that a command has read or written."""
+        if command.confirm_time is not None:
+            self._devices.async_update_from_read(
+                command.asked.operation.imei, command.confirmed_values(), command.confirm_time
+            )
+
+    @callback
+    def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
+        """Update the entities of a command's account and device, then fire the bus event.
+
+        An automation may run within each of these steps, so the numbers of waiting commands come first.
+        """
+        fields = _limit_size(fields)
+        keys = self._entry.entry_id, f"{self._entry.entry_id}_{fields[ATTR_IMEI]}"
+        for key in keys:
+            async_dispatcher_send(self._hass, SIGNAL_WAITING_COMMANDS.format(key), context)
+        for key in keys:
+            async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
+        self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
+
+    @callback
+    def async_publish_rejected(self, command: Command, err: PlatformError, context: Context) -> None:
+        """Publish that OneNET refused a command."""
+        reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
+        self.async_publish("rejected", self.event_fields(command) | reason, context)
+
+
+def _limit_size(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an event, without the values if the recorder would drop an event of that size."""
+    if ATTR_VALUES not in fields or len(json_bytes(fields)) <= _MAX_EVENT_SIZE:
+        return fields
+    return {name: value for name, value in fields.items() if name != ATTR_VALUES} | {
+        ATTR_VALUES_OMITTED: VALUES_TOO_LARGE
+    }
