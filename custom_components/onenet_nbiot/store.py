@@ -36,13 +36,7 @@ _SAVE_DEVICE = "INSERT OR REPLACE INTO device VALUES (?, ?, ?)"
 _DELETE_DEVICE = "DELETE FROM device WHERE entry_id = ? AND imei = ?"
 _DELETE_ACCOUNT = ("DELETE FROM command WHERE entry_id = ?", "DELETE FROM device WHERE entry_id = ?")
 
-# The most seconds for which saving a command waits for rows of other calls, to share their transaction: before the
-# command is sent, and after the reply. The delay grows with the number of calls in flight, up to _MANY_CALLS.
-BEFORE_CALL = 0.005
-AFTER_CALL = 0.05
-_MANY_CALLS = 50
-# Seconds until rows are committed that no call waits for, and until a failed commit is retried.
-_COMMIT_DELAY = 0.002
+# Seconds until a failed commit is retried, unless another row is saved earlier.
 _RETRY_DELAY = 60
 
 # The latest statement for each row or account, and its parameters.
@@ -50,7 +44,7 @@ type _Batch = dict[Hashable, tuple[str, tuple[Any, ...]]]
 
 
 class CommandStore:
-    """Save rows in a file; rows that are saved at about the same time share a transaction.
+    """Save rows in a file; rows that are saved during a transaction share the next one.
 
     Home Assistant's storage helper would write the whole file at every change. A row survives a crash of Home Assistant
     once its future is done, and a loss of power a moment later. If the file cannot be written, an error is logged.
@@ -58,7 +52,6 @@ class CommandStore:
 
     def __init__(self, hass: HomeAssistant, path: Path) -> None:
         """Create a store that is not open yet."""
-        self.calls_in_flight = 0
         self.transactions = 0
         self._hass = hass
         self._path = path
@@ -68,8 +61,8 @@ class CommandStore:
         self._last_id = 0
         self._pending: _Batch = {}
         self._futures: list[asyncio.Future[None]] = []
-        self._commit_at: float | None = None
-        self._timer: asyncio.Handle | None = None
+        # The next commit, unless it waits for the one in progress.
+        self._scheduled: asyncio.Handle | None = None
         self._commit_future: asyncio.Future[None] | None = None
         self._failing = False
         self._closing = False
@@ -117,18 +110,12 @@ class CommandStore:
             return self._connection.execute(query, (entry_id,)).fetchall()
 
     @callback
-    def async_save_command(
-        self, entry_id: str, command_id: int, data: Any, *, patience: float | None = None
-    ) -> asyncio.Future[None]:
-        """Save a command; the future is done when it is on disk.
-
-        A caller that waits for the future passes as `patience` the most seconds for which the row may wait for others.
-        """
+    def async_save_command(self, entry_id: str, command_id: int, data: Any) -> asyncio.Future[None]:
+        """Save a command; the future is done when it is on disk."""
         # One future per caller, so that cancelling one leaves the others.
         saved: asyncio.Future[None] = self._hass.loop.create_future()
         self._futures.append(saved)
-        seconds = _COMMIT_DELAY if patience is None else patience * min(self.calls_in_flight / _MANY_CALLS, 1)
-        self._async_write(command_id, _SAVE_COMMAND, command_id, entry_id, json_bytes(data), seconds=seconds)
+        self._async_write(command_id, _SAVE_COMMAND, command_id, entry_id, json_bytes(data))
         return saved
 
     @callback
@@ -233,38 +220,28 @@ class CommandStore:
                     self._connection.execute(statement).fetchall()
 
     @callback
-    def _async_write(self, row: Hashable, statement: str, *parameters: Any, seconds: float = _COMMIT_DELAY) -> None:
-        """Add a statement to the next transaction, which is committed in so many seconds or earlier."""
+    def _async_write(self, row: Hashable, statement: str, *parameters: Any) -> None:
+        """Add a statement to the next transaction."""
         self._pending[row] = (statement, parameters)
-        self._async_commit_in(seconds)
-
-    @callback
-    def _async_commit_in(self, seconds: float) -> None:
-        """Commit after so many seconds, or at the time that is scheduled already, whichever is earlier."""
-        when = self._hass.loop.time() + seconds
-        if self._commit_at is None or when < self._commit_at:
-            self._commit_at = when
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+        if self._scheduled is not None and self._failing:
+            # Earlier than the retry.
+            self._scheduled.cancel()
+            self._scheduled = None
         self._async_schedule_commit()
 
     @callback
-    def _async_schedule_commit(self) -> None:
-        """Schedule the next commit, unless one is in progress, which schedules the next one at its end."""
-        if self._commit_at is None or self._timer is not None or self._commit_future is not None or self._closing:
+    def _async_schedule_commit(self, delay: float = 0) -> None:
+        """Commit what is pending after so many seconds, unless a commit is scheduled, in progress, or not needed."""
+        if not self._pending or self._scheduled or self._commit_future or self._closing:
             return
         # Not before the next iteration of the event loop, so that simultaneous calls share a transaction.
         loop = self._hass.loop
-        if (seconds := self._commit_at - loop.time()) > 0:
-            self._timer = loop.call_later(seconds, self._async_commit)
-        else:
-            self._timer = loop.call_soon(self._async_commit)
+        self._scheduled = loop.call_later(delay, self._async_commit) if delay else loop.call_soon(self._async_commit)
 
     @callback
     def _async_commit(self) -> None:
         """Commit the pending statements in a thread."""
-        self._timer = self._commit_at = None
+        self._scheduled = None
         batch, self._pending = self._pending, {}
         futures, self._futures = self._futures, []
         self.transactions += 1
@@ -286,17 +263,19 @@ class CommandStore:
     ) -> None:
         """Resolve the futures of a commit, and schedule the next one; retry failed statements later."""
         self._commit_future = None
-        if (err := commit_future.exception()) is not None:
-            if not self._failing:
-                LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
-            self._pending = batch | self._pending
-            self._async_commit_in(_RETRY_DELAY)
-        elif self._failing:
+        err = commit_future.exception()
+        if err is not None and not self._failing:
+            LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
+        if err is None and self._failing:
             LOGGER.info("Commands can be saved again")
         self._failing = err is not None
         # Even if saving failed, the caller must receive the UUID of the command that OneNET has.
         self._async_resolve(futures)
-        self._async_schedule_commit()
+        # Rows that were saved during the commit are committed at once, failed ones alone later.
+        delay = _RETRY_DELAY if self._failing and not self._pending else 0
+        if self._failing:
+            self._pending = batch | self._pending
+        self._async_schedule_commit(delay)
 
     @callback
     def _async_resolve(self, futures: list[asyncio.Future[None]]) -> None:
@@ -308,9 +287,9 @@ class CommandStore:
     async def _async_close(self, event: Event) -> None:
         """Commit the pending statements, close the file, and resolve all futures."""
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
         if self._commit_future is not None:
             await asyncio.wait((self._commit_future,))
         batch, self._pending = self._pending, {}
