@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowResult
@@ -17,7 +18,14 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, SUBENTRY_DEVICE
+from custom_components.onenet_nbiot.const import (
+    CONF_IMEI,
+    CONF_ONENET_ID,
+    CONF_PLATFORM,
+    CONF_RESOURCES,
+    DOMAIN,
+    SUBENTRY_DEVICE,
+)
 from custom_components.onenet_nbiot.lwm2m import is_measurement
 
 from .common import (
@@ -231,6 +239,13 @@ def message(result: SubentryFlowResult) -> str:
     return placeholders(result)["message"]
 
 
+def identity(account: MockConfigEntry, onenet: Server) -> dict[str, str]:
+    """Return what identifies the device on the account's platform, as its subentry stores it."""
+    platform = account.data.get(CONF_PLATFORM, "legacy")
+    device = onenet.onenet.products[0].devices[IMEI]
+    return {CONF_ONENET_ID: device.name if platform == "current" else str(device.id), CONF_PLATFORM: platform}
+
+
 async def test_a_device_is_selected_from_the_list(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
@@ -245,7 +260,7 @@ async def test_a_device_is_selected_from_the_list(
     assert placeholders(result).items() >= {"name": "Water meter", "imei": IMEI}.items()
     result = await submit(hass, result, resources=suggested(result))
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter")
-    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]}
+    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]} | identity(account, onenet)
     (subentry,) = account.subentries.values()
     assert (subentry.title, subentry.unique_id, dict(subentry.data)) == ("Water meter", IMEI, result["data"])
     state = hass.states.get("sensor.water_meter_temperature")
@@ -256,14 +271,52 @@ async def test_a_device_is_selected_from_the_list(
     assert connectivity.state == "on"
 
 
+async def test_a_device_of_the_dialog_is_not_looked_up_again(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Its id at OneNET is stored in its subentry, and used by the first poll."""
+    onenet.onenet.report(IMEI)
+    result = await submit(hass, await start(hass, account), imei=IMEI)
+    onenet.requests.clear()
+    await submit(hass, result, resources=suggested(result))
+    paths = [request.path for request in onenet.requests]
+    if CONF_PLATFORM not in account.data:
+        assert not [path for path in paths if "getbyimei" in path]
+    # The first poll has the newest values, for which it needs the id.
+    state = hass.states.get("sensor.water_meter_temperature")
+    assert state
+    assert state.state == "21.5"
+
+
+async def test_an_id_of_another_platform_is_not_used(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The account may have been moved to the other platform after the device was added."""
+    subentry = await add(hass, account, TEMPERATURE)
+    stored = subentry.data | {CONF_ONENET_ID: "other", CONF_PLATFORM: "other"}
+    assert await hass.config_entries.async_unload(account.entry_id)
+    hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
+    await hass.async_block_till_done()
+    hass.config_entries.async_add_subentry(
+        account,
+        ConfigSubentry(
+            data=MappingProxyType(stored), subentry_type=SUBENTRY_DEVICE, title="Water meter", unique_id=IMEI
+        ),
+    )
+    onenet.onenet.report(IMEI)
+    assert await hass.config_entries.async_setup(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert devices_of(account).get(IMEI).key == identity(account, onenet)[CONF_ONENET_ID]
+
+
 @pytest.mark.parametrize("typed", [IMEI, f"  {IMEI}\n"])
-async def test_an_imei_is_typed(hass: HomeAssistant, account: MockConfigEntry, typed: str) -> None:
+async def test_an_imei_is_typed(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, typed: str) -> None:
     """A typed IMEI, which may have blanks around it, adds the device with its title."""
     result = await submit(hass, await start(hass, account), imei=typed)
     assert (step_of(result), result["errors"]) == ("resources", {})
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter")
-    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]}
+    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]} | identity(account, onenet)
     (subentry,) = account.subentries.values()
     assert subentry.unique_id == IMEI
     (device,) = (
@@ -309,7 +362,8 @@ async def test_without_the_call_for_a_device_an_imei_is_accepted(
     onenet.faults.clear()
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter" if is_listed else IMEI)
-    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]}
+    found = identity(account, onenet) if is_listed else {}
+    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]} | found
 
 
 @with_resource_list
@@ -949,12 +1003,12 @@ async def test_a_resource_is_typed_as_lwm2m_or_as_datastreams_have_it(
 
 @pytest.mark.parametrize("typed", [{}, {CONF_RESOURCES: []}])
 async def test_a_device_is_added_without_resources(
-    hass: HomeAssistant, account: MockConfigEntry, typed: dict[str, Any]
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, typed: dict[str, Any]
 ) -> None:
     """It has the entities of every device."""
     result = await submit(hass, await choose(hass, account), **typed)
     assert result["type"] is FlowResultType.CREATE_ENTRY
-    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: []}
+    assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: []} | identity(account, onenet)
     (subentry,) = account.subentries.values()
     assert resource_ids(hass, subentry) == {}
     assert "binary_sensor.water_meter_connectivity" in entity_ids(hass, subentry)
@@ -1023,7 +1077,7 @@ async def test_the_resources_of_a_device_can_be_changed(
     assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "resources_changed")
     (changed,) = account.subentries.values()
     assert (changed.subentry_id, changed.title, changed.unique_id) == (subentry.subentry_id, "Water meter", IMEI)
-    assert dict(changed.data) == {CONF_IMEI: IMEI, CONF_RESOURCES: [HUMIDITY, TEMPERATURE]}
+    assert dict(changed.data) == {CONF_IMEI: IMEI, CONF_RESOURCES: [HUMIDITY, TEMPERATURE]} | identity(account, onenet)
     humidity = "sensor.water_meter_humidity"
     assert resource_ids(hass, changed) == {TEMPERATURE: kept.entity_id, HUMIDITY: humidity}
     assert entity_ids(hass, changed) == others | {kept.entity_id, humidity}

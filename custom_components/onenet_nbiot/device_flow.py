@@ -16,8 +16,8 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
-from .const import ATTR_MESSAGE, CONF_IMEI, CONF_RESOURCES, DOMAIN, LOGGER
-from .coordinator import create_client
+from .const import ATTR_MESSAGE, CONF_IMEI, CONF_ONENET_ID, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, LOGGER
+from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
 from .lwm2m import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
 from .onenet.client import OneNetClient
@@ -45,6 +45,8 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         """Start without a device."""
         self._imei = ""
         self._title = ""
+        # What identifies the device on the account's platform, if OneNET has found it.
+        self._identity: dict[str, str] = {}
         self._devices: dict[str, Device] = {}
         self._choices: list[SelectOptionDict] = []
         self._suggested: list[str] = []
@@ -84,9 +86,8 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         if self._imei in self._added_imeis():
             # Another flow has added it meanwhile.
             return self.async_abort(reason="already_configured")
-        return self.async_create_entry(
-            title=self._title, data={CONF_IMEI: self._imei, CONF_RESOURCES: paths}, unique_id=self._imei
-        )
+        data = {CONF_IMEI: self._imei, CONF_RESOURCES: paths, **self._identity}
+        return self.async_create_entry(title=self._title, data=data, unique_id=self._imei)
 
     # The same form with another text.
     async_step_other_resources = async_step_resources
@@ -106,7 +107,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device)
         elif (paths := self._selected_paths(user_input)) is not None:
-            data = {**subentry.data, CONF_RESOURCES: paths}
+            data = {**subentry.data, CONF_RESOURCES: paths, **self._identity}
             self.hass.config_entries.async_update_subentry(self._get_entry(), subentry, data=data)
             return self.async_abort(reason="resources_changed")
         return self._show_resources("reconfigure")
@@ -170,6 +171,8 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
 
     async def _async_list_resources(self, client: OneNetClient, device: Device) -> None:
         """Offer the resources that the device is known to have, and those that are already shown."""
+        platform = platform_of(self._get_entry().data)
+        self._identity = {CONF_ONENET_ID: device.name, CONF_PLATFORM: platform.name} if device.name else {}
         found, failures = await _find_resources(client, self._imei, device)
         if failures:
             # Resources can be typed nevertheless.
