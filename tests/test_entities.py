@@ -1,4 +1,4 @@
-"""What a person sees of an account."""
+"""Entities of an account."""
 
 from homeassistant.core import Context, Event, HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
