@@ -114,7 +114,7 @@ async def test_a_call_that_fails_for_all_devices_is_suspended_for_an_hour(
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10407, text="operation", path=path, times=10_000))
     requests = len(await poll(account, onenet))
     assert requests <= 40
-    assert sum(path in asked for asked in await poll(account, onenet)) == 0
+    assert sum(path in requested for requested in await poll(account, onenet)) == 0
     onenet.faults.clear()
     await poll(account, onenet, timedelta(hours=1, minutes=1))
     assert values(devices) == [21.5, *map(float, range(1, 30))]
@@ -157,7 +157,7 @@ async def test_presence_comes_from_the_list_of_the_current_platform(
 async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """This takes fewer requests than fetching the whole list."""
+    """Lookups take fewer requests than the whole list."""
     devices = add(account, onenet, 4)
     product = onenet.onenet.products[0]
     for number in range(1000, 1700):

@@ -438,8 +438,8 @@ async def test_resources_are_discovered_where_they_cannot_be_listed(
     result = await submit(hass, form, imei=IMEI)
     assert (step_of(result), result["errors"]) == ("resources", {})
     assert list(offered(result)) == ["3/0/9", "3303/0/5601", TEMPERATURE, UNIT]
-    asked = [request.query for request in onenet.requests if request.path == "/nb-iot/discover"]
-    assert [(query["obj_id"], query["timeout"]) for query in asked] == [("3303", "5"), ("3", "5")]
+    queries = [request.query for request in onenet.requests if request.path == "/nb-iot/discover"]
+    assert [(query["obj_id"], query["timeout"]) for query in queries] == [("3303", "5"), ("3", "5")]
 
 
 @CURRENT_ONLY
@@ -451,8 +451,8 @@ async def test_no_more_than_three_objects_are_discovered(
     onenet.onenet.report(IMEI)
     onenet.onenet.set_online(IMEI, online=True)
     await choose(hass, account)
-    asked = [request.query["obj_id"] for request in onenet.requests if request.path == "/nb-iot/discover"]
-    assert asked == ["3307", "3306", "3305"]
+    objects = [request.query["obj_id"] for request in onenet.requests if request.path == "/nb-iot/discover"]
+    assert objects == ["3307", "3306", "3305"]
 
 
 @CURRENT_ONLY
@@ -1013,7 +1013,7 @@ async def test_the_resources_of_a_device_can_be_changed(
     before = resource_ids(hass, subentry)
     others = entity_ids(hass, subentry) - set(before.values())
     registry = er.async_get(hass)
-    kept = registry.async_update_entity(before[TEMPERATURE], new_entity_id="sensor.cellar")
+    renamed = registry.async_update_entity(before[TEMPERATURE], new_entity_id="sensor.cellar")
     result = await reconfigure(hass, account, subentry)
     assert not result["errors"]
     assert placeholders(result).items() >= {"name": "Water meter", "imei": IMEI}.items()
@@ -1025,8 +1025,8 @@ async def test_the_resources_of_a_device_can_be_changed(
     assert (changed.subentry_id, changed.title, changed.unique_id) == (subentry.subentry_id, "Water meter", IMEI)
     assert dict(changed.data) == {CONF_IMEI: IMEI, CONF_RESOURCES: [HUMIDITY, TEMPERATURE]}
     humidity = "sensor.water_meter_humidity"
-    assert resource_ids(hass, changed) == {TEMPERATURE: kept.entity_id, HUMIDITY: humidity}
-    assert entity_ids(hass, changed) == others | {kept.entity_id, humidity}
+    assert resource_ids(hass, changed) == {TEMPERATURE: renamed.entity_id, HUMIDITY: humidity}
+    assert entity_ids(hass, changed) == others | {renamed.entity_id, humidity}
     for removed in (before[UNIT], before["3/0/9"]):
         assert registry.async_get(removed) is None
         assert hass.states.get(removed) is None
