@@ -365,7 +365,7 @@ async def test_an_outage_is_logged_once_and_polling_recovers(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """States that changed meanwhile are fired afterwards."""
+    """States that changed during the outage are fired after it."""
     expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass)
     await polls(coordinator, clock, 1)

@@ -634,7 +634,7 @@ async def test_a_repeated_page_ends_the_list(hass: HomeAssistant, account: MockC
 async def test_a_device_on_two_pages_is_offered_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that is added meanwhile moves another one to the next page."""
+    """A device that is added between two requests moves another one to the next page."""
     for number in range(100):
         onenet.onenet.products[0].add(f"8669710400{number:05}", f"Meter {number}")
     if platform(account) == "legacy":
@@ -736,7 +736,7 @@ async def test_a_wrong_imei_can_be_corrected(
 async def test_invisible_characters_in_an_imei_are_named(
     hass: HomeAssistant, account: MockConfigEntry, typed: str, characters: str
 ) -> None:
-    """A pasted IMEI that looks right has an error of its own."""
+    """The error for invisible characters differs from that for a wrong IMEI."""
     result = await submit(hass, await start(hass, account), imei=typed)
     assert (step_of(result), result["errors"]) == ("user", {CONF_IMEI: "invisible_characters"})
     assert placeholders(result)["characters"] == characters
@@ -748,7 +748,7 @@ async def test_invisible_characters_in_an_imei_are_named(
 async def test_the_imei_of_another_product_is_not_an_error_of_the_key(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, refusal: Fault | None
 ) -> None:
-    """The device is unknown, both if OneNET says so and if it refuses the credentials for it."""
+    """The device is unknown, even if OneNET refuses the credentials for it."""
     other = Product(key="another", id="Another")
     other.add(OTHER_IMEI, "Gas meter")
     onenet.onenet.products.append(other)

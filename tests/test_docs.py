@@ -628,7 +628,7 @@ def test_every_type_of_a_written_value_is_documented() -> None:
 
 @pytest.mark.parametrize("action", SERVICES)
 async def test_an_action_responds_as_documented(hass: HomeAssistant, action: str) -> None:
-    """The word after Response says whether an action has a response, and whether it is optional."""
+    """The word after Response is whether an action has a response, and whether it is optional."""
     assert await async_setup_component(hass, DOMAIN, {})
     (word,) = re.findall(r"^\*\*Response\*\*: (\w+)", section("docs/actions.md", action), re.MULTILINE)
     expected = {"none": SupportsResponse.NONE, "optional": SupportsResponse.OPTIONAL, "always": SupportsResponse.ONLY}

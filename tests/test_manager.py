@@ -225,7 +225,7 @@ async def test_replace_queues_a_command_if_the_old_one_was_just_sent(
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A command that the device fetches meanwhile is not an error."""
+    """A command that the device fetches during the call is not an error."""
     first = await offline_read(hass)
     cancel = onenet.onenet.cancel
 
@@ -348,7 +348,7 @@ async def test_waiting_fetches_the_state_at_the_timeout(
 async def test_waiting_returns_the_last_known_state_during_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The timeout raises no exception if OneNET cannot be asked."""
+    """The timeout raises no exception if OneNET cannot be reached."""
     queued = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE))
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)

@@ -662,7 +662,7 @@ async def test_the_account_of_a_device_is_looked_up_once(
     device_lists: Callable[..., list[AsyncMock]],
     other_answer: OneNetError,
 ) -> None:
-    """The result is cached, even if another account could not be asked."""
+    """The result is cached, even if the lookup in another account failed."""
     mocks = device_lists(other_answer, None)
     for _ in range(2):
         listed = await act(hass, "list_commands", imei=LAMP)
@@ -711,7 +711,7 @@ async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(
 async def test_the_account_follows_from_where_the_device_was_added(
     hass: HomeAssistant, other_account: MockConfigEntry, device_lists: Callable[..., list[AsyncMock]]
 ) -> None:
-    """OneNET is not asked about a device that was added in one account, and only its account is used."""
+    """A device that was added in one account is not looked up, and only its account is used."""
     await add_device(hass, other_account, imei=LAMP, title="Test lamp")
     mocks = device_lists(None, None)
     assert (await offline_read(hass, imei=LAMP))["config_entry_id"] == other_account.entry_id

@@ -42,7 +42,7 @@ from custom_components.onenet_nbiot.onenet.operations import (
 )
 from custom_components.onenet_nbiot.store import AFTER_CALL, FILE_NAME, CommandStore, async_get_store
 
-from .common import IMEI, offline_read, until
+from .common import IMEI, OTHER_IMEI, offline_read, until
 from .emulator import Device, Product, Server
 
 ACCOUNT = "account"
@@ -525,12 +525,12 @@ async def test_removing_an_account_deletes_its_rows_only(
 ) -> None:
     """The rows of another account stay."""
     onenet.onenet.products.append(Product(key="another"))
-    onenet.onenet.products[-1].add("866971030000002", "Gas meter")
+    onenet.onenet.products[-1].add(OTHER_IMEI, "Gas meter")
     other = MockConfigEntry(domain=DOMAIN, title="Other", data={CONF_API_KEY: "another", CONF_URL: onenet.url})
     other.add_to_hass(hass)
     assert await hass.config_entries.async_setup(other.entry_id)
     await offline_read(hass, config_entry_id=account.entry_id)
-    kept = await offline_read(hass, imei="866971030000002", config_entry_id=other.entry_id)
+    other_command = await offline_read(hass, imei=OTHER_IMEI, config_entry_id=other.entry_id)
     store = async_get_store(hass)
     for entry in (account, other):
         store.async_save_device(entry.entry_id, IMEI, {"id": "1"})
@@ -538,7 +538,7 @@ async def test_removing_an_account_deletes_its_rows_only(
     await store.async_save_command("third", store.new_id(), {"uuid": "third"}, patience=AFTER_CALL)
     assert not [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
     assert store.load_devices(other.entry_id) == [(IMEI, b'{"id":"1"}')]
-    assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {kept["uuid"], "third"}
+    assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {other_command["uuid"], "third"}
 
 
 # Unreadable files
@@ -768,7 +768,7 @@ async def test_pending_rows_are_saved_when_home_assistant_stops(
 async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
     hass: HomeAssistant, disk: Disk, store: CommandStore, store_path: Path
 ) -> None:
-    """Rows that are pending meanwhile follow it."""
+    """Rows that are saved during the commit follow it."""
     saves: list[asyncio.Future[None]] = []
 
     def save(_: Event | None = None) -> None:
