@@ -51,7 +51,7 @@ def measure(config: Path) -> list[bool]:
     note("  set-up of the account with new devices", first, "s")
     return [
         judge("  set-up of the account", statistics.median(start.set_up for start in starts), 3, "s"),
-        judge_blocks("  longest block of the event loop in a poll", [start.block for start in starts]),
+        judge_blocks("  longest block in a poll", [start.block for start in starts]),
         judge("  requests of a poll", max(max(start.requests) for start in starts), 5),
         judge("  states written in a poll without changes", max(max(start.written) for start in starts), 0),
         judge(

@@ -80,10 +80,8 @@ def measure(config: Path) -> list[bool]:
         "ms",
     )
     return [
-        judge_blocks("  longest block of the event loop in the set-up", [start.block_of_set_up for start in starts]),
-        judge_blocks(
-            "  longest block of the event loop in the polls after it", [start.block_of_polls for start in starts]
-        ),
+        judge_blocks("  longest block in the set-up", [start.block_of_set_up for start in starts]),
+        judge_blocks("  longest block in the polls after it", [start.block_of_polls for start in starts]),
         judge("  memory of a command that was loaded from disk", loaded, 2048, "bytes"),
         judge("  memory of a command that was queued after the start", queued, 2048, "bytes"),
         judge("  requests of a poll", max(max(start.requests) for start in starts), 10),
