@@ -9,7 +9,7 @@ from homeassistant.core import Event, HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
-# Imported here, so that the harness's own, empty package of this name does not win.
+# Imported before the harness, which has an empty package of the same name.
 from custom_components.onenet_nbiot import coordinator, manager
 from custom_components.onenet_nbiot.const import (
     DOMAIN,
@@ -48,13 +48,13 @@ def _custom_integration(enable_custom_integrations: None) -> None:
 
 @pytest.fixture
 def hass_config_dir(tmp_path: Path) -> str:
-    """Return a configuration directory of the test's own: commands are kept in it."""
+    """Return a configuration directory for this test, since commands are stored in it."""
     return str(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody pause, which takes time, or for ever where time stands still."""
+    """Remove all pauses, which take time, and never end if the clock is stopped."""
     monkeypatch.setattr(manager, "LOST_PAUSE", 0)
     monkeypatch.setattr(coordinator, "PAUSE", 0)
     monkeypatch.setattr(coordinator, "COMMAND_PAUSE", 0)
@@ -62,7 +62,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def expected_warnings() -> list[str]:
-    """Return the beginnings of the warnings and errors that a test provokes."""
+    """Return the beginnings of the warnings and errors that a test provokes; a test extends the list."""
     return []
 
 
@@ -70,7 +70,7 @@ def expected_warnings() -> list[str]:
 def _clean_log(caplog: pytest.LogCaptureFixture, expected_warnings: list[str]) -> Iterator[None]:
     """Fail a test on every warning or error in the log that it does not expect."""
     yield
-    # A machine that has more to do is slow, and asyncio says so.
+    # asyncio logs slow callbacks on a busy machine.
     expected = ("We found a custom integration onenet_nbiot", "Executing <", *expected_warnings)
     records = [*caplog.get_records("setup"), *caplog.get_records("call")]
     assert [
@@ -82,7 +82,7 @@ def _clean_log(caplog: pytest.LogCaptureFixture, expected_warnings: list[str]) -
 
 @pytest.fixture(autouse=True)
 def _no_key_in_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test that brings a key into the log, at whatever level of the integration's."""
+    """Fail a test whose log has a key, at every level of the integration's logger."""
     caplog.set_level(logging.DEBUG, LOGGER.name)
     yield
     for phase in ("setup", "call"):
@@ -113,7 +113,7 @@ async def onenet(socket_enabled: None, switches: Switches) -> AsyncIterator[Serv
     """Return an emulator that listens on a real socket."""
     product = Product(id=PRODUCT_ID, key=KEY, access_key=ACCESS_KEY, device_keys=frozenset({DEVICE_KEY}))
     server = await Server(OneNet(product, switches=switches)).start()
-    # The tests send faster than OneNET takes commands for one device.
+    # The tests send faster than OneNET accepts commands for one device.
     server.onenet.command_interval = 0
     yield server
     await server.stop()
@@ -121,13 +121,13 @@ async def onenet(socket_enabled: None, switches: Switches) -> AsyncIterator[Serv
 
 @pytest.fixture
 def device(onenet: Server) -> Device:
-    """Return a device that sleeps."""
+    """Return a sleeping device."""
     return onenet.onenet.products[0].add(IMEI, "Water meter", {(3303, 0, 5700): 21.5, (3303, 0, 5701): "Cel"})
 
 
 @pytest.fixture
 def entry(hass: HomeAssistant, onenet: Server, account_data: dict[str, str]) -> MockConfigEntry:
-    """Return an account on the emulator that is not set up yet."""
+    """Return an account on the emulator that is not loaded."""
     entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=account_data | {CONF_URL: onenet.url})
     entry.add_to_hass(hass)
     return entry
@@ -135,7 +135,7 @@ def entry(hass: HomeAssistant, onenet: Server, account_data: dict[str, str]) -> 
 
 @pytest.fixture
 async def account(hass: HomeAssistant, entry: MockConfigEntry, device: Device) -> MockConfigEntry:
-    """Return an account with one device that is set up."""
+    """Return a loaded account with one device at OneNET."""
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
@@ -143,5 +143,5 @@ async def account(hass: HomeAssistant, entry: MockConfigEntry, device: Device) -
 
 @pytest.fixture
 def events(hass: HomeAssistant) -> list[Event]:
-    """Return the list in which the integration's events arrive."""
+    """Return the list that collects the events of the integration."""
     return async_capture_events(hass, EVENT_ONENET)

@@ -1,4 +1,4 @@
-"""Presence and newest values of many devices: few requests, and the trouble of one device stays its own."""
+"""Presence and newest values of many devices take few requests, and the fault of one device leaves the others."""
 
 from datetime import timedelta
 import logging
@@ -75,7 +75,7 @@ async def test_a_reply_that_is_too_large_is_requested_in_parts(
     await poll(account, onenet)
     assert values(devices) == [21.5, *map(float, range(1, 45))]
     onenet.onenet.report(IMEI, {TEMPERATURE: 30.0})
-    # Smaller batches from now on.
+    # The batches are smaller from now on.
     again = [path for path in await poll(account, onenet) if path in BATCHES]
     assert values(devices)[0] == 30.0
     assert len(again) <= 4
@@ -88,7 +88,7 @@ async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """All others are up to date after every poll."""
+    """All other devices are up to date after every poll."""
     expected_warnings.append("OneNET cannot be asked for the newest of one device")
     devices = add(account, onenet, 70)
     onenet.onenet.report(devices[33].imei, {PICTURE: "x" * 5_000_000})
@@ -96,7 +96,7 @@ async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
         onenet.onenet.report(IMEI, {TEMPERATURE: float(minute)})
         paths = await poll(account, onenet)
         assert values(devices) == [float(minute), *map(float, range(1, 33)), None, *map(float, range(34, 70))]
-    # It is left out by now.
+    # The device is suspended by now.
     assert len([path for path in paths if path in BATCHES]) == 1
     onenet.onenet.products[0].devices[devices[33].imei].datapoints.pop(PICTURE)
     await poll(account, onenet, timedelta(hours=1, minutes=1))
@@ -109,12 +109,12 @@ async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
 async def test_a_call_that_fails_for_all_devices_is_suspended_for_an_hour(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, path: str
 ) -> None:
-    """The devices are not the cause: none is logged, and the other calls go on."""
+    """No device is logged, since none is the cause, and the other calls are still made."""
     devices = add(account, onenet, 30)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10407, text="operation", path=path, times=10_000))
     requests = len(await poll(account, onenet))
     assert requests <= 40
-    assert sum(path in asked for asked in await poll(account, onenet)) == 0
+    assert sum(path in requested for requested in await poll(account, onenet)) == 0
     onenet.faults.clear()
     await poll(account, onenet, timedelta(hours=1, minutes=1))
     assert values(devices) == [21.5, *map(float, range(1, 30))]
@@ -157,12 +157,12 @@ async def test_presence_comes_from_the_list_of_the_current_platform(
 async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Fetching the whole list would take more requests."""
+    """Lookups take fewer requests than the whole list."""
     devices = add(account, onenet, 4)
     product = onenet.onenet.products[0]
     for number in range(1000, 1700):
         product.add(str(int(IMEI) + number), "Other")
-    # Those that were added are the last of the list.
+    # The added devices are the last ones of the list.
     for device in devices:
         product.devices[device.imei] = product.devices.pop(device.imei)
         onenet.onenet.set_online(device.imei, online=True)
@@ -185,7 +185,7 @@ async def test_a_few_devices_of_a_large_product_are_looked_up_one_by_one(
 async def test_devices_that_a_reply_lacks_are_requested_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The documents name no maximum of devices for a reply."""
+    """The documents state no maximum number of devices for a reply."""
     devices = add(account, onenet, 120)
     for _ in range(5):
         await poll(account, onenet)
@@ -205,11 +205,11 @@ async def test_devices_that_a_reply_lacks_are_requested_again(
 async def test_batches_do_not_shrink_because_each_reply_lacks_its_last_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """After some hours, a thousand devices would take a hundred requests."""
+    """The number of requests stays the same over many polls."""
     add(account, onenet, 200)
     polls = [await poll(account, onenet) for _ in range(12)]
     counts = [sum(path in BATCHES for path in paths) for paths in polls]
-    # Two batches, one for what they left out, and one for what that left out.
+    # Two batches, one for the devices that they omit, and one for the device that this one omits.
     assert counts[2:] == [4] * 10
 
 
@@ -217,7 +217,7 @@ async def test_batches_do_not_shrink_because_each_reply_lacks_its_last_device(
 async def test_a_name_with_a_comma_is_requested_by_imei(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The parameter of several names cannot contain it."""
+    """A comma separates the names in the parameter."""
     onenet.onenet.products[0].add(str(int(IMEI) + 1), "Lamp", {TEMPERATURE: 5.0}, name="lamp,2")
     devices = add(account, onenet, 1)
     for _ in range(3):
@@ -245,7 +245,7 @@ async def test_a_call_that_the_platform_lacks_leaves_the_other_calls(
 async def test_devices_that_the_list_lacks_are_looked_up_by_imei(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The list is not fetched again in every poll for them."""
+    """The list is not fetched again for them in every poll."""
     devices = add(account, onenet, 30)
     product = onenet.onenet.products[0]
     for device in devices[10:]:
@@ -371,7 +371,7 @@ async def test_several_devices_that_are_refused_leave_the_others_up_to_date(
 
 
 @CURRENT_ONLY
-async def test_a_page_of_the_list_that_cannot_be_read_hides_only_its_own_devices(
+async def test_an_unreadable_page_of_the_list_hides_its_devices_only(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """The presence of the devices on all other pages stays up to date."""

@@ -165,7 +165,7 @@ async def test_the_credentials_are_checked_by_a_call_that_names_no_device(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str]
 ) -> None:
     """The flow sends a single request, which has no IMEI."""
-    # Refused, so that the account does not send requests of its own.
+    # Refused, so that the account sends no further requests.
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed"))
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
     assert result["errors"] == {"base": REFUSED[kind(account_data)]}
@@ -178,7 +178,7 @@ async def test_the_credentials_are_checked_by_a_call_that_names_no_device(
 async def test_without_product_detail_the_list_of_devices_checks_the_credentials(
     hass: HomeAssistant, onenet: Server, errno: int | None
 ) -> None:
-    """A platform that does not have the first call is asked with the second."""
+    """If the platform lacks the first call, the second one is made."""
     kind_ = FaultKind.PAGE if errno is None else FaultKind.ERRNO
     onenet.faults.append(Fault(kind=kind_, path="/product/detail", status=404, errno=errno or 0, text="no such path"))
     typed = ACCOUNTS["current, access key"]
@@ -209,7 +209,7 @@ async def test_the_platform_defaults_to_the_current_one(hass: HomeAssistant, one
         (Fault(kind=FaultKind.ERRNO, errno=10001, text="invalid parameter"), "platform_error"),
         (Fault(kind=FaultKind.ERRNO, errno=10403, text="ip limit"), "platform_error"),
         (Fault(kind=FaultKind.ERRNO, errno=10403, text="this request has expired"), "platform_error"),
-        # A bare 401 is a proxy's.
+        # An HTTP status 401 comes from a proxy.
         (Fault(kind=FaultKind.PAGE, status=401), "unexpected_reply"),
         (Fault(kind=FaultKind.ERRNO, errno=15, text="called too often"), "platform_error"),
         (Fault(kind=FaultKind.ERRNO, errno=10500, text="internal error"), "platform_error"),
@@ -271,7 +271,7 @@ async def test_a_wrong_access_key_or_product_id_can_be_corrected(
 async def test_an_account_is_connected_although_the_clock_is_hours_off(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], hours: int
 ) -> None:
-    """The token follows the platform's clock."""
+    """The token uses the time of the platform."""
     onenet.onenet.clock.offset = timedelta(hours=hours)
     result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -334,7 +334,7 @@ async def test_the_key_of_a_user_signs_in_the_name_of_the_user(
     account_data: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With a user ID, it is stored and every token names the user; the key is not logged."""
+    """The user ID is stored, and every token names the user; the key is not logged."""
     form = await start(hass, account_data)
     assert is_collapsed(form, USER)
     typed = user_key(onenet, account_data, f" {onenet.onenet.user_id}\n")
@@ -405,7 +405,7 @@ async def user_account(
 async def test_reconfiguring_shows_the_user_id_and_keeps_it(
     hass: HomeAssistant, onenet: Server, user_account: MockConfigEntry, account_data: dict[str, str]
 ) -> None:
-    """The section is open and filled in; a program may leave it out."""
+    """The section is open and filled in; an API client may omit it."""
     before = dict(user_account.data)
     result = await reconfigure(hass, user_account, account_data)
     known = on(onenet.url, account_data) | {CONF_ACCESS_KEY: None}
@@ -478,7 +478,7 @@ async def test_an_invalid_address_is_an_error(
 async def test_the_server_defaults_to_mainland_china(
     hass: HomeAssistant, onenet: Server, account_data: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The section of the server is collapsed and need not be filled in."""
+    """The section of the server is collapsed and may be omitted."""
     # The public servers are not reachable here.
     for name, platform in PLATFORMS.items():
         url = onenet.url if name == account_data.get(CONF_PLATFORM, "legacy") else UNREACHABLE_URL
@@ -554,7 +554,7 @@ async def test_a_product_of_this_id_on_another_server_is_another_account(
 async def test_reconfiguring_without_a_server_keeps_it(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """A program may leave out the server; the key is not sent to another one."""
+    """An API client may omit the server; the key is not sent to another one."""
     result = await submit(hass, await reconfigure(hass, account, account_data), account_data)
     assert result["reason"] == "account_changed"
     assert account.data == account_data | {CONF_URL: onenet.url}
@@ -564,7 +564,7 @@ async def test_reconfiguring_without_a_server_keeps_it(
 async def test_reconfiguring_without_a_platform_keeps_it(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str]
 ) -> None:
-    """A program may leave out the platform."""
+    """An API client may omit the platform."""
     result = await reconfigure(hass, account, account_data)
     before = dict(account.data)
     typed = {name: value for name, value in account_data.items() if name != CONF_PLATFORM}
@@ -573,10 +573,10 @@ async def test_reconfiguring_without_a_platform_keeps_it(
 
 
 @every_account
-async def test_a_second_account_has_a_title_of_its_own(
+async def test_accounts_of_two_products_have_different_titles(
     hass: HomeAssistant, account: MockConfigEntry, account_data: dict[str, str], onenet: Server
 ) -> None:
-    """Accounts of two products are loaded side by side."""
+    """Both are loaded."""
     add_second(onenet)
     typed = second(account_data)
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
@@ -781,7 +781,7 @@ async def test_an_interval_out_of_range_is_an_error_that_can_be_corrected(
 
 
 @pytest.mark.parametrize("interval", [None, "often"])
-async def test_an_interval_that_is_no_number_is_rejected(
+async def test_an_interval_that_is_not_a_number_is_rejected(
     hass: HomeAssistant, account: MockConfigEntry, interval: Any
 ) -> None:
     """The options stay unchanged."""

@@ -1,4 +1,4 @@
-"""Following commands to their end: what is said, when, and at what cost."""
+"""Polling: states, events, errors and the number of requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -69,7 +69,7 @@ def coordinator(clock: Any, account: MockConfigEntry) -> OneNetCoordinator:
 
 
 def shown(hass: HomeAssistant) -> Any:
-    """Return the state of the event entity."""
+    """Return the event type that the event entity shows."""
     state = hass.states.get("event.onenet_command")
     return state and state.attributes["event_type"]
 
@@ -229,7 +229,7 @@ async def test_an_overdue_command_expires_without_onenets_report(
     device: Device,
     events: list[Event],
 ) -> None:
-    """Its device is no longer polled then."""
+    """Its device is not polled afterwards."""
     await offline_read(hass, expires_in={"minutes": 5})
     onenet.onenet.commands[0].expired_time += timedelta(days=1)
     await polls(coordinator, clock, 14)
@@ -366,7 +366,7 @@ async def test_an_outage_is_logged_once_and_polling_recovers(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """States that changed meanwhile are fired afterwards."""
+    """States that changed during the outage are fired after it."""
     expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass)
     await polls(coordinator, clock, 1)
@@ -399,7 +399,7 @@ async def test_a_queued_command_ends_an_outage(
     onenet: Server,
     expected_warnings: list[str],
 ) -> None:
-    """The entities become available with it."""
+    """The entities become available when a command is queued."""
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=2))
     await coordinator.async_refresh()
@@ -427,7 +427,7 @@ async def test_a_refused_key_starts_reauthentication(
         await coordinator.async_refresh()
         await hass.async_block_till_done()
         assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
-    # It was a passing fault.
+    # The key is valid again.
     onenet.onenet.products[0].key, onenet.onenet.products[0].access_key = KEY, ACCESS_KEY
     clock.tick(timedelta(seconds=61))
     async_fire_time_changed(hass)
@@ -454,7 +454,7 @@ async def test_a_refusal_that_is_not_about_the_key_starts_no_reauthentication(
     errno: int,
     text: str,
 ) -> None:
-    """A new key would not help."""
+    """The refusal has another reason than the key."""
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=errno, text=text, times=10_000))
     with pytest.raises(HomeAssistantError):
@@ -468,7 +468,7 @@ async def test_a_refusal_that_is_not_about_the_key_starts_no_reauthentication(
 async def test_a_page_of_a_proxy_starts_no_reauthentication(
     hass: HomeAssistant, coordinator: OneNetCoordinator, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """OneNET answers refusals with HTTP status 200."""
+    """OneNET's own refusals have the HTTP status 200."""
     expected_warnings.append("Error fetching OneNET data")
     onenet.faults.append(Fault(kind=FaultKind.PAGE, status=401, times=10_000))
     with pytest.raises(HomeAssistantError):
@@ -556,7 +556,7 @@ async def test_an_unreadable_result_is_stored_and_logged_once(
     command = await act(hass, "get_command", uuid=uuid)
     assert (command["cmd_result"], command["values_omitted"]) == ('{"payload": "001aff"}', "unreadable")
     assert sum("cannot be read" in record.getMessage() for record in caplog.records) == 1
-    # It is on disk, too.
+    # The result is also on disk.
     assert await hass.config_entries.async_reload(coordinator.config_entry.entry_id)
     assert (await act(hass, "get_command", uuid=uuid))["cmd_result"] == '{"payload": "001aff"}'
 
@@ -604,7 +604,7 @@ async def test_the_row_of_a_device_that_was_not_added_is_deleted_with_its_comman
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
-    """Only devices with commands, or in Home Assistant, have a row."""
+    """Only devices that were added or have commands have a row."""
     store = async_get_store(hass)
     await offline_read(hass)
     # While its commands are not due, the device is updated together with others.
@@ -625,7 +625,7 @@ async def test_a_read_that_is_fetched_after_its_expiry_succeeds(
     events: list[Event],
     expected_warnings: list[str],
 ) -> None:
-    """A failed request for its values does not make it expire."""
+    """A failed request for its values does not let it expire."""
     expected_warnings.append("Error fetching OneNET data: OneNET did not reply")
     await offline_read(hass, expires_in={"minutes": 5})
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
@@ -642,7 +642,7 @@ async def test_a_reply_that_neither_list_nor_details_have_lets_the_command_expir
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Details that OneNET refuses keep no command open, and block no other command."""
+    """A command whose details OneNET refuses expires, and other commands are updated."""
     queued = await offline_read(hass, expires_in={"hours": 1})
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     item = {"cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5}
@@ -684,10 +684,10 @@ async def test_a_clock_that_is_set_changes_no_command(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Commands neither expire nor stay without polls."""
+    """Commands do not expire, and are polled, after Home Assistant's clock is set."""
     await offline_read(hass, expires_in={"days": 1})
     await polls(coordinator, clock, 3)
-    # The clock of this machine is set; the platform's goes on.
+    # The clock of Home Assistant is set; the platform's runs on.
     for jump in (timedelta(days=40), timedelta(days=-80)):
         clock.tick(jump)
         onenet.onenet.clock.offset -= jump
@@ -759,14 +759,16 @@ async def test_states_that_changed_during_a_restart_are_fired_after_the_start(
         assert event_types(events) == ["succeeded"]
         assert {name: events[0].data[name] for name in queued} == queued
         assert (events[0].context.id, events[0].context.user_id) == (context.id, "somebody")
-        kept = await again.services.async_call(
+        stored = await again.services.async_call(
             DOMAIN, "get_command", {"uuid": queued["uuid"]}, blocking=True, return_response=True
         )
-        assert kept
-        assert kept["values"] == events[0].data["values"]
+        assert stored
+        assert stored["values"] == events[0].data["values"]
 
 
-async def keep(hass: HomeAssistant, onenet: Server, account: MockConfigEntry, devices: int, each: int) -> None:
+async def store_commands(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, devices: int, each: int
+) -> None:
     """Store waiting commands of an earlier run of Home Assistant."""
     product = onenet.onenet.products[0]
     for number in range(1, devices):
@@ -794,22 +796,22 @@ async def test_ten_thousand_waiting_commands_take_ten_requests_per_poll(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, onenet: Server, clock: TickingDateTimeFactory
 ) -> None:
     """The number of requests does not grow with the number of commands."""
-    await keep(hass, onenet, entry, 1000, 10)
+    await store_commands(hass, onenet, entry, 1000, 10)
     assert await hass.config_entries.async_setup(entry.entry_id)
     coordinator = coordinator_of(entry)
     assert coordinator.config_entry.runtime_data.commands.waiting == 10_000
     assert len(list(coordinator.config_entry.runtime_data.commands.imeis)) == 1000
     events = async_capture_events(hass, "onenet_nbiot_event")
     onenet.requests.clear()
-    asked: set[str] = set()
+    requested: set[str] = set()
     for _ in range(200):
         await polls(coordinator, clock, 1)
-        asked |= {request.query["imei"] for request in onenet.requests if "imei" in request.query}
+        requested |= {request.query["imei"] for request in onenet.requests if "imei" in request.query}
         assert len(paths(onenet)) <= 10
-    # Still, every device has had its turn.
-    assert len(asked) == 1000
+    # Every device has been polled.
+    assert len(requested) == 1000
     assert not events
-    # One of them wakes: it is found at once.
+    # A device that wakes is polled in the next poll.
     imei = str(int(IMEI) + 777)
     onenet.onenet.wake(imei, Trigger.NOTIFY)
     await polls(coordinator, clock, 1)
@@ -825,7 +827,7 @@ async def test_commands_of_devices_without_a_known_id_are_polled(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """OneNET need not list the device."""
+    """The list lacks these devices, and some lookups are refused."""
     product = onenet.onenet.products[0]
     imeis = [str(int(IMEI) + number) for number in range(6)]
     for imei in imeis[1:]:
@@ -878,7 +880,7 @@ async def test_a_busy_call_is_retried_without_an_outage(
     events: list[Event],
     path: str,
 ) -> None:
-    """OneNET may be busy with one call, or with one device."""
+    """OneNET may be busy with a single call or a single device."""
     imeis = [str(int(IMEI) + number) for number in range(8)]
     for imei in imeis[1:]:
         onenet.onenet.products[0].add(imei, "Meter")
@@ -892,7 +894,7 @@ async def test_a_busy_call_is_retried_without_an_outage(
         onenet.requests.clear()
         await polls(coordinator, clock, 1)
         assert coordinator.last_update_success
-        # A busy OneNET is not asked more often.
+        # The number of requests does not grow while OneNET is busy.
         assert len(onenet.requests) <= 20
     assert event_types(events).count("failed") == 7
     assert event_types(events).count("succeeded") == 1
@@ -905,7 +907,7 @@ async def test_commands_of_a_device_that_was_removed_from_onenet_expire(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Each of them fires its event."""
+    """Each of these commands fires its event."""
     await offline_read(hass, expires_in={"hours": 1})
     onenet.onenet.remove(IMEI)
     await polls(coordinator, clock, 60)
@@ -924,7 +926,7 @@ async def test_a_command_that_is_queued_during_a_poll_is_polled_soon(
     clock.tick(MINUTE)
     onenet.requests.clear()
     looking = asyncio.create_task(coordinator.async_refresh())
-    while not any("/history" in request.path for request in onenet.requests):  # noqa: ASYNC110 - it rings no bell
+    while not any("/history" in request.path for request in onenet.requests):  # noqa: ASYNC110 - the emulator has no event for it
         await asyncio.sleep(0)
     await offline_read(hass)
     await looking
@@ -997,7 +999,7 @@ async def test_commands_are_polled_if_calls_about_many_devices_return_pages(
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """A gateway may not know these calls."""
+    """A gateway that lacks these calls may return web pages."""
     onenet.faults.append(Fault(kind=FaultKind.PAGE, status=404, path="/devices/", times=10_000))
     await offline_read(hass)
     await polls(coordinator, clock, 5)
@@ -1030,14 +1032,14 @@ async def test_an_outage_is_noticed_while_no_device_is_due(
 
 
 @pytest.mark.parametrize("variant", ["current, access key"])
-async def test_the_current_platform_gets_no_request_that_it_lacks(
+async def test_the_current_platform_gets_no_request_of_the_legacy_one(
     hass: HomeAssistant,
     coordinator: OneNetCoordinator,
     clock: TickingDateTimeFactory,
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """Its commands are polled."""
+    """Its commands are polled by its own calls."""
     product = onenet.onenet.products[0]
     imeis = [IMEI, *(product.add(str(int(IMEI) + number), "Meter").imei for number in range(1, 30))]
     for imei in imeis:

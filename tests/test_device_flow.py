@@ -82,7 +82,7 @@ FAULTS = [
     (Fault(kind=FaultKind.TRUNCATED), "no_reply"),
     (Fault(kind=FaultKind.PAGE, status=503), "no_reply"),
     (Fault(kind=FaultKind.PAGE, status=200), "unexpected_reply"),
-    # A bare 401 is a proxy's.
+    # An HTTP status 401 comes from a proxy.
     (Fault(kind=FaultKind.PAGE, status=401), "unexpected_reply"),
     (Fault(kind=FaultKind.DATA, data="none"), "unexpected_reply"),
 ]
@@ -310,7 +310,7 @@ async def test_an_id_of_another_platform_is_not_used(
 
 
 @pytest.mark.parametrize("typed", [IMEI, f"  {IMEI}\n"])
-async def test_an_imei_is_typed(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, typed: str) -> None:
+async def test_an_imei_can_be_typed(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, typed: str) -> None:
     """A typed IMEI, which may have blanks around it, adds the device with its title."""
     result = await submit(hass, await start(hass, account), imei=typed)
     assert (step_of(result), result["errors"]) == ("resources", {})
@@ -352,7 +352,7 @@ async def test_without_the_list_call_an_imei_can_be_typed(
 async def test_without_the_call_for_a_device_an_imei_is_accepted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, errno: int | None, *, is_listed: bool
 ) -> None:
-    """A listed device keeps its title; any other is called by its IMEI."""
+    """A listed device keeps its title; any other one has its IMEI as the title."""
     if not is_listed:
         onenet.faults.append(missing(account, "list", errno, times=1))
     result = await start(hass, account)
@@ -482,7 +482,7 @@ async def test_a_datastream_with_another_name_is_ignored(
 async def test_resources_are_discovered_where_they_cannot_be_listed(
     hass: HomeAssistant, account: MockConfigEntry, device: Device, onenet: Server
 ) -> None:
-    """A device that is online is asked for the resources of its objects and of the device object."""
+    """Discovery requests the objects of an online device, and its device object."""
     device.resources |= {(3303, 0, 5601): 1.5, (3, 0, 9): 87, (3304, 0, 5700): 40.0}
     device.executables = {(3, 0, 4)}
     onenet.onenet.report(IMEI, {(3303, 0, 5700): 21.5})
@@ -492,25 +492,25 @@ async def test_resources_are_discovered_where_they_cannot_be_listed(
     result = await submit(hass, form, imei=IMEI)
     assert (step_of(result), result["errors"]) == ("resources", {})
     assert list(offered(result)) == ["3/0/9", "3303/0/5601", TEMPERATURE, UNIT]
-    asked = [request.query for request in onenet.requests if request.path == "/nb-iot/discover"]
-    assert [(query["obj_id"], query["timeout"]) for query in asked] == [("3303", "5"), ("3", "5")]
+    queries = [request.query for request in onenet.requests if request.path == "/nb-iot/discover"]
+    assert [(query["obj_id"], query["timeout"]) for query in queries] == [("3303", "5"), ("3", "5")]
 
 
 @CURRENT_ONLY
 async def test_no_more_than_three_objects_are_discovered(
     hass: HomeAssistant, account: MockConfigEntry, device: Device, onenet: Server
 ) -> None:
-    """OneNET takes one call per device and second, and the person waits."""
+    """OneNET accepts one call per device and second, and the form waits for them."""
     device.resources |= {(obj_id, 0, 5700): 1.5 for obj_id in range(3303, 3308)}
     onenet.onenet.report(IMEI)
     onenet.onenet.set_online(IMEI, online=True)
     await choose(hass, account)
-    asked = [request.query["obj_id"] for request in onenet.requests if request.path == "/nb-iot/discover"]
-    assert asked == ["3307", "3306", "3305"]
+    objects = [request.query["obj_id"] for request in onenet.requests if request.path == "/nb-iot/discover"]
+    assert objects == ["3307", "3306", "3305"]
 
 
 @CURRENT_ONLY
-async def test_a_device_that_does_not_answer_is_asked_once(
+async def test_the_discovery_of_a_device_that_does_not_reply_is_not_repeated(
     hass: HomeAssistant, account: MockConfigEntry, device: Device, onenet: Server
 ) -> None:
     """A failed discovery is not an error of the form."""
@@ -521,10 +521,10 @@ async def test_a_device_that_does_not_answer_is_asked_once(
     assert paths(onenet).count("/nb-iot/discover") == 1
 
 
-async def test_a_device_that_is_not_online_is_not_asked(
+async def test_a_device_that_is_offline_is_not_discovered(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Nothing is sent to a device that cannot answer."""
+    """No request is sent to the device."""
     onenet.onenet.report(IMEI)
     await choose(hass, account)
     assert not [path for path in paths(onenet) if path.endswith("/discover")]
@@ -532,10 +532,10 @@ async def test_a_device_that_is_not_online_is_not_asked(
 
 @with_resource_list
 @pytest.mark.parametrize("fails", [False, True])
-async def test_a_device_is_not_asked_where_its_resources_can_be_listed(
+async def test_a_device_is_not_discovered_where_its_resources_can_be_listed(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, *, fails: bool
 ) -> None:
-    """Discovery stands in for a list call that does not exist, not for one that fails."""
+    """Discovery replaces a list call that does not exist, not one that fails."""
     onenet.onenet.set_online(IMEI, online=True)
     form = await start(hass, account)
     if fails:
@@ -628,7 +628,7 @@ async def test_a_device_without_a_description_is_called_by_its_name(
     assert state.state == "1.5"
 
 
-async def test_a_title_of_blanks_is_none(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+async def test_a_title_of_blanks_is_ignored(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
     """The device is called by its IMEI."""
     onenet.onenet.products[0].add(OTHER_IMEI, "  ")
     subentry = await add(hass, account, imei=OTHER_IMEI)
@@ -671,7 +671,7 @@ async def test_a_wrong_number_of_devices_is_ignored(
 
 
 async def test_a_repeated_page_ends_the_list(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """A platform that ignores the number of the page is not asked for ever, and each device is offered once."""
+    """A platform that ignores the page number gets no endless requests, and each device is offered once."""
     numbers = range(866971040000000, 866971040000100)
     if platform(account) == "legacy":
         listed = [{"id": number, "title": "Meter", "auth_info": {str(number): "460"}} for number in numbers]
@@ -688,7 +688,7 @@ async def test_a_repeated_page_ends_the_list(hass: HomeAssistant, account: MockC
 async def test_a_device_on_two_pages_is_offered_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A device that is added meanwhile moves another one to the next page."""
+    """A device that is added between two requests moves another one to the next page."""
     for number in range(100):
         onenet.onenet.products[0].add(f"8669710400{number:05}", f"Meter {number}")
     if platform(account) == "legacy":
@@ -761,7 +761,7 @@ async def test_a_device_that_is_added_is_not_offered_again(hass: HomeAssistant, 
         ("Water meter", {CONF_IMEI: "invalid_imei"}),
         (IMEI[:-1], {CONF_IMEI: "invalid_imei"}),
         (f"{IMEI}0", {CONF_IMEI: "invalid_imei"}),
-        ("８６６９７１０３０００００００１", {CONF_IMEI: "invalid_imei"}),  # noqa: RUF001 - a Chinese keyboard has them
+        ("８６６９７１０３０００００００１", {CONF_IMEI: "invalid_imei"}),  # noqa: RUF001 - a Chinese keyboard types these digits
         (OTHER_IMEI, {"base": "unknown_device"}),
         ("0815", {"base": "unknown_device"}),
     ],
@@ -790,7 +790,7 @@ async def test_a_wrong_imei_can_be_corrected(
 async def test_invisible_characters_in_an_imei_are_named(
     hass: HomeAssistant, account: MockConfigEntry, typed: str, characters: str
 ) -> None:
-    """A pasted IMEI that looks right has an error of its own."""
+    """The error for invisible characters differs from that for a wrong IMEI."""
     result = await submit(hass, await start(hass, account), imei=typed)
     assert (step_of(result), result["errors"]) == ("user", {CONF_IMEI: "invisible_characters"})
     assert placeholders(result)["characters"] == characters
@@ -802,7 +802,7 @@ async def test_invisible_characters_in_an_imei_are_named(
 async def test_the_imei_of_another_product_is_not_an_error_of_the_key(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, refusal: Fault | None
 ) -> None:
-    """The device is unknown, whether OneNET says so or refuses the credentials for it."""
+    """The device is unknown, even if OneNET refuses the credentials for it."""
     other = Product(key="another", id="Another")
     other.add(OTHER_IMEI, "Gas meter")
     onenet.onenet.products.append(other)
@@ -944,27 +944,27 @@ async def test_a_text_of_onenet_is_shown_without_the_key(
 
 
 @CURRENT_ONLY
-async def test_the_secrets_of_devices_are_not_kept(
+async def test_the_secrets_of_devices_are_not_stored(
     hass: HomeAssistant,
     account: MockConfigEntry,
     device: Device,
     onenet: Server,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither the forms, which are checked, nor the entry, the subentry, the log and the states have them."""
+    """The forms, the entry, the subentry, the log and the states do not have them."""
     onenet.onenet.report(IMEI)
     subentry = await add(hass, account, TEMPERATURE)
     await reconfigure(hass, account, subentry)
     await offline_read(hass)
-    # The replies have them.
+    # OneNET's reply has them.
     request = next(request for request in reversed(onenet.requests) if request.path == "/device/detail")
     headers = {"Authorization": request.headers["authorization"]}
     async with async_get_clientsession(hass).get(
         f"{onenet.url}{request.path}", params=request.query, headers=headers
     ) as reply:
         assert (await reply.text()).count(DEVICE_SECRET) == 4
-    kept = [dict(account.data), subentry, hass.states.async_all(), dr.async_get(hass).devices]
-    assert DEVICE_SECRET not in f"{kept}{caplog.text}"
+    stored = [dict(account.data), subentry, hass.states.async_all(), dr.async_get(hass).devices]
+    assert DEVICE_SECRET not in f"{stored}{caplog.text}"
 
 
 @pytest.mark.parametrize("typed", ["", "temperature", "3303", "3303/0", "3303/0/5700/0", "3303/0/65536", "-1/0/1"])
@@ -981,7 +981,7 @@ async def test_an_invalid_resource_can_be_corrected(hass: HomeAssistant, account
 
 @pytest.mark.parametrize("typed", ["3/0/4", "0/0/5", "3200/0/5505"])
 async def test_any_resource_can_be_typed(hass: HomeAssistant, account: MockConfigEntry, typed: str) -> None:
-    """Devices use ids their own way: the registry does not limit what a person may show."""
+    """The registry does not limit the resources, since devices may use other ids."""
     result = await submit(hass, await choose(hass, account), resources=[TEMPERATURE, typed])
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["data"][CONF_RESOURCES] == [TEMPERATURE, typed]
@@ -989,7 +989,7 @@ async def test_any_resource_can_be_typed(hass: HomeAssistant, account: MockConfi
     assert resource_ids(hass, subentry).keys() == {TEMPERATURE, typed}
 
 
-async def test_a_resource_is_typed_as_lwm2m_or_as_datastreams_have_it(
+async def test_a_resource_can_be_typed_in_the_form_of_lwm2m_or_of_datastreams(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
     """Both forms are the same resource, which is added once."""
@@ -1067,7 +1067,7 @@ async def test_the_resources_of_a_device_can_be_changed(
     before = resource_ids(hass, subentry)
     others = entity_ids(hass, subentry) - set(before.values())
     registry = er.async_get(hass)
-    kept = registry.async_update_entity(before[TEMPERATURE], new_entity_id="sensor.cellar")
+    renamed = registry.async_update_entity(before[TEMPERATURE], new_entity_id="sensor.cellar")
     result = await reconfigure(hass, account, subentry)
     assert not result["errors"]
     assert placeholders(result).items() >= {"name": "Water meter", "imei": IMEI}.items()
@@ -1079,8 +1079,8 @@ async def test_the_resources_of_a_device_can_be_changed(
     assert (changed.subentry_id, changed.title, changed.unique_id) == (subentry.subentry_id, "Water meter", IMEI)
     assert dict(changed.data) == {CONF_IMEI: IMEI, CONF_RESOURCES: [HUMIDITY, TEMPERATURE]} | identity(account, onenet)
     humidity = "sensor.water_meter_humidity"
-    assert resource_ids(hass, changed) == {TEMPERATURE: kept.entity_id, HUMIDITY: humidity}
-    assert entity_ids(hass, changed) == others | {kept.entity_id, humidity}
+    assert resource_ids(hass, changed) == {TEMPERATURE: renamed.entity_id, HUMIDITY: humidity}
+    assert entity_ids(hass, changed) == others | {renamed.entity_id, humidity}
     for removed in (before[UNIT], before["3/0/9"]):
         assert registry.async_get(removed) is None
         assert hass.states.get(removed) is None

@@ -1,4 +1,4 @@
-"""A device that was added: what a person sees of it, and what it costs."""
+"""Devices that were added: their entities, readings and requests."""
 
 import asyncio
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ async def press(hass: HomeAssistant, context: Context | None = None) -> None:
     await hass.services.async_call("button", "press", {"entity_id": READ_NOW}, blocking=True, context=context)
 
 
-def asked(onenet: Server) -> list[str]:
+def queued_paths(onenet: Server) -> list[str]:
     """Return the paths of the queued operations."""
     names = ("obj_id", "obj_inst_id", "res_id")
     return [
@@ -384,11 +384,11 @@ async def test_a_device_has_entities_for_its_commands(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await poll_device(account)
     assert shown(hass, WAITING).state == "0"
-    told = shown(hass, COMMAND)
-    assert told.attributes["event_type"] == "succeeded"
-    said = {name: value for name, value in events[-1].data.items() if name != "type"}
-    assert {name: told.attributes[name] for name in said} == said
-    assert told.context.id == context.id
+    state = shown(hass, COMMAND)
+    assert state.attributes["event_type"] == "succeeded"
+    fields = {name: value for name, value in events[-1].data.items() if name != "type"}
+    assert {name: state.attributes[name] for name in fields} == fields
+    assert state.context.id == context.id
     assert shown(hass, "event.lamp_command").state == STATE_UNKNOWN
 
 
@@ -399,8 +399,8 @@ async def test_read_now_queues_each_read_once(
     await add_device(hass, account, "3303/0/5700", "3/0/9", "3200/0/5500", "3200/0/5501")
     context = Context()
     await press(hass, context)
-    # The unit comes with the value, and what belongs together in one command.
-    assert asked(onenet) == ["3303/0", "3/0/9", "3200/0"]
+    # The unit is read with the value, and resources of one instance share a command.
+    assert queued_paths(onenet) == ["3303/0", "3/0/9", "3200/0"]
     await press(hass)
     assert len(onenet.onenet.commands) == 3
     assert [event.context.id for event in events] == [context.id] * 3
@@ -408,7 +408,7 @@ async def test_read_now_queues_each_read_once(
     await poll_device(account)
     assert shown(hass).state == "21.5"
     await press(hass)
-    assert asked(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
+    assert queued_paths(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
 
 
 async def test_read_now_fits_into_a_devices_queue(
@@ -417,7 +417,7 @@ async def test_read_now_fits_into_a_devices_queue(
     """With many object instances, whole objects are read."""
     await add_device(hass, account, *(f"3303/{instance}/5700" for instance in range(12)), "3/0/9")
     await press(hass)
-    assert asked(onenet) == ["3303", "3"]
+    assert queued_paths(onenet) == ["3303", "3"]
 
 
 async def test_read_now_without_resources_raises_a_translated_error(
@@ -462,7 +462,7 @@ async def test_selecting_resources_adds_and_removes_entities(
 async def test_entities_of_resources_that_were_deselected_while_unloaded_are_removed(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """They do not stay unavailable."""
+    """The entities are removed when the account is loaded."""
     subentry = await add_device(hass, account, "3303/0/5700", "3200/0/5500")
     assert await hass.config_entries.async_unload(account.entry_id)
     hass.config_entries.async_update_subentry(account, subentry, data={"imei": IMEI, "resources": ["3303/0/5700"]})
@@ -476,7 +476,7 @@ async def test_entities_of_resources_that_were_deselected_while_unloaded_are_rem
 async def test_removing_a_device_removes_its_entities_and_readings(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Added again, it starts without readings."""
+    """A device that is added again has no readings."""
     subentry = await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
@@ -494,7 +494,7 @@ async def test_removing_a_device_removes_its_entities_and_readings(
 async def test_an_outage_makes_devices_unavailable_until_it_ends(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """An old value is not shown as the present one."""
+    """The states are unavailable, and show the values after the outage."""
     await add_device(hass, account, "3303/0/5700")
     await finished_read(hass, account, onenet)
     expected_warnings.append("Error fetching OneNET data")
@@ -516,7 +516,7 @@ async def test_an_outage_makes_devices_unavailable_until_it_ends(
 async def test_connectivity_shows_the_presence_at_the_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """It changes with the poll."""
+    """The state changes with the poll."""
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "off"
     assert "last_seen" not in shown(hass, CONNECTIVITY).attributes
@@ -529,7 +529,7 @@ async def test_connectivity_shows_the_presence_at_the_platform(
 async def test_connectivity_is_unknown_without_a_presence_from_onenet(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """It is not guessed."""
+    """The state is unknown, not off."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path", path="/device/", times=99))
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == STATE_UNKNOWN
@@ -538,7 +538,7 @@ async def test_connectivity_is_unknown_without_a_presence_from_onenet(
 
 @LEGACY_ONLY
 async def test_a_poll_writes_only_changed_states(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """Unchanged devices add nothing to the database."""
+    """Unchanged devices write no state."""
     product = onenet.onenet.products[0]
     imeis = [str(int(IMEI) + number) for number in range(10)]
     for number, imei in enumerate(imeis[1:], 1):
@@ -560,7 +560,7 @@ async def test_a_poll_writes_only_changed_states(hass: HomeAssistant, account: M
 async def test_a_poll_of_a_thousand_devices_takes_four_requests(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """OneNET limits the number of calls."""
+    """Batches keep the number of calls within the limit of OneNET."""
     product = onenet.onenet.products[0]
     devices = devices_of(account)
     for number in range(1, 1000):
@@ -602,7 +602,7 @@ async def test_a_refused_command_triggers_the_devices_event_entity(
 
 
 def test_a_device_is_read_with_the_fewest_commands() -> None:
-    """Each command costs battery."""
+    """A single resource of an instance is read by its own path."""
     device = KnownDevice(imei=IMEI, resource_paths=("3/0/9", "3/1/9"))
     assert device.reads() == [
         Read(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=9),
@@ -630,7 +630,7 @@ async def test_a_missing_device_is_available_after_a_queued_command(
 
 
 @CURRENT_ONLY
-async def test_an_error_about_one_device_is_no_outage(
+async def test_an_error_about_one_device_is_not_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """The other devices stay available."""
@@ -645,7 +645,7 @@ async def test_an_error_about_one_device_is_no_outage(
 async def test_a_device_that_onenet_does_not_list_is_looked_up_rarely(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """It does not take a request in every poll."""
+    """A poll makes no request for it most of the time."""
     await add_device(hass, account, "3303/0/5700")
     nothing = '{"errno": 0, "data": {"devices": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, path="/status", text=nothing, times=99))
@@ -672,7 +672,7 @@ async def test_a_device_that_is_removed_during_the_sync_is_skipped(
 async def test_values_for_a_removed_account_are_not_saved(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """No row stays on disk."""
+    """The account has no rows on disk."""
     await add_device(hass, account, "3303/0/5700")
     devices = devices_of(account)
     await hass.config_entries.async_remove(account.entry_id)
@@ -682,7 +682,7 @@ async def test_values_for_a_removed_account_are_not_saved(
 
 
 async def test_the_precision_suits_the_reported_unit(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """Pascals need no decimals, bars do."""
+    """A value in pascals has no decimals, a value in bars has."""
     await add_device(hass, account, "3323/0/5700")
     values = [
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
@@ -698,7 +698,7 @@ async def test_the_precision_suits_the_reported_unit(hass: HomeAssistant, accoun
 
 
 async def test_a_reported_unit_stays_after_a_reload(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """The value is not converted."""
+    """The value is shown in the same unit."""
     await add_device(hass, account, "3323/0/5700")
     values = [
         {"obj_id": 3323, "obj_inst_id": 0, "res_id": res_id, "value": value}
@@ -751,7 +751,7 @@ async def test_the_poll_after_an_odd_reply_updates_the_values(
 async def test_connectivity_is_unknown_while_onenet_refuses_the_call(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """The last presence is not kept."""
+    """The last presence is not shown."""
     device.online = True
     await add_device(hass, account)
     assert shown(hass, CONNECTIVITY).state == "on"
@@ -764,7 +764,7 @@ async def test_connectivity_is_unknown_while_onenet_refuses_the_call(
 async def test_a_single_list_that_lacks_devices_suspends_nothing(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The values of a thousand devices stay up to date."""
+    """An empty reply does not exclude the devices from later batches."""
     imeis = [str(int(IMEI) + number) for number in range(8)]
     for imei in imeis[1:]:
         onenet.onenet.products[0].add(imei, "Meter", {TEMPERATURE: 20.0})
@@ -802,7 +802,7 @@ async def test_a_device_that_replaced_another_while_unloaded_is_set_up(
 async def test_removing_or_changing_a_device_during_the_set_up_leaves_the_others(
     hass: HomeAssistant, account: MockConfigEntry
 ) -> None:
-    """They have their entities."""
+    """The other devices have their entities."""
     imeis = [str(int(IMEI) + number) for number in range(20)]
     subentries = [
         await add_device(hass, account, "3303/0/5700", "3/0/9", imei=imei, title=f"Meter {number}")
@@ -810,7 +810,7 @@ async def test_removing_or_changing_a_device_during_the_set_up_leaves_the_others
     ]
     assert await hass.config_entries.async_unload(account.entry_id)
     setting_up = hass.async_create_task(hass.config_entries.async_setup(account.entry_id))
-    while shown(hass, "sensor.meter_0_temperature").state == STATE_UNAVAILABLE:  # noqa: ASYNC110 - nothing rings a bell
+    while shown(hass, "sensor.meter_0_temperature").state == STATE_UNAVAILABLE:  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(0)
     assert shown(hass, "sensor.meter_19_temperature").state == STATE_UNAVAILABLE
     hass.config_entries.async_remove_subentry(account, subentries[15].subentry_id)
@@ -848,7 +848,7 @@ async def test_a_device_that_onenet_lists_is_not_missing(
 async def test_a_deleted_device_is_missing_until_it_is_found_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The repair issue is created and deleted with that."""
+    """The repair issue is created when it is missing, and deleted when it is found."""
     await add_device(hass, account, "3303/0/5700")
     await offline_read(hass)
     await delete(hass, account, onenet)
@@ -886,7 +886,7 @@ async def test_deleted_devices_with_commands_are_not_requested_in_every_poll(
 async def test_a_failing_request_about_one_device_leaves_the_others_available(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """It is no outage."""
+    """The failure is not an outage of the account."""
     onenet.onenet.products[0].add(OTHER_IMEI, "Lamp")
     await add_device(hass, account, "3303/0/5700")
     await add_device(hass, account, imei=OTHER_IMEI, title="Lamp")
@@ -901,7 +901,7 @@ async def test_a_failing_request_about_one_device_leaves_the_others_available(
 async def test_unknown_devices_do_not_hide_a_known_one(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """The last device of an account is looked up, too."""
+    """The last device of an account is looked up."""
     strangers = [str(866_971_020_000_000 + number) for number in range(200)]
     for imei in strangers:
         known = devices_of(account).get(imei)
@@ -917,7 +917,7 @@ async def test_unknown_devices_do_not_hide_a_known_one(
 
 
 async def test_removing_a_device_during_a_poll_deletes_its_row(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """The poll does not save it again."""
+    """The device is not saved again by the poll."""
     subentry = await add_device(hass, account, "3303/0/5700")
     devices = devices_of(account)
     known = devices.added[IMEI]
@@ -963,7 +963,7 @@ async def test_connectivity_is_updated_after_a_move_to_the_other_platform(
 
 @CURRENT_ONLY
 @pytest.mark.parametrize(("path", "outage"), [("/device/detail", False), ("/current-datapoints", False), ("/", True)])
-async def test_a_busy_account_is_an_outage_and_a_busy_device_is_none(
+async def test_a_busy_account_is_an_outage_and_a_busy_device_is_not(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -1025,7 +1025,7 @@ async def test_an_odd_reply_about_one_device_leaves_the_others_up_to_date(
 
 
 @CURRENT_ONLY
-async def test_an_odd_reply_about_one_device_is_no_outage(
+async def test_an_odd_reply_about_one_device_is_not_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
     """The other devices stay available."""
@@ -1040,7 +1040,7 @@ async def test_an_odd_reply_about_one_device_is_no_outage(
 async def test_a_refused_key_starts_reauthentication_with_devices(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
-    """Calls about devices notice it, too."""
+    """A refusal of the calls about devices starts it, too."""
     await add_device(hass, account)
     expected_warnings.append("Error fetching OneNET data")
     revoke(onenet)
@@ -1059,7 +1059,7 @@ async def test_a_value_is_read_together_with_its_unit(
     for unit, value in (("Cel", 20.0), ("[degF]", 68.0)):
         device.resources |= {TEMPERATURE: value, UNIT: unit}
         await press(hass)
-        # A value of the same second would not be newer.
+        # A value of the same second does not count as newer.
         onenet.onenet.clock.offset += MINUTE
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
         await poll_device(account)
@@ -1070,7 +1070,7 @@ async def test_a_value_is_read_together_with_its_unit(
 async def test_a_confirmed_write_updates_the_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, *, cached: bool
 ) -> None:
-    """No further read is needed."""
+    """The written value is shown without another read."""
     device.resources |= {(3306, 0, 5850): False, (3306, 0, 5851): 10}
     await add_device(hass, account, "3306/0/5850", "3306/0/5851")
     device.online = not cached
@@ -1092,7 +1092,7 @@ async def test_a_confirmed_write_updates_the_entity(
 async def test_a_write_that_the_device_refused_does_not_update_the_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """Delivered is not succeeded."""
+    """A command that was delivered but refused does not change the value."""
     device.resources |= {(3306, 0, 5850): False}
     await add_device(hass, account, "3306/0/5850")
     values = [{"res_id": 5850, "value": "open"}]

@@ -1,4 +1,4 @@
-"""The documents: their examples run, and what they list is what there is."""
+"""The examples in the documents run, and their lists match the code."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -43,7 +43,7 @@ ASLEEP = "The device sleeps and will be read when it wakes."
 
 type Loader = Callable[..., Awaitable[str]]
 
-# The first line of a YAML block says what it is.
+# The first line of a YAML block is its kind.
 KINDS = {"automations.yaml", "scripts.yaml", "event", "card of a device", "card of a script"}
 BLOCKS = [
     (name, *found)
@@ -124,8 +124,8 @@ async def trigger_until_queued(hass: HomeAssistant, automation: str, events: lis
         await asyncio.sleep(0.01)
 
 
-async def ask(hass: HomeAssistant, event: Event, **fields: Any) -> dict[str, Any]:
-    """Ask OneNET for the state of an event's command, which reports a change of it; return the response."""
+async def get_command(hass: HomeAssistant, event: Event, **fields: Any) -> dict[str, Any]:
+    """Request the command of an event, which fires its new state; return the response."""
     response: dict[str, Any] = await act(hass, "get_command", uuid=event.data["uuid"], **fields)
     await hass.async_block_till_done()
     return response
@@ -144,7 +144,7 @@ async def load_automation(hass: HomeAssistant) -> AsyncIterator[Loader]:
         return state.entity_id
 
     yield load
-    # Their triggers would outlive the test.
+    # Unload the automations, whose triggers would stay after the test.
     await hass.services.async_call("automation", "turn_off", {"entity_id": "all"}, blocking=True)
 
 
@@ -169,7 +169,7 @@ def test_every_yaml_block_is_run_by_a_test() -> None:
     assert [name for name in (*AUTOMATIONS, *SCRIPTS) if f'"{name}"' not in source] == []
 
 
-def test_every_automation_has_an_alias_of_its_own() -> None:
+def test_every_automation_has_a_unique_alias() -> None:
     """No alias occurs twice in the documents."""
     assert len(AUTOMATIONS) == sum(len(block) for block in blocks("automations.yaml"))
 
@@ -197,7 +197,7 @@ async def test_the_first_example_of_the_readme_queues_one_read(
         await trigger(hass, automation)
     (command,) = onenet.onenet.commands
     assert (command.kind, command.imei, command.args["res_id"]) == ("READ", IMEI, "5700")
-    # Waiting for its turn, and rounding up, cost less than two seconds.
+    # The queue and the rounding take less than two seconds.
     assert timedelta() <= command.expired_time - command.create_time - timedelta(hours=12) < timedelta(seconds=2)
 
 
@@ -218,7 +218,7 @@ async def test_the_second_example_of_the_readme_acts_on_the_result(
         device.resources[3303, 0, 5700] = temperature
         await offline_read(hass, obj_inst_id=0, res_id=5700)
         onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await ask(hass, events[-1])
+        await get_command(hass, events[-1])
     (notification,) = notifications
     assert "2.5 °C" in notification.data["message"]
 
@@ -243,7 +243,7 @@ async def test_wait_for_the_result(
     await trigger_until_queued(hass, await load_automation("Read the water meter and show the value"), events)
     assert not notifications
     onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-    await ask(hass, events[0])
+    await get_command(hass, events[0])
     assert [notification.data["message"] for notification in notifications] == ["21.5 °C"]
 
 
@@ -258,7 +258,7 @@ async def test_wait_for_the_result_of_a_command_that_expires(
     """The automation ends with the state when the command has expired."""
     await trigger_until_queued(hass, await load_automation("Read the water meter and show the value"), events)
     onenet.onenet.clock.offset += timedelta(hours=7)
-    await ask(hass, events[0])
+    await get_command(hass, events[0])
     assert [notification.data["message"] for notification in notifications] == ["No reading: expired"]
 
 
@@ -274,7 +274,7 @@ async def test_act_on_every_result(
     await load_automation("Show every reading")
     await offline_read(hass, obj_inst_id=0, res_id=5700)
     onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-    await ask(hass, events[0])
+    await get_command(hass, events[0])
     (notification,) = notifications
     assert (notification.data["title"], notification.data["message"]) == (f"{IMEI} has answered", "Reading: 21.5")
 
@@ -401,7 +401,7 @@ async def test_the_examples_of_events_are_like_real_events(
     """Each example has the fields of a real event of its type, with values of the same types."""
     await offline_read(hass, obj_inst_id=0, res_id=5700)
     onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-    await ask(hass, events[0])
+    await get_command(hass, events[0])
     del onenet.onenet.products[0].devices[IMEI]
     with pytest.raises(ServiceValidationError):
         await offline_read(hass, obj_inst_id=0, res_id=5700)
@@ -417,7 +417,7 @@ async def test_the_examples_of_events_are_like_real_events(
 async def test_every_field_of_an_event_is_explained(
     hass: HomeAssistant, onenet: Server, device: Device, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A command of each kind and each end has the documented fields, and those of its type."""
+    """Commands of each kind and result have the documented fields, and those of their type."""
     await add_device(hass, account, "3303/0/5700")
     device.resources[3306, 0, 5850] = False
     device.executables.add((3, 0, 4))
@@ -431,12 +431,12 @@ async def test_every_field_of_an_event_is_explained(
     await act(hass, "offline_execute", **instance | {"obj_id": 3, "res_id": 4}, args="0='10'")
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     for event in [event for event in events if event.data["type"] == "command_queued"]:
-        await ask(hass, event)
+        await get_command(hass, event)
     await act(hass, "offline_read", **METER_READ, expires_in={"hours": 1})
     onenet.onenet.sleep(IMEI)
     await act(hass, "offline_read", **METER_READ, expires_in={"hours": 1})
     onenet.onenet.clock.offset += timedelta(hours=2)
-    await ask(hass, events[-1])
+    await get_command(hass, events[-1])
     del onenet.onenet.products[0].devices[IMEI]
     with pytest.raises(ServiceValidationError):
         await offline_read(hass)
@@ -451,7 +451,7 @@ async def test_every_field_of_an_event_is_explained(
     seen: dict[str, set[str]] = {}
     for event in events:
         seen.setdefault(event.data["type"], set()).update(event.data)
-    # No poll saw a command while it was sent.
+    # No poll occurred while a command was sent.
     assert further.keys() - seen.keys() == {"command_sent"}
     assert {kind: fields - common - further[kind] for kind, fields in seen.items()} == {kind: set() for kind in seen}
     assert set.union(*seen.values()) >= common
@@ -466,7 +466,7 @@ async def test_every_type_of_event_is_explained(hass: HomeAssistant, account: Mo
 
 
 def test_every_reason_of_a_failed_command_is_explained() -> None:
-    """Every answer of a device and every final status of OneNET without an answer has its word in the table."""
+    """The table has the word of every error of a device and of every final status of OneNET."""
     uuid = "42742677-adc3-54ca-83a1-5aaaf71482f8"
     ended = [{"send_status": 5, "confirm_status": status} for status in range(14)]
     ended += [{"send_status": status} for status in (6, 7, 8)]
@@ -497,7 +497,7 @@ def schema_of(hass: HomeAssistant, action: str) -> Any:
 
 
 def documented_fields(action: str) -> dict[str, dict[str, str]]:
-    """Return the rows of an action's fields by name: its own, and those of the sections that it refers to."""
+    """Return the rows of an action's fields by name, with those of the sections that it refers to."""
     text = section("docs/actions.md", action)
     (more,) = re.findall(r"^Further fields: (.*)$", text, re.MULTILINE) or [""]
     texts = [text, *(section("docs/actions.md", name) for name in re.findall(r"\(#([\w-]+)\)", more))]
@@ -508,9 +508,9 @@ def documented_fields(action: str) -> dict[str, dict[str, str]]:
 
 
 def given(action: str) -> dict[str, Any]:
-    """Return the least data of a call that is accepted."""
+    """Return the fewest fields with which an action is valid."""
     fields = documented_fields(action)
-    # Of two alternatives, these: the other device is not there, the other expiry may be in the past.
+    # Without the alternatives: their device does not exist, and their expiry may be in the past.
     needed: list[str] = [name for name in ("imei", "expires_in") if name in fields and fields[name]["Required"] != "no"]
     needed += [name for name, field in described_fields(action).items() if field.get("required")]
     return {name: example(action, name) for name in needed}
@@ -547,7 +547,7 @@ def test_the_readme_has_the_names_of_the_actions(readme: str) -> None:
 
 @pytest.mark.parametrize("action", SERVICES)
 async def test_every_field_of_an_action_is_documented(hass: HomeAssistant, action: str) -> None:
-    """The documented fields are those of services.yaml and of the schema, and the same are required."""
+    """The documented fields, and which of them are required, are those of services.yaml and of the schema."""
     assert await async_setup_component(hass, DOMAIN, {})
     fields = documented_fields(action)
     assert set(fields) == set(described_fields(action)) == {str(field) for field in schema_of(hass, action).schema}
@@ -560,7 +560,7 @@ async def test_every_field_of_an_action_is_documented(hass: HomeAssistant, actio
         if refusal(hass, action, **{k: v for k, v in data.items() if k != name}) == f"missing_{name}"
     }
     assert required == missing
-    # Of two alternatives, exactly one has to be given.
+    # Exactly one of two alternatives is required.
     for name, row in fields.items():
         if other := re.fullmatch(r"or `(\w+)`", row["Required"]):
             both = {field: example(action, field) for field in (name, other[1])}
@@ -573,7 +573,7 @@ async def test_every_field_of_an_action_is_documented(hass: HomeAssistant, actio
 
 @pytest.mark.parametrize("action", SERVICES)
 async def test_the_documented_defaults_are_those_of_the_schema(hass: HomeAssistant, action: str) -> None:
-    """Every default that the schema fills in is documented as code, and no other."""
+    """Every default of the schema, and no other, is documented as code."""
     assert await async_setup_component(hass, DOMAIN, {})
     data = given(action)
     validated = schema_of(hass, action)(data)
@@ -585,7 +585,7 @@ async def test_the_documented_defaults_are_those_of_the_schema(hass: HomeAssista
 
 @pytest.mark.parametrize(("action", "field"), FIELDS)
 async def test_the_documented_values_are_those_of_the_schema(hass: HomeAssistant, action: str, field: str) -> None:
-    """The limits of a range and every choice are accepted, and what is beyond is refused."""
+    """The limits of a range and every choice are accepted, values beyond are refused."""
     assert await async_setup_component(hass, DOMAIN, {})
     values = documented_fields(action)[field]["Values"]
     ((kind, options),) = described_fields(action)[field]["selector"].items()
@@ -610,7 +610,7 @@ async def test_the_documented_values_are_those_of_the_schema(hass: HomeAssistant
 
 
 def test_the_documented_limits_are_those_of_onenet() -> None:
-    """Sizes and OneNET's own defaults are stated where the fields are."""
+    """Sizes and OneNET's own defaults are stated at the fields."""
     text = DOCUMENTS["docs/actions.md"]
     assert f"at most {operations.CONTENT_MAX:,} bytes" in text
     assert f"at most {operations.WAITING_MAX} waiting commands" in DOCUMENTS[README]
@@ -628,7 +628,7 @@ def test_every_type_of_a_written_value_is_documented() -> None:
 
 @pytest.mark.parametrize("action", SERVICES)
 async def test_an_action_responds_as_documented(hass: HomeAssistant, action: str) -> None:
-    """The word after Response says whether an action has a response, and whether it may be left out."""
+    """The word after Response is whether an action has a response, and whether it is optional."""
     assert await async_setup_component(hass, DOMAIN, {})
     (word,) = re.findall(r"^\*\*Response\*\*: (\w+)", section("docs/actions.md", action), re.MULTILINE)
     expected = {"none": SupportsResponse.NONE, "optional": SupportsResponse.OPTIONAL, "always": SupportsResponse.ONLY}
@@ -654,7 +654,7 @@ async def test_every_field_of_a_response_is_explained(
     await offline_read(hass, obj_inst_id=0, res_id=9999)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     responses = {
-        "get_command": [await ask(hass, event, include_log=True) for event in events[:4]],
+        "get_command": [await get_command(hass, event, include_log=True) for event in events[:4]],
         "list_commands": [await act(hass, "list_commands", imei=IMEI), await act(hass, "list_commands")],
         "read": [await hass.services.async_call(DOMAIN, "read", METER_READ, blocking=True, return_response=True)],
         "write": [await hass.services.async_call(DOMAIN, "write", actuator, blocking=True, return_response=True)],
@@ -718,7 +718,7 @@ def test_the_errors_of_onenet_are_not_among_the_wrong_fields() -> None:
         return own.union(*(reasons(child) for child in error.__subclasses__()))
 
     assert set(error_keys(*OF_CALLS)) >= reasons(errors.OneNetError)
-    # Only a refusal of OneNET's fires command_rejected; the other keys are in italics.
+    # Only a refusal by OneNET fires command_rejected; the other keys are in italics.
     text = "".join(section("docs/errors.md", name) for name in OF_CALLS)
     may_be_rejected = set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
     assert may_be_rejected <= reasons(errors.PlatformError)
@@ -790,8 +790,8 @@ def test_every_link_resolves(document: str) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_heading_has_an_anchor_of_its_own(document: str) -> None:
-    """No heading occurs twice, so that every link leads to one place. The changelog repeats its headings."""
+def test_every_heading_has_a_unique_anchor(document: str) -> None:
+    """No heading occurs twice in a document, except in the changelog."""
     anchors = [
         anchor(title) for level, title in headings(DOCUMENTS[document]) if document != "CHANGELOG.md" or level < 3
     ]
@@ -809,7 +809,7 @@ def test_every_picture_and_every_document_is_linked() -> None:
 
 
 def test_the_readme_is_a_landing_page() -> None:
-    """It has 150 to 180 lines, and its first commands are those that set everything up."""
+    """It has 150 to 180 lines, and its first commands set everything up."""
     assert 150 <= len(DOCUMENTS[README].splitlines()) <= 180
     first = re.search(r"```bash\n(.*?)```", DOCUMENTS[README], re.DOTALL)
     assert first
@@ -821,13 +821,13 @@ def test_the_chinese_readme_has_the_same_content() -> None:
     """Sections, tables, lists, links, commands and examples are the same in both languages."""
     english, chinese = DOCUMENTS[README], DOCUMENTS[CHINESE]
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
-    # The first link of each is the other language.
+    # The first link of each document leads to the other language.
     swapped = {README: CHINESE, CHINESE: README}
     assert links(README) == [swapped.get(link, link.replace("-zh.png", ".png")) for link in links(CHINESE)]
     assert [line[:2] for line in without_code(english).splitlines()[4:] if line.startswith(("| ", "- ", "1."))] == [
         line[:2] for line in without_code(chinese).splitlines()[4:] if line.startswith(("| ", "- ", "1."))
     ]
-    # Texts are translated, and nothing else.
+    # Only texts are translated.
     translated = r"^( *-? *(?:alias|title|message)): .*$"
     assert [re.sub(translated, r"\1", text, flags=re.MULTILINE) for name, *_, text in BLOCKS if name == README] == [
         re.sub(translated, r"\1", text, flags=re.MULTILINE) for name, *_, text in BLOCKS if name == CHINESE
@@ -837,7 +837,7 @@ def test_the_chinese_readme_has_the_same_content() -> None:
 
 @pytest.mark.parametrize(("readme", "marks"), [(README, "**"), (CHINESE, "“”")])
 def test_the_readme_uses_the_words_of_the_interface(readme: str, marks: str) -> None:
-    """Options, buttons and entities are named as they are shown."""
+    """The names of options, buttons and entities are those of the interface."""
     texts = TEXTS[readme]
     steps = texts["config"]["step"]
     shown = [
@@ -853,14 +853,14 @@ def test_the_readme_uses_the_words_of_the_interface(readme: str, marks: str) -> 
     for part in steps["access_key"]["sections"].values():
         labels += [part["name"], *part["data"].values()]
     table = "".join(row for row in DOCUMENTS[readme].splitlines() if row.startswith("| "))
-    # What is in brackets may be left out.
+    # Words in brackets may be omitted.
     short = [found[0].strip() for text in labels if (found := re.match(r"[\w ]+", text))]
     assert [text for text in short if text not in table] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_address_of_the_repository_is_only_in_the_manifest(document: str) -> None:
-    """The owner and the address are placeholders that one file has."""
+    """The owner and the address are placeholders in one file."""
     manifest = json.loads((INTEGRATION / "manifest.json").read_text())
     address = manifest["documentation"].partition("://")[2]
     assert address not in DOCUMENTS[document]
@@ -868,7 +868,7 @@ def test_the_address_of_the_repository_is_only_in_the_manifest(document: str) ->
 
 
 def test_the_files_that_contributing_names_exist() -> None:
-    """A path is that of the repository or of the integration."""
+    """Each path is relative to the repository or to the integration."""
     named = re.findall(r"`([\w./]+(?:\.\w+|/))`", without_code(DOCUMENTS["CONTRIBUTING.md"]))
     named = [name for name in named if not name.startswith(".")]
     assert [name for name in named if not (ROOT / name).exists() and not (INTEGRATION / name).exists()] == []

@@ -1,4 +1,4 @@
-"""What a person sees of an account."""
+"""Entities of an account."""
 
 from homeassistant.core import Context, Event, HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
@@ -48,10 +48,10 @@ async def test_the_event_entity_shows_the_bus_event(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await poll_device(account)
     await hass.async_block_till_done()
-    said = {name: value for name, value in events[1].data.items() if name != "type"}
+    fields = {name: value for name, value in events[1].data.items() if name != "type"}
     shown = state(hass, EVENT)
     assert shown.attributes["event_type"] == "succeeded"
-    assert {name: shown.attributes[name] for name in said} == said
+    assert {name: shown.attributes[name] for name in fields} == fields
     assert shown.context.id == context.id
 
 

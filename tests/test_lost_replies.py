@@ -1,4 +1,4 @@
-"""What becomes of a command when OneNET's answer to it is lost."""
+"""Commands for which OneNET's reply is lost."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,12 @@ from .emulator import BEIJING, Fault, FaultKind, Server, Trigger
 
 variant = run_with(VARIANTS)
 
-# When the commands of these tests expire, here and at the platform.
+# The expiry of the commands, for Home Assistant and for the emulator.
 EXPIRED_TIME = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
 EXPIRY: dict[str, Any] = {"expires_in": None, "expired_time": EXPIRED_TIME.isoformat()}
 EXPIRY_AT_ONENET = EXPIRED_TIME.astimezone(BEIJING).strftime("%Y-%m-%dT%H:%M:%S")
 
-# What happens to one request that queues a command.
+# Faults of one request that queues a command.
 OK = Fault(kind=FaultKind.DELAY)
 BEFORE = Fault(kind=FaultKind.RESET_BEFORE)
 AFTER = Fault(kind=FaultKind.RESET_AFTER)
@@ -53,18 +53,18 @@ SLOW = Fault(kind=FaultKind.PAGE, status=504)
 def spoil(onenet: Server, *faults: Fault, history: Fault | None = None) -> None:
     """Apply one fault to each request that queues a command, in order, and another one to lists and details."""
     onenet.faults.clear()
-    # The first that fits is taken, and a list's path holds that of the queueing.
+    # The first matching fault applies, and the path of the list contains that of queueing.
     onenet.faults.append(Fault(**vars(history or OK) | {"path": "/history", "times": 10_000}))
     onenet.faults.extend(Fault(**vars(fault) | {"path": "/offline"}) for fault in faults)
 
 
 def uuids(onenet: Server) -> list[str]:
-    """Return the UUIDs of the commands at the emulated platform."""
+    """Return the UUIDs of the commands at the emulator."""
     return [command.uuid for command in onenet.onenet.commands]
 
 
 def arrive_late(onenet: Server) -> str:
-    """Deliver the last request to queue a command to the platform after all; return the UUID."""
+    """Deliver the last request to queue a command to the emulator after all; return the UUID."""
     query = next(request.query for request in reversed(onenet.requests) if request.path.endswith("/offline"))
     return onenet.onenet.queue_read(onenet.onenet.products[0], query).uuid
 
@@ -79,7 +79,7 @@ async def lose(
 
 
 async def unconfirmed(hass: HomeAssistant) -> list[dict[str, Any]]:
-    """Return the stored commands of which it is unknown whether OneNET has them."""
+    """Return the stored commands that OneNET may not have."""
     commands: list[dict[str, Any]] = (await act(hass, "list_commands", state="unknown"))["commands"]
     return commands
 
@@ -95,7 +95,7 @@ async def unconfirmed(hass: HomeAssistant) -> list[dict[str, Any]]:
 async def test_a_request_that_did_not_arrive_is_sent_again(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event], fault: Fault
 ) -> None:
-    """The device's list lacks the command."""
+    """The list of the device lacks the command."""
     onenet.requests.clear()
     spoil(onenet, fault)
     response = await offline_read(hass)
@@ -114,7 +114,7 @@ async def test_a_request_that_did_not_arrive_is_sent_again(
         Fault(kind=FaultKind.HUGE),
         Fault(kind=FaultKind.BODY, text="[1, 2"),
         Fault(kind=FaultKind.BODY, text='{"errno": 0, "code": 0, "data": {"uuid": ""}}'),
-        # Errors after which a command may have been stored all the same.
+        # Errors after which OneNET may have stored the command.
         Fault(kind=FaultKind.BODY, text='{"errno": 14, "error": "latency", "code": 14, "msg": "latency"}'),
         Fault(kind=FaultKind.BODY, text='{"errno": 5117, "error": "rpc error", "code": 5117, "msg": "rpc error"}'),
     ],
@@ -129,7 +129,7 @@ async def test_a_command_whose_reply_was_lost_is_found_in_the_devices_list(
     context = Context()
     response = await offline_read(hass, context, obj_inst_id=0, res_id=5700, **EXPIRY)
     assert [response["uuid"]] == uuids(onenet)
-    # aiohttp would repeat a GET, or one on a connection that was kept alive, by itself.
+    # aiohttp itself repeats a GET request, and a request on an idle connection.
     assert queue_requests(onenet) == 1
     assert events[0].data == {"type": "command_queued", **response}
     assert [event.context for event in events] == [context]
@@ -185,7 +185,7 @@ async def test_an_identical_command_of_another_client_is_not_matched(
     onenet.requests.clear()
     spoil(onenet, BEFORE)
     await lose(hass)
-    # It cannot be told whether the clocks are wrong: nothing is sent again.
+    # The clocks may be wrong: nothing is sent again.
     assert queue_requests(onenet) == len(onenet.onenet.commands) == 1
     assert not events
     assert len(await unconfirmed(hass)) == 1
@@ -252,7 +252,7 @@ async def test_an_unconfirmed_command_that_has_finished_fires_both_events(
 async def test_two_requests_that_did_not_arrive_raise_not_queued(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """The error shows that it is safe to try again."""
+    """The error means that the call can be repeated."""
     onenet.requests.clear()
     spoil(onenet, BEFORE, BEFORE)
     await lose(hass, "not_queued")
@@ -333,7 +333,7 @@ async def test_an_unconfirmed_command_that_is_not_found_is_deleted_after_an_hour
     onenet: Server,
     events: list[Event],
 ) -> None:
-    """It never arrived, and no event is fired."""
+    """No event is fired for a command that never arrived."""
     spoil(onenet, SLOW)
     await lose(hass)
     await pass_time(account, onenet, timedelta(minutes=59))
@@ -366,7 +366,7 @@ async def test_an_undecided_command_is_deleted_after_its_expiry(
 async def test_a_command_in_flight_during_a_crash_is_found_after_the_start(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, hass_config_dir: str
 ) -> None:
-    """It is on disk before it is sent."""
+    """A command is on disk before it is sent."""
     context = Context()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=0.3))
     call = asyncio.create_task(offline_read(hass, context))
@@ -427,7 +427,7 @@ async def test_a_found_command_is_returned_if_another_lookup_fails(
     found = asyncio.create_task(offline_read(hass, obj_id=3, expires_in={"days": 1}))
     await arrival(onenet)
     await until(lambda: not onenet.faults)
-    # Meanwhile another is lost, and nobody can look for it.
+    # The lookup of another lost command fails.
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
     await lose(hass)
     onenet.faults.clear()
@@ -466,7 +466,7 @@ async def test_an_unconfirmed_command_that_is_cancelled_fires_both_events_once(
     spoil(onenet, AFTER, history=Fault(kind=FaultKind.PAGE))
     await lose(hass)
     spoil(onenet)
-    # As the error asks to.
+    # As the error suggests.
     (listed,) = (await act(hass, "list_commands", imei=IMEI))["commands"]
     await act(hass, action, imei=IMEI, **({"uuid": listed["uuid"]} if action == "cancel_command" else {}))
     await poll_device(account)
@@ -509,7 +509,7 @@ async def test_a_command_with_unreadable_details_leaves_the_others(
 async def test_a_uuid_that_onenet_returns_twice_is_one_command(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
-    """For another device, it is an error."""
+    """The same UUID for another device is an error."""
     first = await offline_read(hass)
     same = Fault(
         kind=FaultKind.BODY, text=f'{{"errno": 0, "code": 0, "data": {{"uuid": "{first["uuid"]}"}}}}', path="/offline"

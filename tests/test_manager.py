@@ -154,7 +154,7 @@ async def test_keep_returns_the_waiting_command(
     """Repeated calls queue one command while the device sleeps."""
     waiting = await offline_read(hass, obj_inst_id=0, if_waiting="keep")
     onenet.requests.clear()
-    # It is the same, whenever it expires and however it is read.
+    # The expiry and the options of the read do not matter.
     response = await offline_read(hass, obj_inst_id=0, expires_in={"days": 2}, retry=5, if_waiting="keep")
     assert response == waiting
     assert queue_requests(onenet) == 0
@@ -192,7 +192,7 @@ async def test_keep_and_replace_ignore_commands_that_become_valid_later(
     planned = await offline_read(hass, valid_time=tomorrow)
     now = await offline_read(hass, if_waiting=if_waiting)
     assert event_uuids(events) == [("queued", planned["uuid"]), ("queued", now["uuid"])]
-    # One for now does for tomorrow, too.
+    # A command for now also serves a call for tomorrow.
     later = await offline_read(hass, valid_time=tomorrow, if_waiting="keep")
     assert later["uuid"] in (planned["uuid"], now["uuid"])
     assert len(events) == 2
@@ -225,7 +225,7 @@ async def test_replace_queues_a_command_if_the_old_one_was_just_sent(
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A command that the device fetches meanwhile is not an error."""
+    """A command that the device fetches during the call is not an error."""
     first = await offline_read(hass)
     cancel = onenet.onenet.cancel
 
@@ -348,7 +348,7 @@ async def test_waiting_fetches_the_state_at_the_timeout(
 async def test_waiting_returns_the_last_known_state_during_an_outage(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """The timeout raises no exception if OneNET cannot be asked."""
+    """The timeout raises no exception if OneNET cannot be reached."""
     queued = await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE))
     response = await act(hass, "wait_for_command", uuid=queued["uuid"], timeout=0.01)
@@ -461,7 +461,7 @@ async def test_an_unknown_uuid_without_an_imei_is_refused_before_any_request(
 async def test_a_uuid_alone_finds_the_account(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:
-    """A UUID is enough with several accounts, too."""
+    """A UUID is sufficient with several accounts."""
     product = Product(key="second-key")
     product.add("1234", "Test lamp", {(3303, 0, 5700): 20})
     server = await Server(OneNet(product)).start()
@@ -544,7 +544,7 @@ async def test_a_refusal_of_a_replaced_key_starts_no_reauthentication(
     elsewhere = queue_elsewhere(onenet)["uuid"]
     refusal: dict[str, Any] = {"kind": FaultKind.ERRNO, "errno": 3, "text": "auth failed"}
     onenet.faults.append(Fault(**refusal, path="/history/", seconds=0.2))
-    # The call that proves that it is the key, in one generation or the other.
+    # The call by which the key is checked, on either platform.
     onenet.faults += [Fault(**refusal, path=path, seconds=0.3) for path in ("/devices", "/product/detail")]
     call = asyncio.create_task(act(hass, "get_command", imei=IMEI, uuid=elsewhere))
     await until(lambda: onenet.requests[-1].path.endswith(elsewhere))
@@ -610,7 +610,7 @@ async def test_a_devices_list_includes_the_local_fields(
 async def test_finished_commands_are_deleted_after_a_week(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """Younger ones stay on disk."""
+    """Newer ones stay on disk."""
     queued = await offline_read(hass, expires_in={"days": 30})
     await pass_time(account, onenet, timedelta(days=10))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)

@@ -91,7 +91,7 @@ def states(hass: HomeAssistant, subentry: ConfigSubentry) -> dict[str, bool]:
 
 
 @pytest.fixture
-async def gone(
+async def repair_issue(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
@@ -134,14 +134,18 @@ async def test_a_sleeping_device_has_no_repair_issue(
 
 
 async def test_a_deleted_device_is_unavailable_and_has_a_repair_issue(
-    hass: HomeAssistant, subentry: ConfigSubentry, gone: ir.IssueEntry
+    hass: HomeAssistant, subentry: ConfigSubentry, repair_issue: ir.IssueEntry
 ) -> None:
     """The issue is fixable; the entities of the account stay available."""
     shown = states(hass, subentry)
     assert TEMPERATURE in shown
     assert not any(shown.values())
-    assert (gone.severity, gone.is_fixable, gone.translation_key) == (ir.IssueSeverity.WARNING, True, "device_gone")
-    assert gone.translation_placeholders == {
+    assert (repair_issue.severity, repair_issue.is_fixable, repair_issue.translation_key) == (
+        ir.IssueSeverity.WARNING,
+        True,
+        "device_gone",
+    )
+    assert repair_issue.translation_placeholders == {
         "name": "Water meter",
         "device": "Water meter",
         "account": "OneNET",
@@ -205,14 +209,14 @@ async def test_a_deleted_device_leaves_the_others_available(
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
 async def test_the_texts_of_the_repair_name_the_device_and_the_account(
-    hass: HomeAssistant, gone: ir.IssueEntry, hass_client: ClientSessionGenerator, language: str
+    hass: HomeAssistant, repair_issue: ir.IssueEntry, hass_client: ClientSessionGenerator, language: str
 ) -> None:
     """All placeholders of the title and the description are filled in."""
     path = Path(repairs.__file__).parent / "translations" / f"{language}.json"
-    texts = json.loads(path.read_text(encoding="utf-8"))["issues"][gone.translation_key]
-    assert gone.translation_placeholders
-    assert texts["title"].format(**gone.translation_placeholders).startswith("Water meter")
-    _, form = await open_repair(hass, hass_client, gone)
+    texts = json.loads(path.read_text(encoding="utf-8"))["issues"][repair_issue.translation_key]
+    assert repair_issue.translation_placeholders
+    assert texts["title"].format(**repair_issue.translation_placeholders).startswith("Water meter")
+    _, form = await open_repair(hass, hass_client, repair_issue)
     assert (form["type"], form["step_id"], form["data_schema"]) == ("form", "confirm", [])
     shown = texts["fix_flow"]["step"]["confirm"]
     assert "Water meter" in shown["title"].format(**form["description_placeholders"])
@@ -225,12 +229,12 @@ async def test_confirming_the_repair_removes_the_device(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
     clock: TickingDateTimeFactory,
 ) -> None:
     """Opening the repair removes nothing; confirming it deletes the issue, too."""
-    client, form = await open_repair(hass, hass_client, gone)
+    client, form = await open_repair(hass, hass_client, repair_issue)
     # The form was only opened.
     assert issue(hass, subentry)
     assert account.subentries
@@ -251,11 +255,11 @@ async def test_a_repair_can_be_confirmed_after_the_device_was_removed(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """The flow ends without an error."""
-    client, form = await open_repair(hass, hass_client, gone)
+    client, form = await open_repair(hass, hass_client, repair_issue)
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
@@ -266,12 +270,12 @@ async def test_confirming_the_repair_keeps_a_device_that_was_found_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     onenet: Server,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """OneNET accepted a command for the device while the form was open."""
-    client, form = await open_repair(hass, hass_client, gone)
+    client, form = await open_repair(hass, hass_client, repair_issue)
     onenet.onenet.products[0].add(IMEI, "Water meter")
     await offline_read(hass)
     assert (await confirm(client, form))["type"] == FlowResultType.CREATE_ENTRY
@@ -282,11 +286,11 @@ async def test_a_repair_can_be_confirmed_after_the_account_was_removed(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     hass_client: ClientSessionGenerator,
 ) -> None:
     """The issue is deleted with the account, and the flow ends without an error."""
-    client, form = await open_repair(hass, hass_client, gone)
+    client, form = await open_repair(hass, hass_client, repair_issue)
     await hass.config_entries.async_remove(account.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert issue(hass, subentry) is None
@@ -294,14 +298,14 @@ async def test_a_repair_can_be_confirmed_after_the_account_was_removed(
 
 
 async def test_confirming_a_repair_without_data_removes_nothing(
-    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
+    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, repair_issue: ir.IssueEntry
 ) -> None:
     """The flow ends without an error."""
-    flow: Any = await async_create_fix_flow(hass, gone.issue_id, None)
+    flow: Any = await async_create_fix_flow(hass, repair_issue.issue_id, None)
     flow.hass, flow.handler, flow.data = hass, DOMAIN, None
-    flow.context = {"issue_id": gone.issue_id}
+    flow.context = {"issue_id": repair_issue.issue_id}
     # The attribute that Home Assistant 2026.8 uses.
-    flow.issue_id = gone.issue_id
+    flow.issue_id = repair_issue.issue_id
     assert (await flow.async_step_init())["type"] is FlowResultType.FORM
     assert isinstance(flow, repairs.DeviceGoneRepairFlow)
     assert (await flow.async_step_confirm({}))["type"] is FlowResultType.CREATE_ENTRY
@@ -312,7 +316,7 @@ async def test_a_device_that_is_registered_again_is_available(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
@@ -335,7 +339,7 @@ async def test_a_device_that_is_deleted_again_has_a_repair_issue_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
 ) -> None:
@@ -350,7 +354,7 @@ async def test_a_device_that_is_deleted_again_has_a_repair_issue_again(
 
 
 async def test_removing_the_device_deletes_its_repair_issue(
-    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
+    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, repair_issue: ir.IssueEntry
 ) -> None:
     """The repair flow is not needed for that."""
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
@@ -359,7 +363,7 @@ async def test_removing_the_device_deletes_its_repair_issue(
 
 
 async def test_removing_the_device_while_the_account_is_not_loaded_deletes_its_repair_issue(
-    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, gone: ir.IssueEntry
+    hass: HomeAssistant, subentry: ConfigSubentry, account: MockConfigEntry, repair_issue: ir.IssueEntry
 ) -> None:
     """The issue is deleted at the next set-up of the account."""
     await hass.config_entries.async_unload(account.entry_id)
@@ -373,7 +377,7 @@ async def test_the_repair_issue_stays_after_a_reload(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     clock: TickingDateTimeFactory,
 ) -> None:
     """The entities stay unavailable."""
@@ -387,7 +391,7 @@ async def test_the_repair_issue_stays_after_a_restart(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     clock: TickingDateTimeFactory,
 ) -> None:
     """The entities stay unavailable, and the issue has the same data and placeholders."""
@@ -425,7 +429,7 @@ async def test_a_deleted_device_can_be_removed_and_added_again(
     hass: HomeAssistant,
     subentry: ConfigSubentry,
     account: MockConfigEntry,
-    gone: ir.IssueEntry,
+    repair_issue: ir.IssueEntry,
     clock: TickingDateTimeFactory,
     onenet: Server,
     device: Device,

@@ -27,7 +27,7 @@ TEXTS = ["3/0/0", "3200/0/5505", "3202/0/5605", "3311/0/5750", "3338/0/5548", "3
 
 @callback
 def measure(hass: HomeAssistant, account: MockConfigEntry, values: dict[str, Any], at: datetime = NOON) -> None:
-    """Give the device new readings."""
+    """Update the readings of the device."""
     devices = devices_of(account)
     devices.added[IMEI].readings |= {path: Reading(value=value, measured_at=at) for path, value in values.items()}
     async_dispatcher_send(hass, devices.signal(IMEI), set(values))
@@ -102,8 +102,10 @@ async def test_a_number_and_its_text_are_the_same_state(
     ],
     ids=repr,
 )
-async def test_what_is_not_a_number_is_unknown(hass: HomeAssistant, account: MockConfigEntry, value: Any) -> None:
-    """A numeric sensor without a number, or with bytes, is unknown."""
+async def test_a_value_that_is_not_a_number_is_unknown(
+    hass: HomeAssistant, account: MockConfigEntry, value: Any
+) -> None:
+    """The state of a numeric sensor without a number, or with bytes, is unknown."""
     await add_device(hass, account, TEMPERATURE)
     measure(hass, account, {TEMPERATURE: 21.5})
     measure(hass, account, {TEMPERATURE: value})
@@ -161,10 +163,10 @@ async def test_a_text_sensor_shows_any_value(
     ],
     ids=["text", "bytes", "JSON"],
 )
-async def test_a_long_text_stands_whole_in_an_attribute_that_is_not_recorded(
+async def test_the_whole_of_a_long_text_is_an_attribute_that_is_not_recorded(
     hass: HomeAssistant, account: MockConfigEntry, value: Any, text: str
 ) -> None:
-    """A state has the first 255 characters of a text, the attribute all of them as long as the text is too long."""
+    """The state has its first 255 characters; a text that fits into the state has no such attribute."""
     await add_device(hass, account, "3/0/0")
     measure(hass, account, {"3/0/0": value})
     state = state_of(hass, account, "3/0/0")
@@ -208,7 +210,7 @@ async def test_a_placeholder_for_a_unit_leaves_the_default_unit(
         ("3328/0/5700", "Mw", ("21", "Mw", None)),
         ("3331/0/5700", "KWH", ("21", "kWh", "energy")),
         ("3331/0/5805", "KWH", ("21", "kWh", "energy")),
-        # Coordinates have no unit of their own.
+        # The description of coordinates has no unit.
         ("3336/0/5513", "m", ("21", "°", None)),
         ("3336/0/5515", "km", ("21", "m", "distance")),
     ],
@@ -253,7 +255,7 @@ async def test_an_equivalent_unit_writes_no_state(
 
 
 async def test_an_outage_is_shown_with_an_equivalent_unit(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A change of availability writes the state also where the unit arrives with it."""
+    """A change of availability writes the state even if the unit arrives with it."""
     await add_device(hass, account, TEMPERATURE)
     measure(hass, account, {TEMPERATURE: 17, "3303/0/5701": "Cel"})
     devices = devices_of(account)

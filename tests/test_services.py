@@ -662,7 +662,7 @@ async def test_the_account_of_a_device_is_looked_up_once(
     device_lists: Callable[..., list[AsyncMock]],
     other_answer: OneNetError,
 ) -> None:
-    """The result is cached, even if another account could not be asked."""
+    """The result is cached, even if the lookup in another account failed."""
     mocks = device_lists(other_answer, None)
     for _ in range(2):
         listed = await act(hass, "list_commands", imei=LAMP)
@@ -672,7 +672,7 @@ async def test_the_account_of_a_device_is_looked_up_once(
 
 @LEGACY_ONLY
 @pytest.mark.parametrize(
-    ("answers", "key", "told"),
+    ("answers", "key", "detail"),
     [
         ((UNKNOWN, NOT_PERMITTED), "which_account", "found in 0 accounts"),
         ((None, None), "which_account", "found in 2 accounts"),
@@ -691,7 +691,7 @@ async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(
     device_lists: Callable[..., list[AsyncMock]],
     answers: tuple[OneNetError | None, ...],
     key: str,
-    told: str,
+    detail: str,
 ) -> None:
     """The error contains what config_entry_id can be set to, and no command is sent."""
     device_lists(*answers)
@@ -700,7 +700,7 @@ async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(
     with pytest.raises(ServiceValidationError) as caught:
         await offline_read(hass, imei=LAMP)
     assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
-    for text in (told, f"OneNET ({account.entry_id})", f"OneNET 2 ({other_account.entry_id})", "config_entry_id"):
+    for text in (detail, f"OneNET ({account.entry_id})", f"OneNET 2 ({other_account.entry_id})", "config_entry_id"):
         assert text in str(caught.value)
     assert not onenet.requests
     assert not second.requests
@@ -711,7 +711,7 @@ async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(
 async def test_the_account_follows_from_where_the_device_was_added(
     hass: HomeAssistant, other_account: MockConfigEntry, device_lists: Callable[..., list[AsyncMock]]
 ) -> None:
-    """OneNET is not asked about a device that was added in one account, and only its account is used."""
+    """A device that was added in one account is not looked up, and only its account is used."""
     await add_device(hass, other_account, imei=LAMP, title="Test lamp")
     mocks = device_lists(None, None)
     assert (await offline_read(hass, imei=LAMP))["config_entry_id"] == other_account.entry_id

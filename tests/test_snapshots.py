@@ -1,4 +1,4 @@
-"""Everything that a well-furnished account shows."""
+"""Snapshots of an account with all kinds of entities."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,10 +16,10 @@ from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_di
 from .common import EVERY_PLATFORM, IMEI, add_device, client_of, offline_read, refresh
 from .emulator import Device, Server, Trigger
 
-# In every run: syrupy fails on a snapshot that is not used.
+# Both platforms in every run, since syrupy fails on an unused snapshot.
 pytestmark = pytest.mark.parametrize("variant", EVERY_PLATFORM)
 
-# What differs from run to run.
+# Attributes that differ in every run.
 VOLATILE = {"uuid", "config_entry_id", "device_id", "expired_time", "last_seen", "measured_at"}
 VALUES = {
     (3, 0, 9): 87,
@@ -39,8 +39,10 @@ RESOURCES = ["/".join(map(str, path)) for path in VALUES if path[2] != 5701]
 
 
 @pytest.fixture
-async def furnished(hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device) -> MockConfigEntry:
-    """Return an account with a device that has entities of every kind, a finished command and one that waits."""
+async def full_account(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> MockConfigEntry:
+    """Return an account with entities of every kind, a finished command and a waiting one."""
     onenet.onenet.report(IMEI, VALUES)
     onenet.onenet.set_online(IMEI, online=True)
     await add_device(hass, account, *RESOURCES)
@@ -54,27 +56,27 @@ async def furnished(hass: HomeAssistant, account: MockConfigEntry, onenet: Serve
     return account
 
 
-def lasting(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes without what differs from run to run."""
+def stable(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes with placeholders for values that differ in every run."""
     return {name: "…" if name in VOLATILE else value for name, value in sorted(attributes.items())}
 
 
-async def test_all_entities(
+async def test_entities_match_the_snapshot(
     hass: HomeAssistant,
-    furnished: MockConfigEntry,
+    full_account: MockConfigEntry,
     snapshot: SnapshotAssertion,
 ) -> None:
     """State, attributes and registry entry of each entity."""
     registry = er.async_get(hass)
-    entities = er.async_entries_for_config_entry(registry, furnished.entry_id)
+    entities = er.async_entries_for_config_entry(registry, full_account.entry_id)
     found = {}
     for entity in sorted(entities, key=lambda entity: entity.entity_id):
         state = hass.states.get(entity.entity_id)
         assert state
         found[entity.entity_id] = {
             "state": "…" if entity.domain == "event" else state.state,
-            "attributes": lasting(state.attributes),
-            "unique_id": entity.unique_id.replace(furnished.entry_id, "…"),
+            "attributes": stable(state.attributes),
+            "unique_id": entity.unique_id.replace(full_account.entry_id, "…"),
             "translation_key": entity.translation_key,
             "category": entity.entity_category,
             "disabled_by": entity.disabled_by,
@@ -83,9 +85,11 @@ async def test_all_entities(
     assert found == snapshot
 
 
-async def test_all_devices(hass: HomeAssistant, furnished: MockConfigEntry, snapshot: SnapshotAssertion) -> None:
-    """What the device registry says of the account and of its device."""
-    devices = dr.async_entries_for_config_entry(dr.async_get(hass), furnished.entry_id)
+async def test_devices_match_the_snapshot(
+    hass: HomeAssistant, full_account: MockConfigEntry, snapshot: SnapshotAssertion
+) -> None:
+    """Registry entries of the devices of the account."""
+    devices = dr.async_entries_for_config_entry(dr.async_get(hass), full_account.entry_id)
     assert [
         {
             name: getattr(device, name)
@@ -95,9 +99,11 @@ async def test_all_devices(hass: HomeAssistant, furnished: MockConfigEntry, snap
     ] == snapshot
 
 
-async def test_diagnostics(hass: HomeAssistant, furnished: MockConfigEntry, snapshot: SnapshotAssertion) -> None:
-    """What a person attaches to a report of a problem."""
-    diagnostics = await async_get_config_entry_diagnostics(hass, furnished)
+async def test_diagnostics_match_the_snapshot(
+    hass: HomeAssistant, full_account: MockConfigEntry, snapshot: SnapshotAssertion
+) -> None:
+    """Diagnostics of the account."""
+    diagnostics = await async_get_config_entry_diagnostics(hass, full_account)
     entry = diagnostics.pop("entry")
     assert entry["title"] == REDACTED
     diagnostics["data"] = {**entry["data"], "url": "…"}

@@ -1,4 +1,4 @@
-"""What is on disk, whatever happens to Home Assistant, its disk, or the file."""
+"""The file of the commands and devices, across crashes, full disks and backups."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,7 +42,7 @@ from custom_components.onenet_nbiot.onenet.operations import (
 )
 from custom_components.onenet_nbiot.store import FILE_NAME, CommandStore, async_get_store
 
-from .common import IMEI, offline_read, until
+from .common import IMEI, OTHER_IMEI, offline_read, until
 from .emulator import Device, Product, Server
 
 ACCOUNT = "account"
@@ -159,7 +159,7 @@ def a_command(id_: int = 1, **what: Any) -> Command:
     return Command(id=id_, asked=asked, caller=("id", None, None), asked_at=NOON, **what)
 
 
-async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, count: int = 50) -> set[str]:
+async def create_file(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, count: int = 50) -> set[str]:
     """Create a file of an earlier run of Home Assistant, without a log; return its UUIDs."""
     earlier = await open_store(hass, tmp_path / "earlier" / FILE_NAME)
     for number in range(count):
@@ -172,7 +172,7 @@ async def leave(hass: HomeAssistant, tmp_path: Path, file: Path, entry_id: str, 
     return uuids(file)
 
 
-async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices: dict[str, bytes]) -> None:
+async def create_file_with_devices(hass: HomeAssistant, file: Path, entry_id: str, devices: dict[str, bytes]) -> None:
     """Create a file of an earlier run of Home Assistant with these rows by IMEI."""
     path = file.parent.parent / "earlier" / FILE_NAME
     await open_store(hass, path)
@@ -182,7 +182,7 @@ async def leave_devices(hass: HomeAssistant, file: Path, entry_id: str, devices:
         )
 
 
-# What is saved
+# Saved rows
 
 
 async def test_saved_rows_survive_a_kill(
@@ -214,7 +214,7 @@ async def test_commands_are_polled_after_a_kill(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, tmp_path: Path
 ) -> None:
     """Commands from before the kill are loaded."""
-    before = await leave(hass, tmp_path, file, entry.entry_id)
+    before = await create_file(hass, tmp_path, file, entry.entry_id)
     assert await hass.config_entries.async_setup(entry.entry_id)
     commands = (await async_load_account(hass, entry.entry_id)).commands
     assert all(commands.find(uuid, IMEI) for uuid in before)
@@ -271,12 +271,12 @@ async def test_cancelling_one_future_leaves_the_others(hass: HomeAssistant, stor
 
 async def test_the_latest_statement_of_a_command_is_committed(hass: HomeAssistant, store: CommandStore) -> None:
     """A command that is deleted after it was saved is not on disk."""
-    kept, gone = store.new_id(), store.new_id()
-    store.async_save_command(ACCOUNT, gone, {})
-    store.async_delete_command(gone)
-    store.async_save_command(ACCOUNT, kept, {"state": "old"})
-    await store.async_save_command(ACCOUNT, kept, {"state": "new"})
-    assert store.load_commands(ACCOUNT) == [(kept, b'{"state":"new"}')]
+    saved, deleted = store.new_id(), store.new_id()
+    store.async_save_command(ACCOUNT, deleted, {})
+    store.async_delete_command(deleted)
+    store.async_save_command(ACCOUNT, saved, {"state": "old"})
+    await store.async_save_command(ACCOUNT, saved, {"state": "new"})
+    assert store.load_commands(ACCOUNT) == [(saved, b'{"state":"new"}')]
 
 
 @pytest.mark.parametrize(
@@ -326,8 +326,8 @@ async def test_a_command_is_loaded_as_it_was_saved(operation: Read | Write | Exe
     )
     for command in (full, a_command()):
         again = Command.from_row(json_bytes(command))
-        told = [field.name for field in fields(command)]
-        assert [getattr(again, name) for name in told] == [getattr(command, name) for name in told]
+        names = [field.name for field in fields(command)]
+        assert [getattr(again, name) for name in names] == [getattr(command, name) for name in names]
         assert isinstance(again.state, CommandState)
         assert again.asked.operation.body() == command.asked.operation.body()
 
@@ -359,7 +359,7 @@ async def test_an_unreadable_row_leaves_the_other_commands(
     expected_warnings: list[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It is logged and skipped."""
+    """The row is logged and skipped."""
     path = file.parent.parent / "earlier" / FILE_NAME
     earlier = await open_store(hass, path)
     good = a_command(5, uuid="good", state=CommandState.QUEUED)
@@ -380,8 +380,8 @@ async def test_an_unreadable_row_leaves_the_other_commands(
     assert commands.find("later")
     assert commands.summary()["commands"] == {CommandState.QUEUED: 2}
     assert caplog.text.count("are ignored:") == 2
-    told = account.devices.get(IMEI)
-    assert (told.key, told.online, told.newest) == ("7", True, NOON)
+    known = account.devices.get(IMEI)
+    assert (known.key, known.online, known.newest) == ("7", True, NOON)
     assert account.devices.summary()["known"] == 1
 
 
@@ -405,7 +405,7 @@ async def test_a_device_is_loaded_as_it_was_saved() -> None:
                 "3342/0/5500": None,
             }.items()
         },
-        # Home Assistant has the rest.
+        # The other fields come from Home Assistant.
         subentry_id="subentry",
         title="Water meter",
         device_id="device",
@@ -429,7 +429,7 @@ async def test_a_row_of_a_device_without_readings_is_loaded(
         IMEI: b'{"id":"7","online":true,"newest":"2026-11-24T04:00:00+00:00"}',
         "1234": b'{"id":"8","online":null,"newest":null}',
     }
-    await leave_devices(hass, file, entry.entry_id, former)
+    await create_file_with_devices(hass, file, entry.entry_id, former)
     assert await hass.config_entries.async_setup(entry.entry_id)
     devices = (await async_load_account(hass, entry.entry_id)).devices
     assert (
@@ -463,7 +463,7 @@ async def test_an_unreadable_device_leaves_the_others(
     hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, row: bytes
 ) -> None:
     """The account is set up with the other devices."""
-    await leave_devices(hass, file, entry.entry_id, {"1": b'{"id":"1"}', "2": row, "3": b'{"id":"3"}'})
+    await create_file_with_devices(hass, file, entry.entry_id, {"1": b'{"id":"1"}', "2": row, "3": b'{"id":"3"}'})
     assert await hass.config_entries.async_setup(entry.entry_id)
     devices = (await async_load_account(hass, entry.entry_id)).devices
     assert devices.summary()["known"] == 2
@@ -477,7 +477,7 @@ async def test_a_deleted_device_has_no_row(hass: HomeAssistant, store: CommandSt
     await store.async_save_command(ACCOUNT, store.new_id(), {})
     assert len(store.load_devices(ACCOUNT)) == 2
     store.async_delete_device(ACCOUNT, IMEI)
-    store.async_delete_device(ACCOUNT, "nobody's")
+    store.async_delete_device(ACCOUNT, "unknown")
     await store.async_save_command(ACCOUNT, store.new_id(), {})
     assert store.load_devices(ACCOUNT) == [("1234", b'{"id":"1234"}')]
     assert store.load_devices("other") == [(IMEI, f'{{"id":"{IMEI}"}}'.encode())]
@@ -499,7 +499,7 @@ async def test_removing_an_account_that_was_not_set_up_deletes_its_rows(
     hass: HomeAssistant, entry: MockConfigEntry, file: Path, tmp_path: Path
 ) -> None:
     """Accounts that were disabled are included."""
-    before = await leave(hass, tmp_path, file, entry.entry_id)
+    before = await create_file(hass, tmp_path, file, entry.entry_id)
     assert uuids(file) == before
     await hass.config_entries.async_remove(entry.entry_id)
     await async_get_store(hass).async_save_command("other", 99, {"uuid": "other"})
@@ -511,12 +511,12 @@ async def test_removing_an_account_deletes_its_rows_only(
 ) -> None:
     """The rows of another account stay."""
     onenet.onenet.products.append(Product(key="another"))
-    onenet.onenet.products[-1].add("866971030000002", "Gas meter")
+    onenet.onenet.products[-1].add(OTHER_IMEI, "Gas meter")
     other = MockConfigEntry(domain=DOMAIN, title="Other", data={CONF_API_KEY: "another", CONF_URL: onenet.url})
     other.add_to_hass(hass)
     assert await hass.config_entries.async_setup(other.entry_id)
     await offline_read(hass, config_entry_id=account.entry_id)
-    kept = await offline_read(hass, imei="866971030000002", config_entry_id=other.entry_id)
+    other_command = await offline_read(hass, imei=OTHER_IMEI, config_entry_id=other.entry_id)
     store = async_get_store(hass)
     for entry in (account, other):
         store.async_save_device(entry.entry_id, IMEI, {"id": "1"})
@@ -524,10 +524,10 @@ async def test_removing_an_account_deletes_its_rows_only(
     await store.async_save_command("third", store.new_id(), {"uuid": "third"})
     assert not [*store.load_commands(account.entry_id), *store.load_devices(account.entry_id)]
     assert store.load_devices(other.entry_id) == [(IMEI, b'{"id":"1"}')]
-    assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {kept["uuid"], "third"}
+    assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {other_command["uuid"], "third"}
 
 
-# A file that is no good
+# Unreadable files
 
 
 def garbage(file: Path) -> None:
@@ -554,7 +554,7 @@ def newer(file: Path) -> None:
         connection.execute("PRAGMA user_version = 2")
 
 
-def kept_aside(file: Path) -> list[Path]:
+def renamed_files(file: Path) -> list[Path]:
     """Return the renamed files without their logs."""
     return [path for path in file.parent.glob("*.kept-*") if not path.name.endswith("-wal")]
 
@@ -581,32 +581,32 @@ async def test_an_unreadable_file_is_renamed(
 ) -> None:
     """A repair issue names the new path, and new commands are saved."""
     expected_warnings.append(f"The commands in {file} cannot be read: ")
-    await leave(hass, tmp_path, file, entry.entry_id)
+    await create_file(hass, tmp_path, file, entry.entry_id)
     spoil(file)
     before = contents(file)
     assert await hass.config_entries.async_setup(entry.entry_id)
 
-    (kept,) = kept_aside(file)
-    assert contents(kept) == before
+    (renamed,) = renamed_files(file)
+    assert contents(renamed) == before
     issue = ir.async_get(hass).async_get_issue(DOMAIN, "storage_kept_aside")
     assert issue is not None
     assert issue.translation_placeholders is not None
-    assert issue.translation_placeholders["path"] == str(kept)
+    assert issue.translation_placeholders["path"] == str(renamed)
     assert reason in issue.translation_placeholders["reason"]
     assert reason in caplog.text
-    assert f"The file is kept as {kept}" in caplog.text
+    assert f"The file is kept as {renamed}" in caplog.text
 
     response = await offline_read(hass)
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {response["uuid"]}
 
 
-def put_in_the_way(file: Path) -> None:
+def block_path(file: Path) -> None:
     """Create a directory at the path of the file."""
     file.mkdir()
 
 
-def take_away(file: Path) -> None:
-    """Remove that directory."""
+def unblock_path(file: Path) -> None:
+    """Remove the directory at the path of the file."""
     file.rmdir()
 
 
@@ -615,18 +615,18 @@ async def test_opening_the_file_is_retried(
 ) -> None:
     """The account is set up as soon as the file can be opened."""
     expected_warnings.append("Config entry 'OneNET' for onenet_nbiot integration not ready yet")
-    put_in_the_way(file)
+    block_path(file)
     assert not await hass.config_entries.async_setup(entry.entry_id)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert entry.error_reason_translation_key == "storage_failed"
     assert entry.error_reason_translation_placeholders == {"message": "unable to open database file"}
-    take_away(file)
+    unblock_path(file)
     assert await hass.config_entries.async_reload(entry.entry_id)
     await offline_read(hass)
 
 
 async def test_a_file_of_another_program_is_not_locked(hass: HomeAssistant, tmp_path: Path) -> None:
-    """It is closed after a failed attempt to use it."""
+    """The file is closed after a failed attempt to use it."""
     file = tmp_path / FILE_NAME
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 1")
@@ -660,7 +660,7 @@ async def test_two_accounts_open_the_file_once(hass: HomeAssistant, tmp_path: Pa
     assert len(store.load_commands(ACCOUNT)) == 1
 
 
-# A disk that is full
+# Full disks
 
 
 async def test_a_full_disk_loses_no_command(
@@ -729,7 +729,7 @@ async def test_a_disk_that_is_full_when_home_assistant_stops_is_logged(
     assert rows(store_path) == {}
 
 
-# The end
+# The stop of Home Assistant
 
 
 async def test_pending_rows_are_saved_when_home_assistant_stops(
@@ -746,7 +746,7 @@ async def test_pending_rows_are_saved_when_home_assistant_stops(
 async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
     hass: HomeAssistant, disk: Disk, store: CommandStore, store_path: Path
 ) -> None:
-    """Rows that are pending meanwhile follow it."""
+    """Rows that are saved during the commit follow it."""
     saves: list[asyncio.Future[None]] = []
 
     def save(_: Event | None = None) -> None:
@@ -762,7 +762,7 @@ async def test_a_commit_in_progress_is_finished_when_home_assistant_stops(
         await asyncio.gather(*saves)
     assert len(saves) == 3
     assert rows(store_path) == {1: {"number": 2}}
-    # A second one would race with the end.
+    # A second transaction could not be finished before the stop.
     assert store.transactions == 1
 
 
@@ -811,7 +811,7 @@ async def test_a_backup_is_complete_while_commands_are_queued(
     copy = kill(file, tmp_path / "copy" / FILE_NAME)
     (main, _) = contents(copy)
     after = await queue(hass, meters[20:40])
-    # More than what is otherwise moved to the main file.
+    # More than the log has before a checkpoint.
     await async_get_store(hass).async_save_command(ACCOUNT, 99, {"uuid": "x" * 5_000_000})
     after.add("x" * 5_000_000)
     (main_later, log) = contents(file)
@@ -825,7 +825,7 @@ async def test_a_backup_is_complete_while_commands_are_queued(
 
 
 async def test_checkpoints_limit_the_size_of_the_log(hass: HomeAssistant, account: MockConfigEntry, file: Path) -> None:
-    """They resume after a backup."""
+    """Checkpoints resume after a backup."""
     store = async_get_store(hass)
 
     async def write() -> int:

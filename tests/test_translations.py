@@ -1,4 +1,4 @@
-"""What a person reads, in every language, and that it is about what there is."""
+"""Texts, labels and icons in every language match the code."""
 
 import inspect
 import json
@@ -26,7 +26,7 @@ from .common import ACTIONS
 
 INTEGRATION = Path(services.__file__).parent
 LANGUAGES = ("en", "zh-Hans")
-# What an example leaves out, because it has something else in its place, or, as a device, is nobody else's.
+# Fields that the examples of other fields exclude, or whose example is a device id of no system.
 EITHER = ("device_id", "expired_time", "cancel")
 CONNECTING = errors.AuthenticationError, errors.CannotConnectError, errors.NoReplyError
 
@@ -38,14 +38,14 @@ def load(name: str) -> dict[str, Any]:
 
 
 def family(error: type[errors.OneNetError]) -> set[str]:
-    """Return the reasons of an error and of all that it stands for."""
+    """Return the reasons of an error class and of its subclasses."""
     own = {error.reason} if hasattr(error, "reason") else set()
     return own.union(*(family(child) for child in error.__subclasses__()))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_error_has_a_text(language: str) -> None:
-    """A person would read a bare keyword."""
+    """Every key that is raised has a message in each language."""
     texts = load(f"translations/{language}.json")
     fields = {str(field) for schema in ACTIONS.values() for field in schema.schema}
     sources = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
@@ -55,20 +55,20 @@ def test_every_error_has_a_text(language: str) -> None:
     required = {str(field) for schema in ACTIONS.values() for field in schema.schema if isinstance(field, vol.Required)}
     raised |= {f"missing_{field}" for field in required}
     assert set(texts["exceptions"]) >= family(errors.OneNetError) | {f"invalid_{field}" for field in fields} | raised
-    # Home Assistant looks for a text nowhere else.
+    # Home Assistant reads the text of an exception from `message` only.
     assert [key for key, text in texts["exceptions"].items() if list(text) != ["message"]] == []
     assert set(texts["config"]["error"]) >= set().union(*map(family, CONNECTING)) | {errors.PlatformError.reason}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_error_of_the_dialog_of_a_device_has_a_text(language: str) -> None:
-    """A person who adds a device would read a bare keyword, and not know what to type instead."""
+def test_every_error_abort_and_step_of_the_device_flow_has_a_text(language: str) -> None:
+    """The texts are those that the flow uses."""
     texts = load(f"translations/{language}.json")["config_subentries"]["device"]
     source = inspect.getsource(device_flow)
     typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
     assert typed == {"invalid_imei", "already_added", "invalid_resource"}
-    told = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
-    assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | told | typed
+    reasons = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
+    assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | reasons | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))
     assert set(texts["abort"]) == aborted
     steps = set(re.findall(r"async_step_(\w+)(?:\(self| =)", source))
@@ -76,7 +76,7 @@ def test_every_error_of_the_dialog_of_a_device_has_a_text(language: str) -> None
 
 
 def assert_labelled(shown: dict[str, Any]) -> None:
-    """Compare the labels of options with their English texts: the panel shows labels until it has the texts."""
+    """Check that labels in services.yaml, which are shown until the texts are loaded, equal the English texts."""
     if key := shown.get("select", {}).get("translation_key"):
         labels = {option["value"]: option["label"] for option in shown["select"]["options"]}
         assert labels == load("translations/en.json")["selector"][key]["options"]
@@ -84,8 +84,8 @@ def assert_labelled(shown: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("action", ACTIONS)
-def test_every_field_of_an_action_is_shown_and_explained(action: str, language: str) -> None:
-    """A person could not use a field from the action panel, or not know what it is for."""
+def test_every_field_of_an_action_has_a_selector_a_text_and_an_example(action: str, language: str) -> None:
+    """services.yaml and the translations have the fields of the schema; sections have icons."""
     fields: dict[str, Any] = {}
     sections = set()
     for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
@@ -110,8 +110,8 @@ def test_every_field_of_an_action_is_shown_and_explained(action: str, language: 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_choice_has_a_name(language: str) -> None:
-    """A person would choose between keywords."""
+def test_every_option_has_a_name(language: str) -> None:
+    """The options in the translations are those of the code."""
     texts = load(f"translations/{language}.json")["selector"]
     regions = dict.fromkeys(region for platform in PLATFORMS.values() for region in platform.regions)
     assert list(texts["region"]["options"]) == [*regions, "custom"]
@@ -126,8 +126,8 @@ def test_every_choice_has_a_name(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_entity_and_every_word_of_its_state_has_a_name(language: str) -> None:
-    """A person would find entities without names, and read keywords on their dashboard."""
+def test_every_entity_and_every_event_type_has_a_name(language: str) -> None:
+    """The event types are those of the event entity."""
     texts = load(f"translations/{language}.json")["entity"]
     assert texts["button"]["read_now"]["name"]
     assert texts["event"]["command"]["name"]
@@ -142,8 +142,8 @@ def keys(entities: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_entity_has_an_icon_of_its_own_or_of_its_device_class(language: str) -> None:
-    """A person would see an eye, as for anything, or an icon that stays the same whatever the battery's level."""
+def test_every_entity_has_an_icon_or_a_device_class_with_one(language: str) -> None:
+    """Entities with a device class use its icon, which may change with the state."""
     texts = keys(load(f"translations/{language}.json")["entity"])
     icons = keys(load("icons.json")["entity"])
     connectivity = ConnectivitySensor.__new__(ConnectivitySensor)
@@ -154,13 +154,13 @@ def test_every_entity_has_an_icon_of_its_own_or_of_its_device_class(language: st
         platform = "sensor" if isinstance(row, ResourceSensorDescription) else "binary_sensor"
         device_classes.setdefault((platform, row.translation_key), set()).add(row.device_class)
     assert icons <= texts
-    # None of them without a class anywhere.
+    # Entities without an icon have a device class wherever they occur.
     assert texts - icons == {key for key, classes in device_classes.items() if None not in classes}
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_defaults_of_the_action_panel_are_accepted(action: str) -> None:
-    """An editor fills in the defaults of an action that was just chosen."""
+    """The action panel fills in the defaults of a selected action."""
     data: dict[str, Any] = {}
     for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
         data |= field.get("fields", {name: field})
@@ -172,11 +172,11 @@ def test_the_defaults_of_the_action_panel_are_accepted(action: str) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_the_examples_of_the_action_panel_are_accepted(action: str) -> None:
-    """A person who lets the action panel fill in its examples would get an error."""
+    """The action panel can fill in the examples."""
     data: dict[str, Any] = {}
     for name, field in load_yaml_dict(str(INTEGRATION / "services.yaml"))[action]["fields"].items():
         data |= field.get("fields", {name: field})
-    # The panel leaves out what is falsy, and reads the rest as YAML.
+    # The panel omits falsy examples, and parses the others as YAML.
     examples = {name: parse_yaml(str(field["example"])) for name, field in data.items() if field["example"]}
     assert set(examples) == set(data)
     ACTIONS[action]({name: example for name, example in examples.items() if name not in EITHER})

@@ -1,4 +1,4 @@
-"""What may stand in the fields of the actions, as YAML, templates and the action panel fill them in."""
+"""Validation of the fields of the actions, as YAML, templates and the action panel pass them."""
 
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -38,7 +38,7 @@ from .emulator import Device, Server
 
 NOW = datetime(2026, 11, 23, 4, 0, 0, tzinfo=UTC)
 QUEUE: dict[str, Any] = {"if_offline": "queue", "expires_in": {"hours": 6}}
-# A command that was queued here is found without its device, and the commands of all can be listed.
+# These actions need no device: a local command is found by its UUID, and all commands can be listed.
 OF_ANY_DEVICE = ("get_command", "list_commands", "cancel_command")
 
 
@@ -53,7 +53,7 @@ async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDate
 @pytest.mark.parametrize(
     ("fields", "query"),
     [
-        # What YAML, templates and the action panel make of a field.
+        # The forms in which YAML, templates and the action panel pass a field.
         ({"imei": int(IMEI)}, {"imei": IMEI}),
         ({"imei": f" {IMEI} "}, {"imei": IMEI}),
         ({"imei": f"{IMEI}\u00a0\n"}, {"imei": IMEI}),
@@ -74,17 +74,17 @@ async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDate
         ({"trigger_msg": ["register", "update", "notify", "update"]}, {"trigger_msg": "7"}),
         ({"bin2hex": True}, {"bin2hex": "true"}),
         ({"bin2hex": "no"}, {"bin2hex": "false"}),
-        # Durations: what is left of a second counts in favour of the device.
+        # Durations: a part of a second is rounded up.
         ({"expires_in": {"hours": 1, "minutes": 30}}, {"expired_time": "2026-11-23T13:30:00"}),
         ({"expires_in": "01:30"}, {"expired_time": "2026-11-23T13:30:00"}),
         ({"expires_in": 90}, {"expired_time": "2026-11-23T12:01:30"}),
         ({"expires_in": {"milliseconds": 1}}, {"expired_time": "2026-11-23T12:00:01"}),
-        # Times: Home Assistant is in Berlin here.
+        # Times: Home Assistant's time zone is Berlin.
         ({"expires_in": None, "expired_time": "2026-11-23 06:00:00"}, {"expired_time": "2026-11-23T13:00:00"}),
         ({"expires_in": None, "expired_time": "2026-11-23T06:00:00Z"}, {"expired_time": "2026-11-23T14:00:00"}),
         ({"expires_in": None, "expired_time": "2026-11-23T06:00:00.001Z"}, {"expired_time": "2026-11-23T14:00:01"}),
         ({"expires_in": None, "expired_time": "2026-11-23T20:00:00+08:00"}, {"expired_time": "2026-11-23T20:00:00"}),
-        ({"expires_in": None, "expired_time": datetime(2026, 11, 23, 6)}, {"expired_time": "2026-11-23T13:00:00"}),  # noqa: DTZ001 - what YAML makes of it
+        ({"expires_in": None, "expired_time": datetime(2026, 11, 23, 6)}, {"expired_time": "2026-11-23T13:00:00"}),  # noqa: DTZ001 - YAML parses a time without a zone to this
         (
             {
                 "expires_in": None,
@@ -96,7 +96,7 @@ async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDate
             {"valid_time": "2026-11-24 00:00:00", "expires_in": {"hours": 2}},
             {"valid_time": "2026-11-24T07:00:00", "expired_time": "2026-11-24T09:00:00"},
         ),
-        # 2:30 does not exist on this day, and on that day is there twice: 50 minutes stay 50 minutes.
+        # Changes of daylight saving time: 2:30 does not exist on one day, and occurs twice on the other.
         (
             {"valid_time": "2027-03-28 01:50:00", "expires_in": {"minutes": 50}},
             {"valid_time": "2027-03-28T08:50:00", "expired_time": "2027-03-28T09:40:00"},
@@ -115,10 +115,10 @@ async def now(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> FrozenDate
         ),
     ],
 )
-async def test_a_field_arrives_as_it_was_meant(
+async def test_every_accepted_form_of_a_field_is_sent_in_the_form_of_onenet(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, fields: dict[str, Any], query: dict[str, str]
 ) -> None:
-    """The device would be asked for something else, or at another time."""
+    """Numbers, texts, durations and times are converted."""
     await offline_read(hass, **fields)
     sent = onenet.requests[-1].query
     assert {name: sent[name] for name in query} == query
@@ -127,7 +127,7 @@ async def test_a_field_arrives_as_it_was_meant(
 @pytest.mark.parametrize(
     ("values", "body"),
     [
-        # What YAML, templates and the action panel make of a value.
+        # The forms in which YAML, templates and the action panel pass a value.
         ({"res_id": "5850", "value": True}, [{"res_id": 5850, "val": True}]),
         ([{"res_id": 5851, "value": 0}], [{"res_id": 5851, "val": 0}]),
         ([{"res_id": 5851, "value": 21.5}], [{"res_id": 5851, "val": 21.5}]),
@@ -137,7 +137,7 @@ async def test_a_field_arrives_as_it_was_meant(
         ([{"res_id": 5750, "value": "21.5"}], [{"res_id": 5750, "val": "21.5"}]),
         ([{"res_id": 5750, "value": ""}], [{"res_id": 5750, "val": ""}]),
         ([{"res_id": 5750, "value": "true", "type": "PLAIN"}], [{"res_id": 5750, "val": "true"}]),
-        # Whatever a template made of a text.
+        # A template may convert a text to another type.
         ([{"res_id": 5750, "value": 17, "type": "text"}], [{"res_id": 5750, "val": "17"}]),
         ([{"res_id": 5750, "value": 1.5, "type": "TEXT"}], [{"res_id": 5750, "val": "1.5"}]),
         ([{"res_id": 5750, "value": True, "type": "text"}], [{"res_id": 5750, "val": "true"}]),
@@ -154,10 +154,10 @@ async def test_a_field_arrives_as_it_was_meant(
         ),
     ],
 )
-async def test_a_value_arrives_as_it_was_meant(
+async def test_every_accepted_form_of_a_written_value_is_sent_with_its_json_type(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, values: Any, body: list[dict[str, Any]]
 ) -> None:
-    """A device would refuse a text where it wants a number, or take another value."""
+    """The type of the value decides the JSON type."""
     await act(hass, "offline_write", **OPERATIONS["offline_write"] | {"values": values})
     assert json.loads(onenet.requests[-1].body) == {"data": body}
     sent = json.loads(onenet.requests[-1].body)["data"][0]["val"]
@@ -165,16 +165,16 @@ async def test_a_value_arrives_as_it_was_meant(
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("update", "2"), ("replace", "1"), (1, "1"), ("2", "2"), (None, "2")])
-async def test_what_is_not_written_stays_unless_it_should_go(
+async def test_the_write_mode_defaults_to_update(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, mode: Any, sent: str
 ) -> None:
-    """A device would lose its other settings."""
+    """A write in the mode replace is sent only if the call sets it."""
     await act(hass, "offline_write", **OPERATIONS["offline_write"] | {"mode": mode})
     assert onenet.requests[-1].query["mode"] == sent
 
 
 @pytest.mark.parametrize(
-    ("action", "fields", "key", "told"),
+    ("action", "fields", "key", "text"),
     [
         ("offline_read", {"imei": None}, "one_device", "either Device (device_id) or IMEI (imei)"),
         ("offline_read", {"obj_id": None}, "missing_obj_id", "(obj_id) is required"),
@@ -183,10 +183,10 @@ async def test_what_is_not_written_stays_unless_it_should_go(
         ("offline_read", {"imei": 8669710300000012}, "invalid_imei", "8669710300000012"),
         ("offline_read", {"imei": -1}, "invalid_imei", "-1"),
         ("offline_read", {"imei": float(IMEI)}, "invalid_imei", IMEI),
-        # What YAML makes of 066971030000001 and 0012 without quotes.
+        # The numbers that YAML parses 066971030000001 and 0012 without quotes to.
         ("offline_read", {"imei": 66971030000001}, "imei_without_quotes", "Put it in quotes"),
         ("offline_read", {"imei": 12}, "imei_without_quotes", "12"),
-        ("offline_read", {"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001 - a trap
+        ("offline_read", {"imei": "８６６９７１０３００００００１"}, "invalid_imei", "８"),  # noqa: RUF001 - full-width digits
         ("offline_read", {"imei": [IMEI]}, "invalid_imei", "["),
         ("offline_read", {"imei": True}, "invalid_imei", "True"),
         ("offline_read", {"obj_id": -1}, "invalid_obj_id", "-1"),
@@ -248,7 +248,7 @@ async def test_what_is_not_written_stays_unless_it_should_go(
             "expired_time_past",
             "05:00:04",
         ),
-        # By the wall clock the expiry is later; in truth it is earlier.
+        # The expiry is later by the wall clock, but earlier in UTC.
         (
             "offline_read",
             {
@@ -286,7 +286,7 @@ async def test_what_is_not_written_stays_unless_it_should_go(
         ("offline_write", {"values": [{"res_id": 1, "value": "\ud800"}]}, "invalid_values", "res_id"),
         ("offline_write", {"values": [{"res_id": 1, "value": "f", "type": "opaque"}]}, "invalid_values", "opaque"),
         ("offline_write", {"values": [{"res_id": 1, "value": " ", "type": "opaque"}]}, "invalid_values", "opaque"),
-        # What would end the whole process in a parser, or be too long to be told.
+        # Values that overflow a parser, or are too long for a message.
         ("offline_write", {"values": [{"res_id": 1, "value": "\ud800", "type": "time"}]}, "invalid_values", "time"),
         ("offline_read", {"valid_time": "\ud800"}, "invalid_valid_time", ""),
         ("offline_read", {"obj_id": 16**5000}, "invalid_obj_id", "..."),
@@ -349,7 +349,7 @@ async def test_what_is_not_written_stays_unless_it_should_go(
         ("get_resources", {"timeout": 5}, "unknown_field", "timeout"),
     ],
 )
-async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
+async def test_a_wrong_field_raises_a_translated_error_before_any_request(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -357,15 +357,15 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
     action: str,
     fields: dict[str, Any],
     key: str,
-    told: str,
+    text: str,
 ) -> None:
-    """A person would have to guess, and an automation could not go on after the error."""
+    """The message has the value or what to do, and no event is fired."""
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, action, **OPERATIONS.get(action, {"imei": IMEI}) | fields)
     assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
-    assert told in str(caught.value)
-    # It goes to browsers and into logs.
+    assert text in str(caught.value)
+    # The message can be encoded for browsers and logs.
     str(caught.value).encode()
     assert not onenet.requests
     assert not events
@@ -383,7 +383,7 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
         ("cancel_command", {"uuid": "all"}, "invalid_uuid"),
         ("cancel_command", {"uuid": [UNKNOWN_UUID]}, "invalid_uuid"),
         ("cancel_commands", {"uuid": UNKNOWN_UUID}, "unknown_field"),
-        # A command that was queued here is known without its device.
+        # The action finds a command by its UUID, and has no field for a device.
         ("wait_for_command", {"uuid": UNKNOWN_UUID, "timeout": 60}, "unknown_field"),
         (
             "wait_for_command",
@@ -392,10 +392,10 @@ async def test_a_wrong_field_is_told_with_what_to_do_before_anything_is_sent(
         ),
     ],
 )
-async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
+async def test_a_wrong_field_of_an_action_about_commands_raises_before_any_request(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, action: str, fields: dict[str, Any], key: str
 ) -> None:
-    """A person would have to guess, or cancel more than they meant."""
+    """The error has the key of the field."""
     onenet.requests.clear()
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, action, **OPERATIONS.get(action, {"imei": IMEI}) | fields)
@@ -405,7 +405,7 @@ async def test_a_wrong_field_of_another_action_is_told_before_anything_is_sent(
 
 @pytest.fixture
 async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str, str]:
-    """Return the ids of the account's device and of what is none, and another account's, by names for a test."""
+    """Return the ids of the device, of devices that cannot be selected, and of another account, by placeholder."""
     await add_device(hass, account)
     other_account = MockConfigEntry(domain=DOMAIN, title="Another OneNET")
     lamps = MockConfigEntry(domain="lamps")
@@ -430,7 +430,7 @@ async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str,
 
 
 @pytest.mark.parametrize(
-    ("fields", "key", "told"),
+    ("fields", "key", "text"),
     [
         ({"device_id": "<ours>", "imei": IMEI}, "one_device", "either Device (device_id) or IMEI (imei)"),
         ({}, "one_device", "either Device (device_id) or IMEI (imei)"),
@@ -451,7 +451,7 @@ async def device_ids(hass: HomeAssistant, account: MockConfigEntry) -> dict[str,
         ({"device_id": {"id": "d3f29c71"}}, "invalid_device_id", "the ID of one device, not {'id': 'd3f29c71'}"),
     ],
 )
-async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_sent(
+async def test_a_wrong_device_id_raises_a_translated_error_before_any_request(
     hass: HomeAssistant,
     account: MockConfigEntry,
     onenet: Server,
@@ -459,9 +459,9 @@ async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_se
     events: list[Event],
     fields: dict[str, Any],
     key: str,
-    told: str,
+    text: str,
 ) -> None:
-    """A person would not find out which device they chose wrongly, or another would get the command."""
+    """The message has the name of the device, and no event is fired."""
     onenet.requests.clear()
     which = {name: device_ids.get(str(value), value) for name, value in fields.items()}
     for action in DEVICE_ACTIONS:
@@ -470,15 +470,15 @@ async def test_a_device_that_is_none_of_an_account_is_told_before_anything_is_se
         with pytest.raises(ServiceValidationError) as caught:
             await act(hass, action, **REQUIRED_FIELDS[action] | which)
         assert (action, caught.value.translation_domain, caught.value.translation_key) == (action, DOMAIN, key)
-        assert told in str(caught.value)
+        assert text in str(caught.value)
     assert not onenet.requests
     assert not events
 
 
-async def test_a_device_with_a_longer_identifier_is_told_as_any_other(
+async def test_a_device_whose_identifier_has_three_parts_raises_the_same_error(
     hass: HomeAssistant, account: MockConfigEntry, device_ids: dict[str, str]
 ) -> None:
-    """A person would read of a fault in Home Assistant: there are integrations that give such ones."""
+    """Some integrations create such identifiers."""
     longer: Any = {("lamps", "kitchen", "1")}
     dr.async_get(hass).async_update_device(device_ids["<lamp>"], new_identifiers=longer)
     with pytest.raises(ServiceValidationError, match="Kitchen lamp is not one of your NB-IoT devices"):
@@ -495,10 +495,10 @@ async def test_a_device_with_a_longer_identifier_is_told_as_any_other(
         {"gt": 10, "st": 100},
     ],
 )
-async def test_conditions_that_onenet_takes_are_not_refused(
+async def test_every_combination_of_conditions_that_onenet_accepts_is_sent(
     hass: HomeAssistant, account: MockConfigEntry, device: Device, fields: dict[str, Any]
 ) -> None:
-    """A person could not have what the platform offers."""
+    """Equal periods and negative thresholds are valid."""
     device.online = True
     await act(hass, "observe", **OPERATIONS["observe"] | fields)
     assert {name: float(value) for name, value in device.observations[3303, 0, 5700].items()} == fields
@@ -507,10 +507,10 @@ async def test_conditions_that_onenet_takes_are_not_refused(
 @pytest.mark.parametrize(
     ("milliseconds", "seconds"), [(-999, "00"), (-1, "00"), (0, "00"), (1, "01"), (300, "01"), (5000, "05")]
 )
-async def test_a_start_of_about_now_is_now(
+async def test_a_valid_time_within_seconds_of_now_is_not_sent(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, milliseconds: int, seconds: str
 ) -> None:
-    """The template that everybody writes first would be refused, sometimes, on its way to OneNET."""
+    """`now()` in a template is already in the past when the call arrives."""
     start = NOW + timedelta(milliseconds=milliseconds)
     response = await offline_read(hass, valid_time=start.isoformat(), expires_in={"hours": 1})
     assert "valid_time" not in response
@@ -518,22 +518,24 @@ async def test_a_start_of_about_now_is_now(
     assert onenet.requests[-1].query["expired_time"] == f"2026-11-23T13:00:{seconds}"
 
 
-async def test_a_start_soon_is_told(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
-    """A command would start before its time."""
+async def test_a_valid_time_in_a_few_seconds_is_sent(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Six seconds are more than the tolerance."""
     await offline_read(hass, valid_time=(NOW + timedelta(seconds=6)).isoformat())
     assert onenet.requests[-1].query["valid_time"] == "2026-11-23T12:00:06"
 
 
-async def test_data_that_is_no_mapping_is_refused_as_usual(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A program outside would be told of a fault in Home Assistant."""
+async def test_data_that_is_not_a_mapping_raises_invalid(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """Home Assistant reports vol.Invalid to the client."""
     data: Any = [{}]
     with pytest.raises(vol.Invalid):
         await hass.services.async_call(DOMAIN, SERVICE_OFFLINE_READ, data, blocking=True)
 
 
 @pytest.mark.parametrize("imei", ["066971030000001", "000000000000000", "0012", "0000"])
-def test_an_imei_may_begin_with_zeros(imei: str) -> None:
-    """An IMEI with leading zeros is accepted as text."""
+def test_an_imei_with_leading_zeros_is_valid(imei: str) -> None:
+    """A text keeps its zeros."""
     assert valid_imei(imei) == imei
 
 
@@ -564,15 +566,15 @@ async def test_invisible_characters_of_an_imei_are_named(
     assert caught.value.translation_key == "invisible_characters"
     assert f"invisible characters: {characters}." in str(caught.value)
     assert not onenet.requests
-    # The form that adds a device has a text of its own.
+    # The form that adds a device uses this key for its own text.
     with pytest.raises(ValueError, match="invisible_characters"):
         valid_imei(imei)
 
 
-async def test_a_list_with_one_device_is_that_device(
+async def test_a_list_with_one_device_selects_that_device(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device_ids: dict[str, str]
 ) -> None:
-    """A script's `target:` names the device."""
+    """The `target:` of a script is such a list."""
     assert await async_setup_component(
         hass,
         "script",
@@ -593,10 +595,10 @@ async def test_a_list_with_one_device_is_that_device(
 
 
 @pytest.mark.parametrize("action", ["offline_execute", "offline_write"])
-async def test_as_many_bytes_as_onenet_takes_are_accepted(
+async def test_a_content_of_the_maximum_size_is_accepted(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, action: str
 ) -> None:
-    """The limit of 2,048 bytes is that of the arguments, or of the values as JSON."""
+    """The limit of 2,048 bytes applies to the arguments, or to the values as JSON."""
     # [{"res_id":1,"val":"..."}] around the text.
     content: dict[str, dict[str, Any]] = {
         "offline_execute": {"args": "x" * 2048},
@@ -606,7 +608,7 @@ async def test_as_many_bytes_as_onenet_takes_are_accepted(
     assert len(onenet.onenet.commands) == 1
 
 
-# Of every type that YAML, templates and programs outside can give, and beyond the range of every parser.
+# Values of every type that YAML, templates and API clients can pass, also beyond the range of every parser.
 ODD: list[Any] = [
     None,
     True,
@@ -641,7 +643,7 @@ ODD: list[Any] = [
     date(2026, 11, 24),
     time(8),
     datetime(1, 1, 1),  # noqa: DTZ001 - YAML has times without a zone
-    datetime(9999, 12, 31, 23, 59, 59),  # noqa: DTZ001 - the same
+    datetime(9999, 12, 31, 23, 59, 59),  # noqa: DTZ001 - YAML has times without a zone
     datetime.min.replace(tzinfo=timezone(timedelta(hours=23))),
     datetime.max.replace(tzinfo=timezone(-timedelta(hours=23))),
     timedelta.max,
@@ -672,7 +674,7 @@ ODD: list[Any] = [
 
 
 def filled(action: str) -> dict[str, Any]:
-    """Return the fields with which an action is valid."""
+    """Return valid fields of an action."""
     if action == "wait_for_command":
         return {"uuid": UNKNOWN_UUID, "timeout": 60}
     return {"imei": IMEI} | REQUIRED_FIELDS[action]
@@ -684,7 +686,7 @@ def filled(action: str) -> dict[str, Any]:
 async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
     hass: HomeAssistant, account: MockConfigEntry, action: str, field: str
 ) -> None:
-    """No value, of whatever type, makes a validator raise anything else."""
+    """No value, of whatever type, makes a validator raise another exception."""
     other = {"device_id": "imei", "expired_time": "expires_in"}.get(field)
     base = {name: value for name, value in filled(action).items() if name != other}
     entries = [{"res_id": 1, "value": 1} | {name: odd} for odd in ODD for name in ("res_id", "value", "type")]
@@ -721,7 +723,7 @@ CLOCKS = pytest.mark.parametrize("ahead", [timedelta(days=1), timedelta(hours=-3
 
 
 async def learn_time(hass: HomeAssistant, onenet: Server, ahead: timedelta) -> datetime:
-    """Set the platform's clock, let the account learn it, and return the platform's time."""
+    """Set the platform's clock, let the client receive it, and return the platform's time."""
     onenet.onenet.clock.offset = ahead
     await act(hass, "list_commands", imei=IMEI)
     onenet.requests.clear()
@@ -734,10 +736,10 @@ def sent_time(onenet: Server, name: str) -> datetime:
 
 
 @CLOCKS
-async def test_a_duration_counts_from_the_time_at_the_platform(
+async def test_a_duration_counts_from_the_time_of_the_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
 ) -> None:
-    """However wrong Home Assistant's clock is, a command may wait as long as it should."""
+    """A wrong clock of Home Assistant does not change how long a command may wait."""
     now = await learn_time(hass, onenet, ahead)
     for action, fields in (("offline_read", OFFLINE_READ), ("read", READ | QUEUE)):
         await act(hass, action, **fields | {"expires_in": {"hours": 1}})
@@ -745,10 +747,10 @@ async def test_a_duration_counts_from_the_time_at_the_platform(
 
 
 @CLOCKS
-async def test_times_are_compared_with_the_time_at_the_platform(
+async def test_times_are_compared_with_the_time_of_the_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
 ) -> None:
-    """A time is in the past if it is in the past at the platform, and then no command is sent."""
+    """A time that is in the past at the platform is an error, and no command is sent."""
     now = await learn_time(hass, onenet, ahead)
     past, soon = (now - timedelta(minutes=1)).isoformat(), (now + timedelta(minutes=1)).isoformat()
     wrong: list[tuple[dict[str, Any], str]] = [
@@ -760,32 +762,32 @@ async def test_times_are_compared_with_the_time_at_the_platform(
         with pytest.raises(ServiceValidationError) as caught:
             await act(hass, "offline_read", **fields)
         assert caught.value.translation_key == key
-    # Before the device is tried, too.
+    # The same error is raised before the device is called.
     with pytest.raises(ServiceValidationError) as caught:
         await act(hass, "read", **READ, if_offline="queue", expired_time=past)
     assert caught.value.translation_key == "expired_time_past"
     assert not onenet.requests
     await act(hass, "offline_read", **OFFLINE_READ | {"expires_in": None, "expired_time": soon})
     assert sent_time(onenet, "expired_time") == now + timedelta(minutes=1)
-    # A start of about now is not sent.
+    # A valid_time within seconds of now is not sent.
     await act(hass, "offline_read", **OFFLINE_READ | {"valid_time": (now + timedelta(seconds=2)).isoformat()})
     assert "valid_time" not in onenet.requests[-1].query
 
 
-async def test_now_in_a_template_is_now_though_the_clock_is_a_few_seconds_slow(
+async def test_now_in_a_template_is_accepted_although_the_clock_is_seconds_slow(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:
-    """A start at Home Assistant's own time is accepted, and not sent."""
+    """A valid_time of Home Assistant's own time is accepted, and not sent."""
     await learn_time(hass, onenet, timedelta(seconds=4))
     await act(hass, "offline_read", **OFFLINE_READ | {"valid_time": NOW.isoformat()})
     assert "valid_time" not in onenet.requests[-1].query
 
 
 @CLOCKS
-async def test_a_week_of_commands_is_a_week_at_the_platform(
+async def test_list_commands_starts_a_week_before_the_time_of_the_platform(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ahead: timedelta
 ) -> None:
-    """By default, commands are listed since a week before the platform's time."""
+    """The default of `since` does not depend on Home Assistant's clock."""
     now = await learn_time(hass, onenet, ahead)
     await act(hass, "list_commands", imei=IMEI)
     assert abs(sent_time(onenet, "start") - now + timedelta(days=7)) <= timedelta(seconds=1)

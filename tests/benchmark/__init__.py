@@ -1,1 +1,1 @@
-"""How fast the integration is, as ratios within one run."""
+"""Benchmarks of the integration, as ratios within one run."""

@@ -1,7 +1,7 @@
-"""Measure the integration in a real Home Assistant, and exit with 1 where a limit is missed.
+"""Measure the integration in a real Home Assistant, and exit with 1 if a limit is exceeded.
 
-The emulator runs in processes of its own. Figures without a unit compare what was measured in the same run, so that
-the speed of the machine matters little.
+The emulator runs in separate processes. Figures without a unit are ratios within one run, which depend little on the
+speed of the machine.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from . import calls, devices, load
 
 
 def main(directory: Path) -> int:
-    """Measure, and return an exit status."""
+    """Run all benchmarks, and return an exit status."""
     verdicts = [
         *calls.measure(directory / "calls"),
         *load.measure(directory / "load"),

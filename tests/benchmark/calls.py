@@ -1,6 +1,6 @@
-"""What a call costs, beside a bare request and beside rest_command.
+"""The duration of a call, compared with a bare request and with rest_command.
 
-The contenders take turns, so that whatever else the machine does meets all of them alike.
+The contenders take turns, so that other load on the machine affects all of them equally.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ rest_command:
 
 @dataclass(kw_only=True)
 class Figures:
-    """The median seconds of a call and the calls per second by contender, and the most transactions of 100 calls."""
+    """Hold the median seconds of a call and the calls per second by contender, and the most transactions."""
 
     near: dict[str, float]
     near_at_once: dict[str, float]
@@ -52,12 +52,12 @@ class Figures:
 
 
 def measure(config: Path) -> list[bool]:
-    """Measure and print; return which limits are kept."""
+    """Measure and print; return whether each limit is kept."""
     with emulator("calls-master-key", DEVICES) as platform:
         figures = in_a_process(_measure, config, platform)
-    # A call's UUID is on disk before it is returned. That takes a fixed time, which only shows where the platform is
-    # no distance away; so these are there to be looked at.
-    print("A platform on the same machine, without limits: a UUID is on disk before it is returned, which shows there")
+    # A UUID is on disk before it is returned. That takes a fixed time, which matters only if the platform replies at
+    # once; so these figures have no limits.
+    print("A platform on the same machine, without limits: the time includes saving the UUID")
     for name, seconds in figures.near.items():
         note(f"  p50 of a call: {name}", seconds * 1000, "ms")
         note(f"  {CONCURRENT} at once: {name}", figures.near_at_once[name], "/s")
@@ -77,18 +77,18 @@ async def _measure(config: Path, platform: Emulator) -> Figures:
     rest_command = REST_COMMAND.format(url=platform.url, key=platform.key)
     async with home_assistant(config, rest_command) as hass:
         entry = await connect(hass, platform)
-        ways = _contenders(hass, entry, platform)
-        for way in ways.values():
-            await way(imei(0))
-        # First, while no round of asking what became of them comes in between.
-        writes_near = await _most_writes(hass, ways["action"], platform)
-        await platform.tell("latency", seconds=FAR)
-        writes_far = await _most_writes(hass, ways["action"], platform)
-        far = await _in_sequence(ways, platform, SEQUENCE_FAR)
-        await platform.tell("latency", seconds=0)
+        contenders = _contenders(hass, entry, platform)
+        for call in contenders.values():
+            await call(imei(0))
+        # Before the other measurements, so that no poll writes meanwhile.
+        writes_near = await _most_writes(hass, contenders["action"], platform)
+        await platform.control("latency", seconds=FAR)
+        writes_far = await _most_writes(hass, contenders["action"], platform)
+        far = await _in_sequence(contenders, platform, SEQUENCE_FAR)
+        await platform.control("latency", seconds=0)
         return Figures(
-            near=await _in_sequence(ways, platform, SEQUENCE),
-            near_at_once=await _at_once(ways, platform),
+            near=await _in_sequence(contenders, platform, SEQUENCE),
+            near_at_once=await _at_once(contenders, platform),
             far=far,
             writes_near=writes_near,
             writes_far=writes_far,
@@ -96,7 +96,7 @@ async def _measure(config: Path, platform: Emulator) -> Figures:
 
 
 def _contenders(hass: core.HomeAssistant, entry: ConfigEntry, platform: Emulator) -> dict[str, Caller]:
-    """Return the ways to queue a read, by name."""
+    """Return the contenders, which queue a read, by name."""
     session = async_get_clientsession(hass)
     fields: dict[str, str | int] = {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700}
 
@@ -116,45 +116,45 @@ def _contenders(hass: core.HomeAssistant, entry: ConfigEntry, platform: Emulator
     return {"bare GET": bare, "action": action(hass, entry), "rest_command": rest_command}
 
 
-async def _in_sequence(ways: dict[str, Caller], platform: Emulator, turns: int) -> dict[str, float]:
-    """Return the median seconds of one call."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+async def _in_sequence(contenders: dict[str, Caller], platform: Emulator, turns: int) -> dict[str, float]:
+    """Return the median seconds of one call by contender."""
+    durations: dict[str, list[float]] = {name: [] for name in contenders}
     numbers = count()
     for turn in range(turns):
         if turn % DEVICES == 0:
-            await platform.tell("forget")
-        for name, way in ways.items():
+            await platform.control("forget")
+        for name, call in contenders.items():
             device = imei(next(numbers) % DEVICES)
             started = time.perf_counter()
-            uuid = await way(device)
-            taken[name].append(time.perf_counter() - started)
+            uuid = await call(device)
+            durations[name].append(time.perf_counter() - started)
             assert len(uuid) == 36
-    return {name: statistics.median(times) for name, times in taken.items()}
+    return {name: statistics.median(times) for name, times in durations.items()}
 
 
-async def _at_once(ways: dict[str, Caller], platform: Emulator) -> dict[str, float]:
-    """Return the median calls per second of 100 concurrent calls."""
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+async def _at_once(contenders: dict[str, Caller], platform: Emulator) -> dict[str, float]:
+    """Return the median calls per second of 100 concurrent calls by contender."""
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
     imeis = [imei(number) for number in range(CONCURRENT)]
-    order = deque(ways.items())
+    order = deque(contenders.items())
     for _ in range(ROUNDS):
         order.rotate()
-        for name, way in order:
-            await platform.tell("forget")
+        for name, call in order:
+            await platform.control("forget")
             started = time.perf_counter()
-            await asyncio.gather(*map(way, imeis))
+            await asyncio.gather(*map(call, imeis))
             rates[name].append(CONCURRENT / (time.perf_counter() - started))
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
-async def _most_writes(hass: core.HomeAssistant, way: Caller, platform: Emulator) -> int:
-    """Return the most write transactions that 100 concurrent calls have cost."""
+async def _most_writes(hass: core.HomeAssistant, call: Caller, platform: Emulator) -> int:
+    """Return the most write transactions of 100 concurrent calls."""
     store = async_get_store(hass)
     most = 0
     for _ in range(ROUNDS_OF_WRITES):
-        await platform.tell("forget")
+        await platform.control("forget")
         before = store.transactions
-        await asyncio.gather(*(way(imei(number)) for number in range(CONCURRENT)))
+        await asyncio.gather(*(call(imei(number)) for number in range(CONCURRENT)))
         await asyncio.sleep(0.1)
         most = max(most, store.transactions - before)
     return most

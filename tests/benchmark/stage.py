@@ -1,4 +1,4 @@
-"""What is measured: a real Home Assistant, and an emulated OneNET in a process of its own."""
+"""A real Home Assistant and an emulated OneNET in a separate process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -23,28 +23,28 @@ from tests.live.home_assistant import free_port, seed
 DOMAIN = "onenet_nbiot"
 
 type Caller = Callable[[str], Awaitable[str]]
-"""Queues a read for a device, and returns the UUID."""
+"""Queue a read for a device, and return its UUID."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator:
-    """An emulated OneNET, and the key of its one product."""
+    """The address of an emulated OneNET, and the key of its product."""
 
     url: str
     key: str
 
-    async def tell(self, control: str, **asked: Any) -> Any:
-        """Use one of the emulator's controls."""
-        async with ClientSession() as session, session.post(f"{self.url}/emulator/{control}", json=asked) as response:
+    async def control(self, name: str, **fields: Any) -> Any:
+        """Call a control of the emulator."""
+        async with ClientSession() as session, session.post(f"{self.url}/emulator/{name}", json=fields) as response:
             response.raise_for_status()
             return await response.json()
 
 
 @contextmanager
 def emulator(key: str, devices: int) -> Iterator[Emulator]:
-    """Run an emulator in a process of its own."""
+    """Run an emulator in a separate process."""
     command = [sys.executable, "-m", "tests.emulator", "--key", key, "--devices", str(devices), "--interval", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - what is above
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - the command above
         assert process.stdout
         try:
             yield Emulator(url=process.stdout.readline().strip(), key=key)
@@ -54,7 +54,7 @@ def emulator(key: str, devices: int) -> Iterator[Emulator]:
 
 @asynccontextmanager
 async def home_assistant(config: Path, more: str = "") -> AsyncIterator[core.HomeAssistant]:
-    """Run Home Assistant in this process, in which commands for one device need not be a pause apart."""
+    """Run Home Assistant in this process, without the pause between commands for one device."""
     vars(coordinator)["COMMAND_PAUSE"] = 0
     seed(config, free_port(), more=more)
     hass = await bootstrap.async_setup_hass(runner.RuntimeConfig(config_dir=str(config), skip_pip=True))
@@ -67,7 +67,7 @@ async def home_assistant(config: Path, more: str = "") -> AsyncIterator[core.Hom
 
 
 async def connect(hass: core.HomeAssistant, platform: Emulator) -> ConfigEntry:
-    """Connect an account, as a person does."""
+    """Connect an account through the config flow."""
     flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
     await hass.config_entries.flow.async_configure(flow["flow_id"], {"next_step_id": "api_key"})
     result = await hass.config_entries.flow.async_configure(
@@ -78,7 +78,7 @@ async def connect(hass: core.HomeAssistant, platform: Emulator) -> ConfigEntry:
 
 
 def action(hass: core.HomeAssistant, entry: ConfigEntry, res_id: int = 5700) -> Caller:
-    """Return the way to queue a read through an account."""
+    """Return a function that queues a read through an account."""
 
     async def call(imei: str) -> str:
         response = await hass.services.async_call(
@@ -102,20 +102,20 @@ def action(hass: core.HomeAssistant, entry: ConfigEntry, res_id: int = 5700) -> 
 
 
 def imei(number: int) -> str:
-    """Return the IMEI of one of the emulator's devices, which count from 0 here."""
+    """Return the IMEI of a device of the emulator, counted from 0."""
     return str(866_971_030_000_001 + number)
 
 
 def in_a_process[**P, T](stage: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a stage in a process of its own, as Home Assistant is after a restart: without what was there before."""
+    """Run a stage in a new process, so that it starts without objects of earlier stages."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_run, partial(stage, *args, **kwargs)).result()
 
 
 def _run[T](stage: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a stage, and let Home Assistant tell of errors only."""
+    """Run a stage, with errors only in the log."""
     logging.disable(logging.WARNING)
-    # Nor of programs that are not needed here.
+    # These components lack programs that the benchmark does not need.
     for name in ("haffmpeg.core", "homeassistant.components.camera.img_util"):
         logging.getLogger(name).disabled = True
     return asyncio.run(stage())

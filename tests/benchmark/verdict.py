@@ -1,4 +1,4 @@
-"""What is printed of a figure."""
+"""Printing figures and comparing them with their limits."""
 
 
 def note(what: str, figure: float, unit: str = "") -> None:
@@ -9,5 +9,5 @@ def note(what: str, figure: float, unit: str = "") -> None:
 def judge(what: str, figure: float, limit: float, unit: str = "") -> bool:
     """Print a figure and whether it is within its limit."""
     kept = figure <= limit
-    print(f"{what:<64} {figure:8.2f} {unit:<5} at most {limit:7.2f}   {'ok' if kept else 'MISSED'}", flush=True)
+    print(f"{what:<64} {figure:8.2f} {unit:<5} at most {limit:7.2f}   {'ok' if kept else 'EXCEEDED'}", flush=True)
     return kept
