@@ -311,7 +311,7 @@ async def test_a_request_that_timed_out_is_not_sent_again(
     """It may still arrive."""
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
-    monkeypatch.setattr(account.runtime_data.manager.client, "_seconds", 0.3)
+    monkeypatch.setattr(account.runtime_data.manager.client._transport, "_timeout", 0.3)
     await lose(hass)
     assert queueings(onenet) == 1
     uuid = arrive_late(onenet)

@@ -387,7 +387,7 @@ async def test_a_cancellation_that_onenet_refuses_raises(
     queued = await offline_read(hass)
     for kind in (FaultKind.ERRNO, FaultKind.RESET_BEFORE):
         onenet.faults.append(Fault(kind=kind, path="/cancel/", errno=14, text="late"))
-        with pytest.raises(HomeAssistantError, match=r"late|broke"):
+        with pytest.raises(HomeAssistantError, match=r"late|closed before"):
             await call(hass, "cancel_command", uuid=queued["uuid"])
     assert len(events) == 1
 
@@ -438,7 +438,7 @@ async def test_cancellations_that_onenet_refuses_raise(
     """Commands that still wait would pass for cancelled."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
-    with pytest.raises(HomeAssistantError, match="broke"):
+    with pytest.raises(HomeAssistantError, match="closed before"):
         await call(hass, "cancel_commands")
     client = account.runtime_data.manager.client
     refused = CancelledCommands(succeeded=(), failed=("u",))

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import aiohttp
 import pytest
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, transport
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey, redact
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
@@ -138,7 +138,7 @@ async def test_a_refused_token_is_not_sent_again_because_a_minute_begins(
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + ahead
 
-    monkeypatch.setattr(client_module, "datetime", SetClock)
+    monkeypatch.setattr(transport, "datetime", SetClock)
     onenet.onenet.clock.offset = ahead
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", seconds=0.2))
     with pytest.raises(errors.AuthenticationError):

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 import pytest
 from yarl import URL
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, transport
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import Datapoint, Device, Opaque
@@ -160,9 +160,9 @@ PAGE = FaultKind.PAGE
 @pytest.mark.parametrize(
     ("fault", "error", "text"),
     [
-        (Fault(kind=FaultKind.RESET_BEFORE), errors.NoReplyError, "broke before the reply"),
-        (Fault(kind=FaultKind.RESET_AFTER), errors.NoReplyError, "broke before the reply"),
-        (Fault(kind=FaultKind.TRUNCATED), errors.NoReplyError, "broke off"),
+        (Fault(kind=FaultKind.RESET_BEFORE), errors.NoReplyError, "closed before the reply"),
+        (Fault(kind=FaultKind.RESET_AFTER), errors.NoReplyError, "closed before the reply"),
+        (Fault(kind=FaultKind.TRUNCATED), errors.NoReplyError, "incomplete"),
         (Fault(kind=FaultKind.GARBAGE), errors.UnexpectedReplyError, "not HTTP"),
         (Fault(kind=FaultKind.HUGE), errors.UnexpectedReplyError, "larger than"),
         (Fault(kind=FaultKind.EMPTY), errors.UnexpectedReplyError, "not in OneNET's format"),
@@ -458,7 +458,7 @@ async def test_a_clock_that_is_set_here_does_not_move_onenets_time(
             return super().now(tz) + timedelta(hours=3)
 
     await client.get_devices()
-    monkeypatch.setattr(client_module, "datetime", SetClock)
+    monkeypatch.setattr(transport, "datetime", SetClock)
     assert abs(client.now() - datetime.now(UTC)) < timedelta(seconds=1.5)
     assert client.skew < timedelta(hours=-2)
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, nbiot
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import CommandDetail, CommandState, Resource
@@ -336,7 +336,7 @@ async def test_requests_that_wait_for_devices_do_not_hold_up_others(
     awake.hesitates = True
     # Home Assistant's session has a hundred connections to a host.
     reads = [asyncio.create_task(client.read(Read(imei=IMEI, obj_id=3303), device_timeout=40)) for _ in range(150)]
-    await until(lambda: len(awake.waiting) == client_module._WAITING_MAX)
+    await until(lambda: len(awake.waiting) == nbiot._IMMEDIATE_MAX)
     async with asyncio.timeout(5):
         await client.queue(cached(Read(imei=IMEI, obj_id=3303)))
     assert not any(read.done() for read in reads)
