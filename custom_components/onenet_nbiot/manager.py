@@ -462,7 +462,7 @@ class CommandManager:
         if command.uuid:
             await self._async_save_and_wait(command, AFTER_CALL)
             return True
-        if command.id in undecided or not lost.over:
+        if command.id in undecided or not lost.request_ended:
             raise self.error(lost, client) from lost
         return False
 

@@ -247,7 +247,7 @@ async def test_a_lost_reply_never_queues_a_command_twice(
 
 
 @pytest.mark.parametrize(
-    ("fault", "over"),
+    ("fault", "request_ended"),
     [
         (Fault(kind=FaultKind.RESET_BEFORE), True),
         (Fault(kind=FaultKind.RESET_AFTER), True),
@@ -261,13 +261,13 @@ async def test_a_lost_reply_never_queues_a_command_twice(
     ],
 )
 async def test_a_request_without_a_reply_is_over_or_still_on_its_way(
-    session: aiohttp.ClientSession, onenet: Server, fault: Fault, *, over: bool
+    session: aiohttp.ClientSession, onenet: Server, fault: Fault, *, request_ended: bool
 ) -> None:
     """A command that arrives late would be reported as never queued."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OutcomeUnknownError) as caught:
         await OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.3).queue(read())
-    assert caught.value.over is over
+    assert caught.value.request_ended is request_ended
 
 
 async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetClient, onenet: Server) -> None:

@@ -111,7 +111,7 @@ def test_a_temporary_error_leaves_open_whether_a_command_was_queued(errno: int) 
 
 
 @pytest.mark.parametrize(
-    ("errno", "text", "over"),
+    ("errno", "text", "request_ended"),
     [
         (15, "", True),
         (429, "", True),
@@ -122,14 +122,14 @@ def test_a_temporary_error_leaves_open_whether_a_command_was_queued(errno: int) 
         (503, "", False),
     ],
 )
-def test_a_call_that_came_too_often_was_not_carried_out(errno: int, text: str, *, over: bool) -> None:
+def test_a_call_that_came_too_often_was_not_carried_out(errno: int, text: str, *, request_ended: bool) -> None:
     """A command that can no longer be queued need not be looked for."""
     error = platform_error(errno, text, idempotent=False, names_device=True)
     assert isinstance(error, errors.OutcomeUnknownError)
-    assert error.over is over
+    assert error.request_ended is request_ended
 
 
 def test_an_error_keeps_what_it_knows_with_another_text() -> None:
     """Whether a request has ended decides whether it is sent again."""
-    error = errors.OutcomeUnknownError("secret", 7, over=True).with_text("***")
-    assert (error.text, error.errno, error.over) == ("***", 7, True)
+    error = errors.OutcomeUnknownError("secret", 7, request_ended=True).with_text("***")
+    assert (error.text, error.errno, error.request_ended) == ("***", 7, True)

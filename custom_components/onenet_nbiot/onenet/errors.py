@@ -92,20 +92,20 @@ class RequestRejectedError(UnexpectedReplyError):
 class OutcomeUnknownError(OneNetError):
     """Report that a command may or may not have been queued; sending it again may queue it twice.
 
-    `over` is whether the request has ended, so that it can no longer be carried out.
+    `request_ended` is whether the request has ended, so that it can no longer be carried out.
     """
 
     reason = "outcome_unknown"
     kind = ErrorKind.TRANSIENT
 
-    def __init__(self, text: str, errno: int | None = None, *, over: bool = False) -> None:
+    def __init__(self, text: str, errno: int | None = None, *, request_ended: bool = False) -> None:
         """Keep also whether the request has ended."""
         super().__init__(text, errno)
-        self.over = over
+        self.request_ended = request_ended
 
     @override
     def with_text(self, text: str) -> Self:
-        return type(self)(text, self.errno, over=self.over)
+        return type(self)(text, self.errno, request_ended=self.request_ended)
 
 
 class ConfirmationLostError(OneNetError):
@@ -306,7 +306,7 @@ def platform_error(
     if error is AuthenticationError and names_device:
         error = DeviceNotPermittedError
     if error is PlatformBusyError and not idempotent:
-        return OutcomeUnknownError(text, errno, over=errno in _TOO_OFTEN or "frequen" in text.lower())
+        return OutcomeUnknownError(text, errno, request_ended=errno in _TOO_OFTEN or "frequen" in text.lower())
     return error(text, errno)
 
 

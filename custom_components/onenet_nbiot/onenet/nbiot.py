@@ -82,7 +82,7 @@ class NbIotCalls:
         body = operation.body()
         method, path = _CALLS[operation.command]
         try:
-            async with self._pacer.turn(operation.imei, self._pause):
+            async with self._pacer.slot(operation.imei, self._pause):
                 if command.valid_time is not None and command.valid_time <= self._transport.now() + _VALID_TIME_MARGIN:
                     command = replace(command, valid_time=None)
                 request = Request(
@@ -96,7 +96,7 @@ class NbIotCalls:
         except RequestRejectedError:
             raise
         except NoReplyError as err:
-            raise OutcomeUnknownError(err.text, over=not isinstance(err, SlowReplyError)) from err
+            raise OutcomeUnknownError(err.text, request_ended=not isinstance(err, SlowReplyError)) from err
 
     async def read(self, operation: Read, *, device_timeout: int | None = None) -> tuple[ResourceValue, ...]:
         """Read values of an online device immediately.
@@ -236,7 +236,7 @@ class NbIotCalls:
             idempotent=idempotent,
             device_timeout=device_timeout or TIMEOUT_DEFAULT,
         )
-        async with self._pacer.turn(operation.imei, self._pause):
+        async with self._pacer.slot(operation.imei, self._pause):
             await self._immediate_slots.acquire()
             task = asyncio.ensure_future(self._transport.request(request))
             task.add_done_callback(lambda _: self._immediate_slots.release())

@@ -19,7 +19,7 @@ class Pacer:
         self._next: dict[str, float] = {}
 
     @asynccontextmanager
-    async def turn(self, imei: str, pause: float) -> AsyncIterator[None]:
+    async def slot(self, imei: str, pause: float) -> AsyncIterator[None]:
         """Wait for a device's turn, which is at once for the first call; the next one is `pause` seconds after this.
 
         The pause begins at the end of the context: a call may take its time to arrive.

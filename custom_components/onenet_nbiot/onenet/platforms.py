@@ -19,11 +19,11 @@ _TEXTS = ("error", "msg", "message", "errmsg")
 class Platform:
     """Describe one generation of the API.
 
-    `regions` are its public base URLs by a stable lowercase word, the usual one first. `credentials_paths` are calls
-    that name no device, to try in turn until one exists. `names_product` is whether calls outside of the NB-IoT prefix
-    take the product's id. `statuses_path` is None where only the list of devices shows their presence. `key` is the
-    member of the newest datapoints' devices by which they were asked for, in `keys_parameter`. `history_path` has a
-    device's key in its place, where the call does not take it as a parameter.
+    `regions` are the public base URLs by name, a stable lowercase word; the first is the default. `credentials_paths`
+    are calls that name no device, for checking credentials; the first that exists is used. `requires_product_id` is
+    whether calls outside of the NB-IoT prefix have a product id. `statuses_path` is None if only the list of devices
+    contains presence. `keys_parameter` is the parameter of the keys of devices, `key` the member that contains the key
+    in the reply. In `history_path`, `{key}` is replaced by the key, unless the key is a parameter.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Platform:
     nbiot_prefix: str
     authorization_version: str
     credentials_paths: tuple[str, ...]
-    names_product: bool
+    requires_product_id: bool
     devices_path: str
     device_path: str
     statuses_path: str | None
@@ -48,7 +48,7 @@ class Platform:
 
     def page_query(self, page: int, per_page: int) -> dict[str, str | float]:
         """Return the parameters of a page of the list of devices; `page` counts from 1."""
-        if self.names_product:
+        if self.requires_product_id:
             return {"offset": (page - 1) * per_page, "limit": per_page}
         return {"page": page, "per_page": per_page}
 
@@ -76,7 +76,7 @@ LEGACY: Final = Platform(
     nbiot_prefix="/nbiot",
     authorization_version="2018-10-31",
     credentials_paths=("/devices",),
-    names_product=False,
+    requires_product_id=False,
     devices_path="/devices",
     device_path="/devices/getbyimei",
     statuses_path="/devices/status",
@@ -92,7 +92,7 @@ CURRENT: Final = Platform(
     nbiot_prefix="/nb-iot",
     authorization_version="2022-05-01",
     credentials_paths=("/product/detail", "/device/list"),
-    names_product=True,
+    requires_product_id=True,
     devices_path="/device/list",
     device_path="/device/detail",
     statuses_path=None,

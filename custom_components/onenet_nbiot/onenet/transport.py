@@ -90,7 +90,7 @@ class Transport:
         self._credentials = credentials
         self._platform = platform
         self._base_url = (base_url or platform.base_url).rstrip("/")
-        self._product = {"product_id": product_id} if platform.names_product and product_id else {}
+        self._product = {"product_id": product_id} if platform.requires_product_id and product_id else {}
         self._timeout = timeout
         # The platform's time at the last update, and the monotonic time of that update.
         self._platform_time: datetime | None = None
@@ -263,7 +263,7 @@ def _status_error(response: aiohttp.ClientResponse, request: Request) -> OneNetE
     """Return the error for the HTTP status of a reply without an envelope; None for status 200."""
     text = f"HTTP {response.status} {response.reason}, {response.content_type}"
     if response.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return PlatformBusyError(text) if request.idempotent else OutcomeUnknownError(text, over=True)
+        return PlatformBusyError(text) if request.idempotent else OutcomeUnknownError(text, request_ended=True)
     if response.status in _REJECTIONS:
         return RequestRejectedError(text)
     # The server behind a gateway that returns such a status may still process the request.
