@@ -504,7 +504,7 @@ class CommandManager:
                     undecided.add(command.id)
                     continue
                 # A simultaneous poll may have matched it first.
-                if not self._could_match(command, record) or not detail.may_ask_for(command.asked.operation):
+                if not self._could_match(command, record) or not detail.could_match(command.asked.operation):
                     continue
                 early = (
                     record.create_time is not None and record.create_time < command.asked_at - _CREATE_TIME_TOLERANCE
@@ -544,7 +544,7 @@ class CommandManager:
                 continue
             is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
             # The list may lack the device's reply, which the details include.
-            if not is_read and not record.lacks_answer:
+            if not is_read and not record.lacks_confirm_status:
                 self._update_from_record(command, record)
                 continue
             try:

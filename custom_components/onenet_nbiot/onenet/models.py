@@ -267,7 +267,7 @@ class CommandRecord:
         )
 
     @property
-    def lacks_answer(self) -> bool:
+    def lacks_confirm_status(self) -> bool:
         """Return whether the command was delivered, but the device's answer is not there."""
         return self.send_status == _DELIVERED and self.confirm_status is None
 
@@ -376,7 +376,7 @@ class CommandDetail:
     values: tuple[ResourceValue, ...]
     unreadable: str | None
 
-    def may_ask_for(self, operation: Operation) -> bool:
+    def could_match(self, operation: Operation) -> bool:
         """Return whether it is about the same resources; where OneNET does not say, it may be."""
         address = self.obj_id, self.obj_inst_id, self.res_id
         if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
