@@ -12,7 +12,7 @@ from .auth import Credentials
 from .errors import NotSupportedError, UnexpectedReplyError
 from .models import Datapoint, DatapointPage, Device, DevicePage, Presence, Product, statuses_from_wire
 from .nbiot import NbIotCalls
-from .parsing import truth
+from .parsing import parse_bool
 from .transport import Transport
 
 # Seconds between two commands for one device. OneNET accepts one command per second, measured on arrival.
@@ -193,6 +193,6 @@ class OneNetClient(NbIotCalls):
         Source: "HTTP push: development guide".
         """
         data = await self._transport.request_account("/third/platform/status", {"pid": product_id})
-        if (active := truth(data.get("status")) if isinstance(data, dict) else None) is None:
+        if (active := parse_bool(data.get("status")) if isinstance(data, dict) else None) is None:
             raise UnexpectedReplyError("The reply does not contain the state of the push")
         return active

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from .errors import UnexpectedReplyError, UnknownCommandError, UnknownDeviceError
 from .operations import LWM2M_ID_MAX, Execute, Operation, ValueType, Write, WriteMode, WrittenValue
-from .parsing import from_json, identifier, integer, is_empty, moment, objects, text, truth
+from .parsing import is_empty, parse_bool, parse_id, parse_int, parse_json, parse_objects, parse_text, parse_time
 
 # Not only what RFC 9562 calls one: another form is no reason to lose a command.
 UUID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -77,11 +77,11 @@ def _confirm_status(value: Any) -> str | None:
 
     Replies have its number, its digits or its name, with or without a remark behind it.
     """
-    word = text(value).strip().lower().removeprefix("unsuccess:").strip()
+    word = parse_text(value).strip().lower().removeprefix("unsuccess:").strip()
     if not word:
         return None
     if match := _LEADING_NUMBER.match(word):
-        number = integer(match[1])
+        number = parse_int(match[1])
         return _CONFIRM_STATUS[number] if number is not None and number < len(_CONFIRM_STATUS) else word[:_WORD_MAX]
     word = re.sub(r"\W+", "_", word, flags=re.ASCII).strip("_")[:_WORD_MAX] or "undefined"
     for spelling, name in _CONFIRM_STATUS_SPELLINGS.items():
@@ -92,19 +92,19 @@ def _confirm_status(value: Any) -> str | None:
 
 def _command(value: Any) -> str:
     """Return which command it is; empty where OneNET does not say."""
-    number = integer(value)
-    return text(value).strip().lower() if number is None else _COMMANDS.get(number, "")
+    number = parse_int(value)
+    return parse_text(value).strip().lower() if number is None else _COMMANDS.get(number, "")
 
 
 def _uuid(value: Any) -> str | None:
     """Return a UUID of a reply, some of which have blanks around it; None for anything else."""
-    uuid = identifier(value)
+    uuid = parse_id(value)
     return uuid if UUID.fullmatch(uuid) else None
 
 
 def _lwm2m_id(value: Any) -> int | None:
     """Return an LwM2M id; None for anything else, such as the -1 that stands for none."""
-    number = integer(value)
+    number = parse_int(value)
     return number if number is not None and _is_id(number) else None
 
 
@@ -152,7 +152,7 @@ class ReadResult(NamedTuple):
         # Such as of the reply to a write or an execute.
         if is_empty(data):
             return cls((), unreadable=False)
-        payload = from_json(data)
+        payload = parse_json(data)
         if isinstance(payload, dict) and "obj_inst" in payload:
             named = _lwm2m_id(payload.get("obj_id"))
             obj_id, payload = obj_id if named is None else named, payload["obj_inst"]
@@ -162,9 +162,9 @@ class ReadResult(NamedTuple):
 
 def _without_envelope(data: Any) -> Any:
     """Return the data of a reply within a reply, either of which may be in a list of one; anything else as it is."""
-    reply = from_json(data)
+    reply = parse_json(data)
     while isinstance(reply, list) and len(reply) == 1:
-        reply = from_json(reply[0])
+        reply = parse_json(reply[0])
     if not isinstance(reply, dict):
         return data
     is_reply = reply.keys() & {"errno", "code"} or reply.keys() == {"data"}
@@ -181,22 +181,22 @@ def _values(instances: Any, obj_id: int | None, asked_inst_id: int | None) -> It
     """Yield the values of object instances."""
     while isinstance(instances, list) and len(instances) == 1 and isinstance(instances[0], list):
         instances = instances[0]
-    for instance in objects(instances):
+    for instance in parse_objects(instances):
         obj_inst_id = _lwm2m_id(instance.get("obj_inst_id"))
-        resources = objects(instance.get("res"))
+        resources = parse_objects(instance.get("res"))
         if obj_inst_id is None and "res_id" in instance:
             obj_inst_id, resources = asked_inst_id, [instance]
         for resource in resources:
             res_id = _lwm2m_id(resource.get("res_id"))
             if obj_inst_id is None or res_id is None:
                 continue
-            for part in objects(resource["res_inst"]) if resource.get("res_inst") is not None else [resource]:
+            for part in parse_objects(resource["res_inst"]) if resource.get("res_inst") is not None else [resource]:
                 if "val" in part:
                     yield ResourceValue(
                         obj_id=obj_id,
                         obj_inst_id=obj_inst_id,
                         res_id=res_id,
-                        res_inst_id=integer(part.get("res_inst_id")),
+                        res_inst_id=parse_int(part.get("res_inst_id")),
                         value=_value(part["val"]),
                     )
 
@@ -211,7 +211,7 @@ def _value(value: Any) -> Any:
 def _plain(value: Any, depth: int = 8) -> Any:
     """Return a value that any JSON can hold, which not all values of a reply are."""
     if isinstance(value, str):
-        return text(value)
+        return parse_text(value)
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return str(value)
     if isinstance(value, list | dict) and not depth:
@@ -219,7 +219,7 @@ def _plain(value: Any, depth: int = 8) -> Any:
     if isinstance(value, list):
         return [_plain(item, depth - 1) for item in value]
     if isinstance(value, dict):
-        return {text(name): _plain(item, depth - 1) for name, item in value.items()}
+        return {parse_text(name): _plain(item, depth - 1) for name, item in value.items()}
     return value
 
 
@@ -250,7 +250,7 @@ class CommandRecord:
         Raise UnexpectedReplyError where it has no UUID, another one than was asked for, or no status.
         """
         uuid = _uuid(data.get("cmd_uuid")) or asked
-        status = integer(data.get("send_status"))
+        status = parse_int(data.get("send_status"))
         if uuid is None or status is None or asked not in (None, uuid):
             raise UnexpectedReplyError("The reply does not describe the command")
         return cls(
@@ -258,12 +258,12 @@ class CommandRecord:
             command=_command(data.get("type")),
             send_status=status,
             confirm_status=_confirm_status(data.get("confirm_status")),
-            create_time=moment(data.get("create_time")),
-            valid_time=moment(data.get("valid_time")),
-            expired_time=moment(data.get("expired_time")),
-            send_time=moment(data.get("send_time")),
-            confirm_time=moment(data.get("confirm_time")),
-            remain=integer(data.get("remain")),
+            create_time=parse_time(data.get("create_time")),
+            valid_time=parse_time(data.get("valid_time")),
+            expired_time=parse_time(data.get("expired_time")),
+            send_time=parse_time(data.get("send_time")),
+            confirm_time=parse_time(data.get("confirm_time")),
+            remain=parse_int(data.get("remain")),
         )
 
     @property
@@ -340,10 +340,10 @@ def _listed(data: Any, *names: str) -> tuple[int, list[dict[str, Any]]]:
         items = next((data[name] for name in names if name in data), None)
         if items is None and data and not data.keys() & {*_TOTALS, *names, "page", "per_page", "offset", "limit"}:
             raise UnexpectedReplyError("The reply is not a list")
-    items = from_json(items) if not is_empty(items) else []
+    items = parse_json(items) if not is_empty(items) else []
     if not isinstance(items, list | dict):
         raise UnexpectedReplyError("The reply is not a list")
-    return len(items) if isinstance(items, list) else 1, objects(items)
+    return len(items) if isinstance(items, list) else 1, parse_objects(items)
 
 
 _TOTALS = ("total_count", "count", "total")
@@ -353,7 +353,7 @@ def _total(data: Any) -> int | None:
     """Return how many items there are on all pages; None where OneNET does not say."""
     if not isinstance(data, dict):
         return None
-    return next((total for name in _TOTALS if (total := integer(data.get(name))) is not None), None)
+    return next((total for name in _TOTALS if (total := parse_int(data.get(name))) is not None), None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -409,13 +409,13 @@ class CommandDetail:
         """
         if is_empty(data):
             raise UnknownCommandError("no such command")
-        if len(found := objects(data)) != 1:
+        if len(found := parse_objects(data)) != 1:
             raise UnexpectedReplyError("The reply does not describe a command")
         data = found[0]
         record = CommandRecord.from_wire(data, uuid)
         query, content, result = _object(data.get("args")), data.get("content"), data.get("cmd_result")
         obj_id, obj_inst_id = _lwm2m_id(query.get("obj_id")), _lwm2m_id(query.get("obj_inst_id"))
-        mode = integer(query.get("mode"))
+        mode = parse_int(query.get("mode"))
         items = None if record.command in ("read", "execute") else _object(content).get("data", content)
         written = tuple(_written(items))
         values, unreadable = ReadResult.from_wire(result, obj_id, obj_inst_id)
@@ -445,23 +445,23 @@ def _alike(told: float | str, asked: float | str) -> bool:
 
 def _object(data: Any) -> dict[str, Any]:
     """Return a member that is an object, also in a list of one, as JSON text or as a query; empty for anything else."""
-    if found := objects(data):
+    if found := parse_objects(data):
         return found[0]
     return dict(parse_qsl(data)) if isinstance(data, str) else {}
 
 
 def _args(content: Any) -> str | None:
     """Return the arguments of an execute, empty where it has none; None where OneNET does not say."""
-    body = from_json(content)
+    body = parse_json(content)
     if body in ({}, []):
         return ""
     args = _object(body).get("args")
-    return text(args) if isinstance(args, str) else None
+    return parse_text(args) if isinstance(args, str) else None
 
 
 def _items(data: Any) -> list[Any]:
     """Return the entries of a list, or of JSON text of one."""
-    items = from_json(data)
+    items = parse_json(data)
     if isinstance(items, dict):
         return [items] if items else []
     return items if isinstance(items, list) else []
@@ -469,8 +469,8 @@ def _items(data: Any) -> list[Any]:
 
 def _written(data: Any) -> Iterator[WrittenValue]:
     """Yield the values of a write; what cannot be read is left out."""
-    for item in objects(data):
-        res_id, type_ = _lwm2m_id(item.get("res_id")), integer(item.get("type")) or ValueType.PLAIN
+    for item in parse_objects(data):
+        res_id, type_ = _lwm2m_id(item.get("res_id")), parse_int(item.get("type")) or ValueType.PLAIN
         value = _value(item.get("val"))
         if res_id is not None and type_ in ValueType and isinstance(value, float | int | str):
             yield WrittenValue(res_id, value, ValueType(type_))
@@ -514,11 +514,11 @@ class LogEntry:
     @classmethod
     def all_from_wire(cls, data: Any) -> tuple[Self, ...]:
         """Read a log from a reply, whose lines may be nested. Raise UnexpectedReplyError for another shape."""
-        lines = [] if is_empty(data) else from_json(data)
+        lines = [] if is_empty(data) else parse_json(data)
         if not isinstance(lines, list):
             raise UnexpectedReplyError("The reply is not a log")
-        flat = [line for item in lines for line in objects(item)]
-        return tuple(cls(time=moment(line.get("time")), text=text(line.get("log")).strip()) for line in flat)
+        flat = [line for item in lines for line in parse_objects(item)]
+        return tuple(cls(time=parse_time(line.get("time")), text=parse_text(line.get("log")).strip()) for line in flat)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -546,13 +546,13 @@ class Device:
         Its secrets (keys and codes that devices register with) are not taken over. Raise UnknownDeviceError where the
         reply has no device.
         """
-        found = objects(data)
+        found = parse_objects(data)
         if not is_empty(data) and not found:
             raise UnexpectedReplyError("The reply does not describe a device")
         record = found[0] if found else {}
         current = bool(record.keys() & {"did", "pid", "access_pt"})
-        name = identifier(record.get("name"))
-        id_ = (identifier(record.get("did")) or name) if current else identifier(record.get("id"))
+        name = parse_id(record.get("name"))
+        id_ = (parse_id(record.get("did")) or name) if current else parse_id(record.get("id"))
         if not id_:
             raise UnknownDeviceError("no such device")
         name = (name or id_) if current else id_
@@ -560,23 +560,25 @@ class Device:
         return cls(
             id=id_,
             name=name,
-            title=text(record.get("desc")).strip() or name if current else text(record.get("title")).strip(),
-            online=_online(status) if current else truth(record.get("online")),
+            title=parse_text(record.get("desc")).strip() or name
+            if current
+            else parse_text(record.get("title")).strip(),
+            online=_online(status) if current else parse_bool(record.get("online")),
             imei=imei or (_imei(record.get("imei")) or _named(name) if current else _imei_of(record)),
-            last_time=moment(record.get("last_time") if current else record.get("last_ct")),
+            last_time=parse_time(record.get("last_time") if current else record.get("last_ct")),
             paths=tuple(_paths(record.get("datastreams"))),
         )
 
 
 def _online(status: Any) -> bool | None:
     """Return whether a device of the current platform is online: 1, or a word; other numbers say that it is not."""
-    number = integer(status)
-    return truth(status) if number is None else number == 1
+    number = parse_int(status)
+    return parse_bool(status) if number is None else number == 1
 
 
 def _imei(value: Any) -> str | None:
     """Return an IMEI; None for anything else."""
-    imei = identifier(value)
+    imei = parse_id(value)
     return imei if _ANY_IMEI.fullmatch(imei) else None
 
 
@@ -594,12 +596,12 @@ def _imei_in(text: str) -> str | None:
 def _imei_of(record: dict[str, Any]) -> str | None:
     """Return the IMEI of a device of the legacy platform; None for one of another protocol."""
     auth_info = record.get("auth_info")
-    if isinstance(auth_info, str) and isinstance(parsed := from_json(auth_info), dict | list):
+    if isinstance(auth_info, str) and isinstance(parsed := parse_json(auth_info), dict | list):
         auth_info = parsed
     if isinstance(auth_info, dict | list):
         # An object has the IMEI as its key, and the IMSI as its value.
         auth_info = next(iter(auth_info), None)
-    return _imei_in(identifier(auth_info)) or _imei(record.get("rg_id"))
+    return _imei_in(parse_id(auth_info)) or _imei(record.get("rg_id"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -635,7 +637,7 @@ class DevicePage:
 
 def _is_lwm2m(record: dict[str, Any]) -> bool:
     """Return whether a device of the current platform takes NB-IoT commands."""
-    access_protocol = integer(record.get("access_pt"))
+    access_protocol = parse_int(record.get("access_pt"))
     return access_protocol in (None, 4) or _imei(record.get("imei")) is not None
 
 
@@ -651,7 +653,8 @@ class Product:
         """Read a product from a reply."""
         product = _object(data)
         return cls(
-            name=text(product.get("name")).strip() or None, device_count=integer(product.get("own_device_count"))
+            name=parse_text(product.get("name")).strip() or None,
+            device_count=parse_int(product.get("own_device_count")),
         )
 
 
@@ -669,7 +672,8 @@ class Presence:
         return tuple(
             cls(online=status == 1, time=time)
             for item in items
-            if (status := integer(item.get("status"))) is not None and (time := moment(item.get("time"))) is not None
+            if (status := parse_int(item.get("status"))) is not None
+            and (time := parse_time(item.get("time"))) is not None
         )
 
 
@@ -706,12 +710,12 @@ class Resource:
 
         Raise UnexpectedReplyError where the reply is no list. Source: "Immediate command: discover".
         """
-        instances = [] if is_empty(data) else from_json(data)
+        instances = [] if is_empty(data) else parse_json(data)
         if not isinstance(instances, list | dict):
             raise UnexpectedReplyError("The reply is not a list of object instances")
         return tuple(
             resource
-            for instance in objects(instances)
+            for instance in parse_objects(instances)
             for resource in cls._of_instance(obj_id, instance.get("obj_inst_id"), instance.get("res_id"))
         )
 
@@ -726,7 +730,7 @@ class Resource:
             resource
             for item in items
             if (obj_id := _lwm2m_id(item.get("obj_id"))) is not None
-            for instance in objects(item.get("instances"))
+            for instance in parse_objects(item.get("instances"))
             for resource in cls._of_instance(obj_id, instance.get("inst_id"), instance.get("resources"))
         )
 
@@ -742,7 +746,7 @@ class Resource:
 
 def _paths(streams: Any) -> Iterator[str]:
     """Yield the paths of the datastreams that are resources."""
-    for stream in objects(streams):
+    for stream in parse_objects(streams):
         if (path := _path(stream.get("id"))) is not None:
             yield path
 
@@ -761,7 +765,7 @@ def statuses_from_wire(data: Any) -> dict[str, bool]:
     Raise UnexpectedReplyError where the reply is no list of devices. Source: "Query device status in batch".
     """
     _, devices = _listed(data, "devices")
-    states = ((identifier(device.get("id")), truth(device.get("online"))) for device in devices)
+    states = ((parse_id(device.get("id")), parse_bool(device.get("online"))) for device in devices)
     return {id_: online for id_, online in states if id_ and online is not None}
 
 
@@ -785,16 +789,16 @@ class Datapoint:
         return (
             (found, list(cls.each_from_wire(device.get("datastreams"))))
             for device in devices
-            if (found := identifier(device.get(key)))
+            if (found := parse_id(device.get(key)))
         )
 
     @classmethod
     def each_from_wire(cls, streams: Any) -> Iterator[Self]:
         """Yield the datapoints of datastreams, each of which has one, or a list of them."""
-        for stream in objects(streams):
+        for stream in parse_objects(streams):
             path = _path(stream.get("id"))
-            for point in objects(stream["datapoints"]) if "datapoints" in stream else [stream]:
-                measured_at = moment(point.get("at_timestamp")) or moment(point.get("at"))
+            for point in parse_objects(stream["datapoints"]) if "datapoints" in stream else [stream]:
+                measured_at = parse_time(point.get("at_timestamp")) or parse_time(point.get("at"))
                 if path is not None and measured_at is not None and "value" in point:
                     yield cls(path=path, value=_value(point["value"]), measured_at=measured_at)
 
@@ -815,7 +819,7 @@ class DatapointPage:
         """Read the page that was asked for with a cursor. Raise UnexpectedReplyError where the reply is no history."""
         _, streams = _listed(data, "datastreams")
         points = tuple(Datapoint.each_from_wire(streams))
-        cursor = identifier(data.get("cursor")) or None if isinstance(data, dict) else None
+        cursor = parse_id(data.get("cursor")) or None if isinstance(data, dict) else None
         return cls(points=points, cursor=cursor, more=bool(points) and cursor not in (None, asked))
 
 

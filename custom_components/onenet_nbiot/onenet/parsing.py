@@ -19,7 +19,7 @@ _TRUTH = {
 }
 
 
-def integer(value: Any) -> int | None:
+def parse_int(value: Any) -> int | None:
     """Return a whole number, also from digits or a decimal such as 3.0; None for anything else.
 
     Numbers of more than 64 bits are not OneNET's, and would not fit into JSON or SQLite.
@@ -38,7 +38,7 @@ def _from_digits(digits: str) -> int | float | None:
     return float(digits) if "." in digits else int(digits)
 
 
-def truth(value: Any) -> bool | None:
+def parse_bool(value: Any) -> bool | None:
     """Return a truth value, also from 0 and 1 or a word; None for anything else."""
     if isinstance(value, str):
         return _TRUTH.get(value.strip().lower())
@@ -46,20 +46,20 @@ def truth(value: Any) -> bool | None:
     return bool(value) if isinstance(value, int | float) and value in (0, 1) else None
 
 
-def text(value: Any) -> str:
+def parse_text(value: Any) -> str:
     """Return a text without unpaired surrogates, which neither UTF-8 nor a log can hold; empty for none."""
     return "" if value is None else str(value).encode(errors="replace").decode()
 
 
-def identifier(value: Any) -> str:
+def parse_id(value: Any) -> str:
     """Return an id in its one form, without blanks or a decimal point; empty for none."""
     if isinstance(value, str):
-        return text(value).strip()
-    number = integer(value)
+        return parse_text(value).strip()
+    number = parse_int(value)
     return "" if number is None else str(number)
 
 
-def moment(value: Any) -> datetime | None:
+def parse_time(value: Any) -> datetime | None:
     """Return a time in UTC; None for none, and for one that cannot be read."""
     try:
         return clock.from_wire(value)
@@ -67,7 +67,7 @@ def moment(value: Any) -> datetime | None:
         return None
 
 
-def from_json(value: Any) -> Any:
+def parse_json(value: Any) -> Any:
     """Return what a text says in JSON, also where it was encoded twice; None where it is no JSON.
 
     Anything but a text is returned as it is.
@@ -82,9 +82,9 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def objects(value: Any) -> list[dict[str, Any]]:
+def parse_objects(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a list, of JSON text of one, or a single object as a list of one."""
-    value = from_json(value)
+    value = parse_json(value)
     if isinstance(value, dict):
         return [value] if value else []
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

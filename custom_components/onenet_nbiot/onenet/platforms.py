@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from .errors import UnexpectedReplyError
-from .parsing import integer, text, truth
+from .parsing import parse_bool, parse_int, parse_text
 
 # An ordinary server takes a request line of 8 KB.
 URL_MAX: Final = 6000
@@ -124,14 +124,14 @@ def read_reply(body: bytes) -> Reply:
     if not isinstance(reply, dict):
         raise UnexpectedReplyError("The reply is not in OneNET's format")
     number = next((reply[name] for name in ("errno", "code") if reply.get(name) is not None), None)
-    errno = integer(number)
-    message = next((text(reply[name]).strip() for name in _TEXTS if reply.get(name) is not None), "")
+    errno = parse_int(number)
+    message = next((parse_text(reply[name]).strip() for name in _TEXTS if reply.get(name) is not None), "")
     if errno is None:
-        match truth(reply.get("success")):
+        match parse_bool(reply.get("success")):
             case True:
                 errno = 0
             case False:
-                message = message or text(number)
+                message = message or parse_text(number)
             case None:
                 raise UnexpectedReplyError("The reply is not in OneNET's format")
     return Reply(errno, message, reply.get("data"))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from .errors import UnexpectedReplyError
 from .models import CommandRecord, Datapoint, Presence, ReadResult
-from .parsing import from_json, identifier, integer, moment, objects, truth
+from .parsing import parse_bool, parse_id, parse_int, parse_json, parse_objects, parse_time
 
 # Bytes. OneNET's own requests are far smaller, and decoding a larger one would block the event loop.
 MAX_BODY = 2**20
@@ -87,7 +87,7 @@ class DeviceIdentity:
         """Read the identity from a message."""
 
         def first(*names: str) -> str | None:
-            return next((found for name in names if (found := identifier(message.get(name)))), None)
+            return next((found for name in names if (found := parse_id(message.get(name)))), None)
 
         return cls(
             imei=first("imei"),
@@ -188,9 +188,9 @@ class PushReceiver:
             raise PushRefusedError(RefusalKind.MALFORMED)
         signature = members.get("msg_signature", members.get("signature", _ABSENT))
         fingerprint = self._verify(content.text, members.get("nonce", _ABSENT).text, signature.text)
-        messages = objects(self._messages(content.value, encrypted=encrypted))
+        messages = parse_objects(self._messages(content.value, encrypted=encrypted))
         return Push(
-            id=identifier(members.get("id", _ABSENT).value) or None,
+            id=parse_id(members.get("id", _ABSENT).value) or None,
             fingerprint=fingerprint,
             events=tuple(event for message in messages for event in _events(message)),
         )
@@ -215,7 +215,7 @@ class PushReceiver:
             return content
         # No base64 begins like this.
         if content.lstrip().startswith(("{", "[")):
-            return from_json(content)
+            return parse_json(content)
         try:
             ciphertext = b64decode(content, validate=True)
         except ValueError:
@@ -223,7 +223,7 @@ class PushReceiver:
         if not encrypted and (not ciphertext or len(ciphertext) % _BLOCK):
             return None
         try:
-            messages = from_json(self._decrypt(ciphertext).decode()) if self._decrypt else None
+            messages = parse_json(self._decrypt(ciphertext).decode()) if self._decrypt else None
         except ValueError:
             messages = None
         if not isinstance(messages, dict | list):
@@ -298,7 +298,7 @@ def _events(message: dict[str, Any]) -> Iterator[PushEvent]:
 
 def _from_type(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushEvent]:
     """Yield the events of a message with a type, which both platforms send."""
-    match integer(message.get("type")):
+    match parse_int(message.get("type")):
         case 1:
             yield from _datapoints(device, message.get("ds_id"), message.get("at"), message.get("value"))
         case 2:
@@ -314,7 +314,7 @@ def _from_thing_model(device: DeviceIdentity, message: dict[str, Any]) -> Iterat
         yield from _presences(device, data.get("status"), data.get("time"))
     elif message["messageType"] == "notify" and message.get("notifyType") == "property":
         for stream, points in _object(data.get("params")).items():
-            for point in objects(points):
+            for point in parse_objects(points):
                 yield from _datapoints(device, stream, point.get("time"), point.get("value"))
 
 
@@ -332,7 +332,7 @@ def _from_rule_engine(message: dict[str, Any]) -> Iterator[PushEvent]:
 
 def _object(value: Any) -> dict[str, Any]:
     """Return an object, also one in JSON text; empty for anything else."""
-    return next(iter(objects(value)), {})
+    return next(iter(parse_objects(value)), {})
 
 
 def _datapoints(device: DeviceIdentity, stream: Any, at: Any, value: Any) -> Iterator[PushedDatapoint]:
@@ -344,7 +344,7 @@ def _datapoints(device: DeviceIdentity, stream: Any, at: Any, value: Any) -> Ite
 
 def _presences(device: DeviceIdentity, status: Any, at: Any) -> Iterator[PushedPresence]:
     """Yield a presence, unless the status means neither online nor offline, or the time is missing."""
-    online, time = False if integer(status) == _OFFLINE else truth(status), moment(at)
+    online, time = False if parse_int(status) == _OFFLINE else parse_bool(status), parse_time(at)
     if online is not None and time is not None:
         yield PushedPresence(device=device, presence=Presence(online=online, time=time))
 
