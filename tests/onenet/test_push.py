@@ -216,7 +216,7 @@ def test_the_signatures_are_compared_in_constant_time(monkeypatch: pytest.Monkey
 def test_a_message_is_read_only_after_its_signature_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither decrypting nor reading is tried with a wrong signature."""
     receiver = PushReceiver(TOKEN, CURRENT_KEY)
-    monkeypatch.setattr(PushReceiver, "_messages", lambda *_, **__: pytest.fail("It was read"))
+    monkeypatch.setattr(PushReceiver, "_decode", lambda *_, **__: pytest.fail("It was read"))
     ciphertext = b64encode(encrypted_for_current(json.dumps(DATAPOINT))).decode()
     for message in (DATAPOINT, json.dumps(DATAPOINT), ciphertext):
         with pytest.raises(PushRefusedError) as caught:
