@@ -1,4 +1,4 @@
-"""The generations of OneNET's API: where each is, which calls it has, and the envelope of their replies."""
+"""The two platforms of OneNET's API: their URLs, calls and parameters, and the envelope of their replies."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from urllib.parse import quote
 from .errors import UnexpectedReplyError
 from .parsing import parse_bool, parse_int, parse_text
 
-# An ordinary server takes a request line of 8 KB.
+# The longest URL in bytes. Common servers accept request lines of 8 KB.
 URL_MAX: Final = 6000
-# Under the names that editions and generations give to an error's text.
+# Members that contain the text of an error; the names differ between calls and platforms.
 _TEXTS = ("error", "msg", "message", "errmsg")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """Describe one generation of the API.
+    """Describe one platform of the API.
 
     `regions` are the public base URLs by name, a stable lowercase word; the first is the default. `credentials_paths`
     are calls that name no device, for checking credentials; the first that exists is used. `requires_product_id` is
@@ -43,17 +43,17 @@ class Platform:
 
     @property
     def base_url(self) -> str:
-        """Return the usual base URL."""
+        """Return the default base URL."""
         return next(iter(self.regions.values()))
 
     def page_query(self, page: int, per_page: int) -> dict[str, str | float]:
-        """Return the parameters of a page of the list of devices; `page` counts from 1."""
+        """Return the parameters for a page of the list of devices; `page` starts at 1."""
         if self.requires_product_id:
             return {"offset": (page - 1) * per_page, "limit": per_page}
         return {"page": page, "per_page": per_page}
 
     def batches(self, keys: Iterable[str]) -> Iterator[list[str]]:
-        """Yield the keys of devices in batches that one call takes: not too many, and not too long for its URL."""
+        """Yield the keys of devices in batches, limited by `keys_max` and by the length of the URL."""
         batch: list[str] = []
         length = 0
         for key in keys:
@@ -67,7 +67,7 @@ class Platform:
             yield batch
 
 
-# Room for the base URL, the path and the other parameters.
+# Bytes for the base URL, the path and the other parameters.
 _OTHER_PARAMETERS = 500
 
 LEGACY: Final = Platform(
@@ -99,16 +99,16 @@ CURRENT: Final = Platform(
     newest_path="/datapoint/current-datapoints",
     key="title",
     keys_parameter="device_name",
-    # Not documented; what is refused is asked for in halves.
+    # The maximum is not documented. Callers split a batch that OneNET refuses.
     keys_max=100,
     history_path="/datapoint/history-datapoints",
 )
-# The one first that takes whoever registers today.
+# The current platform is first, because new accounts are created there.
 PLATFORMS: Final = {platform.name: platform for platform in (CURRENT, LEGACY)}
 
 
 class Reply(NamedTuple):
-    """Hold the envelope of a reply; `errno` is 0 for success, None for a refusal without a number."""
+    """Hold the envelope of a reply; `errno` is 0 for success, None for an error without a number."""
 
     errno: int | None
     text: str
@@ -116,9 +116,9 @@ class Reply(NamedTuple):
 
 
 def read_reply(body: bytes) -> Reply:
-    """Return the envelope of a reply, whose members are those of either generation on either platform.
+    """Return the envelope of a reply, in the format of either platform.
 
-    Raise UnexpectedReplyError when the body is not a reply of OneNET. Source: "API return status codes".
+    Raise UnexpectedReplyError if the body is not an envelope of OneNET. Source: "API return status codes".
     """
     reply = _decode(body)
     if not isinstance(reply, dict):
@@ -138,7 +138,7 @@ def read_reply(body: bytes) -> Reply:
 
 
 def _decode(body: bytes) -> Any:
-    """Return the JSON of a body, also with a byte order mark, raw control characters, or text in GBK."""
+    """Return the JSON of a body, which may contain a byte order mark, raw control characters or GBK."""
     for encoding, errors in (("utf-8-sig", "strict"), ("gb18030", "strict"), ("utf-8-sig", "replace")):
         try:
             return json.loads(body.decode(encoding, errors), strict=False)
