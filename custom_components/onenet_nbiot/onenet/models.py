@@ -619,7 +619,7 @@ class DevicePage:
 
     @classmethod
     def from_wire(cls, data: Any, page: int, per_page: int) -> Self:
-        """Parse a page of devices; invalid devices and devices of other protocols than LwM2M are omitted.
+        """Parse a page of devices; invalid devices and, on the current platform, those of other protocols are omitted.
 
         Raise UnexpectedReplyError if the data is not a list.
         """

@@ -37,7 +37,7 @@ from .operations import TIMEOUT_DEFAULT, CachedCommand, Discover, Execute, Obser
 from .pacing import Pacer
 from .transport import Request, Transport
 
-# OneNET documents no maximum for the size of a page. If it rejects the first, the second is used.
+# OneNET documents no maximum page size. If it rejects _PER_PAGE, _PER_PAGE_DEFAULT is used.
 _PER_PAGE = 100
 _PER_PAGE_DEFAULT = 30
 # OneNET only accepts a valid_time in the future.
@@ -62,7 +62,7 @@ class NbIotCalls:
     """Call OneNET's NB-IoT API with one account's credentials."""
 
     def __init__(self, session: aiohttp.ClientSession, transport: Transport, prefix: str, pause: float) -> None:
-        """Create the calls; `prefix` is that of their paths, `pause` the seconds between commands for one device."""
+        """Initialize the calls; `prefix` begins their paths, `pause` is in seconds between commands for one device."""
         self._transport = transport
         self._prefix = prefix
         self._pause = pause
@@ -182,8 +182,8 @@ class NbIotCalls:
             known = len(commands)
             # A command that is queued between two requests moves the last command of a page to the next page.
             commands |= {command.uuid: command for command in found.commands}
-            # A page may be smaller than requested, and the total may be missing or wrong. So the last page is one that
-            # is neither full nor followed by more according to the total, or one without new commands.
+            # Pages may be smaller than requested, and the total may be missing or wrong. The last page is therefore one
+            # without new commands, or one that is not full and reaches the total.
             expected = found.total_count is None or size < found.total_count
             if (not expected and found.size < self._per_page) or len(commands) == known:
                 return list(commands.values())
@@ -220,7 +220,7 @@ class NbIotCalls:
     async def _request(
         self, path: str, query: Mapping[str, str | float], *, method: str = "GET", about_command: bool = False
     ) -> Any:
-        """Send a request to which OneNET replies without the device, and return the data of the reply."""
+        """Send a request that does not wait for the device, and return the data of the reply."""
         return await self._transport.request(
             Request(method=method, path=f"{self._prefix}{path}", query=query, about_command=about_command)
         )

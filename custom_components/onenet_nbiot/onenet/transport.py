@@ -75,7 +75,7 @@ class Transport:
     A request is sent only once, unless OneNET refused it because the local clock is wrong.
     """
 
-    def __init__(  # noqa: PLR0913 - every one is used by every request
+    def __init__(  # noqa: PLR0913 - all are part of every request
         self,
         session: aiohttp.ClientSession,
         credentials: Credentials,
@@ -233,7 +233,7 @@ class Transport:
         except ValueError:
             return
         received_at = time.monotonic()
-        # The header has whole seconds, and was written between the request and now. Keep the present time if it is
+        # The header has whole seconds, and was written between the request and now. Keep the current value if it is
         # within these limits, or each reply would change a clock that is correct.
         latest = earliest + _SECOND + timedelta(seconds=received_at - sent_at)
         self._platform_time, self._updated_at = min(max(self.now(), earliest), latest), received_at
