@@ -530,7 +530,7 @@ def test_the_arguments_of_an_execute_are_parsed_in_every_format(content: Any, ar
     ],
 )
 def test_a_command_could_match_a_write_of_the_same_resources(query: Any, content: Any, *, matches: bool) -> None:
-    """A command could match a write of the same resources; missing ids match any."""
+    """A command could match a write of the same resources; a missing object id matches any."""
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, 7),))
     detail = CommandDetail.from_wire({"send_status": 1, "args": query, "content": content}, "u")
     assert detail.could_match(operation) is matches

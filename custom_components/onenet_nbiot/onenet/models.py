@@ -360,9 +360,9 @@ def _total_count(data: Any) -> int | None:
 class CommandDetail:
     """Hold a command with its target, its content and the values of a finished read.
 
-    Missing ids are None. `mode` and `written` are the content of a write, `args` that of an execute, None if it is
-    missing. `written_incomplete` is whether `written` lacks invalid values. `unreadable` is a result without valid
-    values, as JSON. Source: "View the details of a cached command".
+    Missing ids are None. `mode` and `written` are the content of a write, `args` that of an execute command, None if it
+    is missing. `written_incomplete` is whether invalid values were omitted from `written`. `unreadable` is a result
+    without valid values, as JSON. Source: "View the details of a cached command".
     """
 
     record: CommandRecord
@@ -377,14 +377,14 @@ class CommandDetail:
     unreadable: str | None
 
     def could_match(self, operation: Operation) -> bool:
-        """Return whether the command's resources can be those of an operation; missing ids match any."""
+        """Return whether the command's resources can be those of an operation; a missing object id matches any."""
         address = self.obj_id, self.obj_inst_id, self.res_id
         if self.obj_id is not None and address != (operation.obj_id, operation.obj_inst_id, operation.res_id):
             return False
         return not isinstance(operation, Write) or self._written_ids <= operation.res_ids
 
     def contradicts(self, operation: Operation) -> bool:
-        """Return whether the command's mode, values or arguments differ from those of an operation."""
+        """Return whether the command's mode, values or arguments differ from an operation's; missing ones do not."""
         if isinstance(operation, Execute):
             return self.args not in (None, operation.args or "")
         if not isinstance(operation, Write):
