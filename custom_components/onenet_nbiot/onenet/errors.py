@@ -295,9 +295,10 @@ def platform_error(
 ) -> PlatformError | OutcomeUnknownError:
     """Return the exception for an error of OneNET, determined by its text, else by its number, which may be None.
 
-    For a call that is not idempotent, the outcome after a temporary error is unknown: return OutcomeUnknownError. Only
-    the refusal of a call that names no device (`names_device`) shows that the credentials are invalid. `about_command`
-    is whether the call is about a cached command. Source: "API return status codes".
+    For a temporary error of a call that is not idempotent, return OutcomeUnknownError. `names_device` is whether the
+    call names a device; the refusal of such a call does not show that the credentials are invalid, because the device
+    may belong to another product. `about_command` is whether the call is about a cached command. Source: "API return
+    status codes".
     """
     error = _classify(errno, text, names_device=names_device)
     if error is UnknownDeviceError and errno == 8 and about_command:  # noqa: PLR2004 - the table's number
@@ -310,7 +311,7 @@ def platform_error(
 
 
 def _classify(errno: int | None, text: str, *, names_device: bool) -> type[PlatformError]:
-    """Return the class of an error."""
+    """Return the class of an error, before `idempotent` and `about_command` are considered."""
     if errno in _DEVICE_RESPONSES and (match := _RESPONSE_STATUS.search(text)):
         return _BY_RESPONSE_STATUS.get(int(match[1]), DeviceError)
     # Normalized, because TIME_OUT, time out and timeout are equivalent.
