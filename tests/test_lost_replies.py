@@ -319,7 +319,7 @@ async def test_a_request_that_timed_out_is_not_sent_again(
     onenet.requests.clear()
     spoil(onenet, Fault(kind=FaultKind.DELAY, seconds=5))
     # Private, since an account has no option for the timeout.
-    monkeypatch.setattr(client_of(account), "_seconds", 0.3)
+    monkeypatch.setattr(client_of(account)._transport, "_timeout", 0.3)  # noqa: SLF001
     await lose(hass)
     assert queue_requests(onenet) == 1
     uuid = arrive_late(onenet)

@@ -397,7 +397,7 @@ async def test_a_failed_cancellation_raises_and_fires_no_event(
     queued = await offline_read(hass)
     for kind in (FaultKind.ERRNO, FaultKind.RESET_BEFORE):
         onenet.faults.append(Fault(kind=kind, path="/cancel/", errno=14, text="late"))
-        with pytest.raises(HomeAssistantError, match=r"late|broke"):
+        with pytest.raises(HomeAssistantError, match=r"late|closed before"):
             await call(hass, "cancel_command", uuid=queued["uuid"])
     assert len(events) == 1
 
@@ -448,7 +448,7 @@ async def test_cancel_commands_returns_the_commands_that_cannot_be_cancelled(
     """A failed request raises; no event is fired in either case."""
     await offline_read(hass)
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/cancel/"))
-    with pytest.raises(HomeAssistantError, match="broke"):
+    with pytest.raises(HomeAssistantError, match="closed before"):
         await call(hass, "cancel_commands")
     client = client_of(account)
     refused = CancelledCommands(succeeded=(), failed=("u",))

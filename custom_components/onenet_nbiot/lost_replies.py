@@ -49,7 +49,7 @@ def may_be(command: Command, record: CommandRecord, commands: Commands) -> bool:
 def compare(command: Command, record: CommandRecord, detail: CommandDetail) -> Match:
     """Compare an unconfirmed command with a record that it may be, and the record's details."""
     operation = command.asked.operation
-    if not detail.may_ask_for(operation):
+    if not detail.could_match(operation):
         return Match.OTHER
     early = record.create_time is not None and record.create_time < command.asked_at - _CREATE_TIME_TOLERANCE
     return Match.UNDECIDED if early or detail.contradicts(operation) else Match.SAME

@@ -270,7 +270,7 @@ class CommandManager:
         if command.uuid:
             await self._commands.async_save_and_wait(command)
             return True
-        if command.id in undecided or not lost.over:
+        if command.id in undecided or not lost.request_ended:
             raise self.error(lost) from lost
         return False
 

@@ -153,7 +153,7 @@ class CommandTracker:
         """Update a command from a record; raise OneNetError if the details that this needs cannot be fetched."""
         is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
         # The list may lack the device's reply, which the details include.
-        if not is_read and not record.lacks_answer:
+        if not is_read and not record.lacks_confirm_status:
             self.async_update(command, record)
             return
         try:

@@ -1,4 +1,4 @@
-"""The API client needs no Home Assistant, and neither do its tests."""
+"""Fixtures for the tests of the API client, which do not use Home Assistant."""
 
 from collections.abc import AsyncIterator
 
@@ -13,12 +13,12 @@ from tests.emulator import Server
 
 @pytest.fixture(autouse=True)
 def _custom_integration() -> None:
-    """Start none."""
+    """Do not load the integration."""
 
 
 @pytest.fixture
 async def session(socket_enabled: None) -> AsyncIterator[aiohttp.ClientSession]:
-    """Return a session as a library's user would bring."""
+    """Return a session with aiohttp's defaults."""
     async with aiohttp.ClientSession() as session:
         yield session
 

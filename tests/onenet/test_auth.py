@@ -1,4 +1,4 @@
-"""The credentials, and the headers that prove them."""
+"""Tests of the credentials and their authorization headers."""
 
 import asyncio
 from base64 import b64decode, b64encode
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import aiohttp
 import pytest
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, transport
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey, redact
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("device")
 
 PLATFORMS = pytest.mark.parametrize("platform", [LEGACY, CURRENT], ids=lambda platform: platform.name)
 RESOURCE = f"products/{PRODUCT_ID}"
-# 2030-01-01 00:00 UTC, by which these tokens, signed with OpenSSL, expire.
+# 2030-01-01 00:00 UTC, the expiry of these tokens, whose signatures are from OpenSSL.
 EXPIRES_AT = 1893456000
 SIGNED = [
     (RESOURCE, "2018-10-31", "uZh2oC4y5Z8+GICWSoFHQMmYHM0XJ5lTin6o9CB2Xmk="),
@@ -35,7 +35,7 @@ SIGNED = [
 
 
 def hmac_sha256(key: bytes, text: bytes) -> bytes:
-    """Return the HMAC as RFC 2104 writes it down."""
+    """Return an HMAC, calculated according to RFC 2104."""
     block = key.ljust(64, b"\0")
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block) + text).digest()
     return hashlib.sha256(bytes(byte ^ 0x5C for byte in block) + inner).digest()
@@ -54,20 +54,20 @@ def read() -> CachedCommand:
 
 
 @pytest.mark.parametrize(("resource", "version", "sign"), SIGNED)
-def test_a_token_is_signed_as_the_platform_does(resource: str, version: str, sign: str) -> None:
-    """Nobody with an access key could start."""
+def test_a_token_has_the_documented_fields_and_signature(resource: str, version: str, sign: str) -> None:
+    """A token has the documented fields and signature."""
     token = AccessKey(resource, ACCESS_KEY).token(version, EXPIRES_AT)
     fields = dict(parse_qsl(token, strict_parsing=True))
     assert fields == {"version": version, "res": resource, "et": str(EXPIRES_AT), "method": "sha256", "sign": sign}
-    # The signs that mean something else in a query are encoded.
+    # Characters with a meaning in a query are percent-encoded.
     assert [value for value in token.split("&") if set(value.partition("=")[2]) & set("+/=? #")] == []
     text = f"{EXPIRES_AT}\nsha256\n{resource}\n{version}".encode()
     assert b64decode(sign) == hmac_sha256(b64decode(ACCESS_KEY), text)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 59, 60, 61, 599])
-def test_a_token_lives_for_minutes_and_is_renewed_every_minute(seconds: int) -> None:
-    """A stolen token would be of use for years, or a request be refused with one that is over."""
+def test_a_token_is_valid_for_nine_to_ten_minutes(seconds: int) -> None:
+    """A token is valid for 9 to 10 minutes and changes every minute."""
     start = datetime(2026, 11, 24, 8, 0, 0, tzinfo=UTC)
     now = start + timedelta(seconds=seconds, microseconds=1)
     key = AccessKey(RESOURCE, ACCESS_KEY)
@@ -78,29 +78,29 @@ def test_a_token_lives_for_minutes_and_is_renewed_every_minute(seconds: int) -> 
 
 
 @pytest.mark.parametrize("key", ["", "no base64!", "YWJj=ZGVm", "密钥"])
-def test_a_key_that_is_no_base64_is_told(key: str) -> None:
-    """A person would be told that OneNET refused what they copied in part."""
+def test_an_access_key_that_is_not_base64_raises_an_error(key: str) -> None:
+    """An access key that is empty or not base64 raises ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         AccessKey(RESOURCE, key)
 
 
 @pytest.mark.parametrize("credentials", [ApiKey(KEY), AccessKey(RESOURCE, ACCESS_KEY)])
-def test_no_representation_shows_the_key(credentials: ApiKey | AccessKey) -> None:
-    """The key would end up in logs, traces and reports of problems."""
+def test_the_representation_does_not_contain_the_key(credentials: ApiKey | AccessKey) -> None:
+    """The representation of credentials does not contain the key."""
     assert credentials.key not in f"{credentials!r} {credentials}"
 
 
 @PLATFORMS
-async def test_an_access_key_opens_its_platform(
+async def test_an_access_key_is_accepted_on_both_platforms(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform
 ) -> None:
-    """Whoever registers today could not start."""
+    """An access key is accepted on both platforms, and is never sent."""
     client = account(session, onenet, platform)
     await client.check_credentials()
     uuid = await client.queue(read())
     assert [command.uuid for command in onenet.onenet.commands] == [uuid]
     assert all("api-key" not in request.headers for request in onenet.requests)
-    # The key itself stays here.
+    # The key itself is not sent.
     assert all(ACCESS_KEY not in str(request) for request in onenet.requests)
 
 
@@ -114,10 +114,10 @@ async def test_an_access_key_opens_its_platform(
     ],
     ids=["key", "product", "api_key"],
 )
-async def test_wrong_credentials_are_told_and_queue_nothing(
+async def test_invalid_credentials_raise_an_authentication_error(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform, credentials: ApiKey | AccessKey
 ) -> None:
-    """A person would look for the fault in the device."""
+    """Invalid credentials raise AuthenticationError, and nothing is queued."""
     client = OneNetClient(session, credentials, base_url=onenet.url, platform=platform, product_id=PRODUCT_ID)
     with pytest.raises(errors.AuthenticationError):
         await client.check_credentials()
@@ -126,10 +126,10 @@ async def test_wrong_credentials_are_told_and_queue_nothing(
     assert onenet.onenet.commands == []
 
 
-async def test_a_refused_token_is_not_sent_again_because_a_minute_begins(
+async def test_a_refused_request_is_not_repeated_at_the_start_of_a_minute(
     session: aiohttp.ClientSession, onenet: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new token each minute is not another clock: the refusal is of the key."""
+    """A refused request is not repeated because the token changes at the start of a minute."""
     ahead = timedelta(seconds=59.9 - time.time() % 60)
 
     class SetClock(datetime):
@@ -138,7 +138,7 @@ async def test_a_refused_token_is_not_sent_again_because_a_minute_begins(
         def now(cls, tz: tzinfo | None = None) -> Self:
             return super().now(tz) + ahead
 
-    monkeypatch.setattr(client_module, "datetime", SetClock)
+    monkeypatch.setattr(transport, "datetime", SetClock)
     onenet.onenet.clock.offset = ahead
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", seconds=0.2))
     with pytest.raises(errors.AuthenticationError):
@@ -148,10 +148,10 @@ async def test_a_refused_token_is_not_sent_again_because_a_minute_begins(
 
 @PLATFORMS
 @pytest.mark.parametrize("offset", [timedelta(days=400), timedelta(minutes=15)])
-async def test_a_clock_that_is_off_costs_one_request_and_nothing_else(
+async def test_a_wrong_clock_requires_one_additional_request(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform, offset: timedelta
 ) -> None:
-    """Where the clock is wrong, a person would be asked for a new key again and again."""
+    """If the local clock is wrong, only the first request is repeated."""
     onenet.onenet.clock.offset = offset
     client = account(session, onenet, platform)
     expired_time = onenet.onenet.clock.now() + timedelta(days=1)
@@ -162,10 +162,8 @@ async def test_a_clock_that_is_off_costs_one_request_and_nothing_else(
     assert len(onenet.requests) == 3
 
 
-async def test_requests_at_the_same_time_all_survive_a_wrong_clock(
-    session: aiohttp.ClientSession, onenet: Server
-) -> None:
-    """The second refusal arrives when the first request has already corrected the clock."""
+async def test_concurrent_requests_succeed_with_a_wrong_clock(session: aiohttp.ClientSession, onenet: Server) -> None:
+    """Concurrent requests succeed if the local clock is wrong."""
     onenet.onenet.clock.offset = timedelta(minutes=15)
     client = account(session, onenet, LEGACY)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed", path="/getbyimei", seconds=0.3))
@@ -174,23 +172,23 @@ async def test_requests_at_the_same_time_all_survive_a_wrong_clock(
 
 
 @PLATFORMS
-async def test_a_refusal_that_is_no_clocks_fault_is_not_repeated_for_ever(
+async def test_a_request_with_a_wrong_key_is_repeated_at_most_once(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform
 ) -> None:
-    """A wrong key would be tried until the platform shuts the door."""
+    """A request with a wrong key is repeated at most once."""
     onenet.onenet.clock.offset = timedelta(days=400)
     client = account(session, onenet, platform, b64encode(b"another").decode())
     with pytest.raises(errors.AuthenticationError):
         await client.queue(read())
-    # The command and, without the device, the proof that it is the key: each once more with the platform's time.
+    # The command and the check of the credentials, each repeated once with the platform's time.
     assert len(onenet.requests) <= 4
 
 
 @PLATFORMS
-async def test_a_gateway_with_a_wrong_clock_locks_nobody_out(
+async def test_a_gateway_with_a_wrong_clock_does_not_affect_tokens(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person whose clock is right would be asked for a new key again and again."""
+    """The wrong date of a gateway does not permanently change the time of tokens."""
 
     async def date(_: Any, response: Any) -> None:
         response.headers["Date"] = format_datetime(onenet.onenet.clock.now() - timedelta(hours=1), usegmt=True)
@@ -201,7 +199,7 @@ async def test_a_gateway_with_a_wrong_clock_locks_nobody_out(
     client = account(session, server, platform)
     for _ in range(3):
         await client.check_credentials()
-    # A refusal, whatever its reason, makes no right clock wrong for good; nor do several at once.
+    # One or several refusals with the gateway's date do not change the time of later tokens.
     server.faults.append(Fault(kind=FaultKind.ERRNO, errno=10403, text="auth", times=2))
     refused = await asyncio.gather(client.check_credentials(), client.check_credentials(), return_exceptions=True)
     assert all(isinstance(error, errors.AuthenticationError | errors.ClockError) for error in refused)
@@ -209,18 +207,20 @@ async def test_a_gateway_with_a_wrong_clock_locks_nobody_out(
     await server.stop()
 
 
-async def test_an_api_key_is_not_sent_twice_for_a_wrong_clock(session: aiohttp.ClientSession, onenet: Server) -> None:
-    """A key that no clock makes right would be tried again."""
+async def test_a_request_with_an_api_key_is_not_repeated_for_a_wrong_clock(
+    session: aiohttp.ClientSession, onenet: Server
+) -> None:
+    """A refused request with an API key is not repeated, because the key does not depend on the time."""
     onenet.onenet.clock.offset = timedelta(days=400)
     with pytest.raises(errors.AuthenticationError):
         await OneNetClient(session, ApiKey("another"), base_url=onenet.url).queue(read())
     assert [request.path for request in onenet.requests] == ["/nbiot/offline", "/devices"]
 
 
-async def test_a_call_that_the_current_platform_lacks_is_not_sent(
+async def test_get_device_statuses_sends_no_request_on_the_current_platform(
     session: aiohttp.ClientSession, onenet: Server
 ) -> None:
-    """It shows presence in the list of devices only."""
+    """`get_device_statuses` raises NotSupportedError on the current platform without sending a request."""
     client = account(session, onenet, CURRENT)
     assert not client.has_statuses
     with pytest.raises(errors.NotSupportedError):
@@ -236,15 +236,15 @@ async def test_a_call_that_the_current_platform_lacks_is_not_sent(
         (Fault(kind=FaultKind.ERRNO, errno=10500, text="internal"), errors.PlatformBusyError),
         (Fault(kind=FaultKind.ERRNO, errno=10001, text="parameter"), errors.InvalidRequestError),
         (Fault(kind=FaultKind.PAGE, status=404, times=2), errors.UnexpectedReplyError),
-        # The list of devices proves them, too.
+        # The list of devices is used if the product is not available.
         (Fault(kind=FaultKind.ERRNO, errno=10404, text="no such path"), None),
         (Fault(kind=FaultKind.PAGE, status=404), None),
     ],
 )
-async def test_the_current_platform_proves_credentials_without_a_device(
+async def test_the_current_platform_checks_credentials_without_a_device(
     session: aiohttp.ClientSession, onenet: Server, fault: Fault, error: type[errors.OneNetError] | None
 ) -> None:
-    """An account can be connected before its first device, and only with credentials that are right."""
+    """Credentials are checked with the product, or else with the list of devices."""
     onenet.faults.append(Fault(**vars(fault)))
     client = account(session, onenet, CURRENT)
     if error is None:
@@ -257,8 +257,10 @@ async def test_the_current_platform_proves_credentials_without_a_device(
         assert [request.path for request in onenet.requests] == tried
 
 
-async def test_trouble_with_the_list_of_devices_proves_no_key(session: aiohttp.ClientSession, onenet: Server) -> None:
-    """An account would be connected to a server that does not work."""
+async def test_an_error_of_the_list_of_devices_fails_the_check_of_credentials(
+    session: aiohttp.ClientSession, onenet: Server
+) -> None:
+    """An error of the list of devices fails the check of the credentials."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=10001, text="parameter"))
     with pytest.raises(errors.InvalidRequestError):
         await account(session, onenet, LEGACY).check_credentials()
@@ -267,10 +269,10 @@ async def test_trouble_with_the_list_of_devices_proves_no_key(session: aiohttp.C
 @PLATFORMS
 @pytest.mark.parametrize("decoded", [False, True])
 @pytest.mark.parametrize("part", ["whole", "sign"])
-async def test_no_error_shows_a_token(
+async def test_errors_do_not_contain_a_token(
     session: aiohttp.ClientSession, onenet: Server, platform: Platform, part: str, *, decoded: bool
 ) -> None:
-    """Whoever reads the log could send commands for ten minutes."""
+    """An error contains neither the token nor its signature."""
     client = account(session, onenet, platform)
     await client.check_credentials()
     token = onenet.requests[-1].headers["authorization"]
@@ -289,13 +291,13 @@ async def test_no_error_shows_a_token(
 
 @pytest.mark.parametrize("form", ["k+y/1=", "k%2By%2F1%3D", "k%2by%2f1%3d"])
 @pytest.mark.parametrize("name", ["api-key", "Authorization"])
-def test_a_secret_is_redacted_in_every_form_of_a_url(name: str, form: str) -> None:
-    """A proxy writes the address that it was asked for into its page."""
+def test_a_secret_is_redacted_with_and_without_percent_encoding(name: str, form: str) -> None:
+    """A secret is redacted with and without percent-encoding."""
     value = "k+y/1=" if name == "api-key" else "version=1&sign=k%2By%2F1%3D"
     assert redact(f"/devices?token={form}&page=1", {name: value}) == "/devices?token=***&page=1"
 
 
-def test_what_is_no_secret_stays() -> None:
-    """A person could not read what OneNET said."""
+def test_text_without_a_secret_is_not_redacted() -> None:
+    """Text without a secret is not redacted."""
     headers = {"Authorization": "version=1&sign=c2VjcmV0%3D"}
     assert redact("version=1 is too old, sign= is missing", headers) == "version=1 is too old, sign= is missing"

@@ -1,4 +1,4 @@
-"""The API client, against the emulator over a real socket."""
+"""Tests of the API client with the emulator over a socket."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 import pytest
 from yarl import URL
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, transport
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import Datapoint, Device, Opaque
@@ -33,13 +33,13 @@ pytestmark = pytest.mark.usefixtures("device")
 
 
 def read(imei: str = IMEI, **schedule: Any) -> CachedCommand:
-    """Return a cached read that the platform accepts."""
+    """Return a valid cached read command."""
     operation = Read(imei=imei, obj_id=3303, obj_inst_id=0, res_id=5700)
     return CachedCommand(operation=operation, expired_time=datetime(2099, 1, 1, tzinfo=UTC), **schedule)
 
 
-async def test_a_queued_read_arrives_with_every_field_as_given(client: OneNetClient, onenet: Server) -> None:
-    """The device would be asked for something else, or at another time."""
+async def test_queue_sends_all_fields_of_a_read(client: OneNetClient, onenet: Server) -> None:
+    """`queue` sends all fields of a read command."""
     uuid = await client.queue(
         read(
             valid_time=datetime(2098, 12, 31, 16, 0, tzinfo=UTC),
@@ -66,17 +66,17 @@ async def test_a_queued_read_arrives_with_every_field_as_given(client: OneNetCli
     }
 
 
-async def test_what_was_not_given_is_left_to_the_platform(client: OneNetClient, onenet: Server) -> None:
-    """The platform's own defaults, which it may improve, would be overruled."""
+async def test_queue_omits_fields_that_are_none(client: OneNetClient, onenet: Server) -> None:
+    """`queue` omits fields that are None."""
     expired_time = datetime(2099, 1, 1, tzinfo=UTC)
     await client.queue(CachedCommand(operation=Read(imei=IMEI, obj_id=3303), expired_time=expired_time))
     assert onenet.requests[-1].query == {"imei": IMEI, "obj_id": "3303", "expired_time": "2099-01-01T08:00:00"}
 
 
-async def test_the_accounts_devices_come_page_by_page(
+async def test_get_devices_returns_the_requested_page(
     client: OneNetClient, onenet: Server, device: EmulatedDevice
 ) -> None:
-    """A person with more than one page of devices would never see the others."""
+    """`get_devices` returns the requested page."""
     second = onenet.onenet.products[0].add("1234", "Test lamp")
     page = await client.get_devices(page=2, per_page=1)
     assert page.total_count == 2
@@ -85,8 +85,8 @@ async def test_the_accounts_devices_come_page_by_page(
     )
 
 
-async def test_a_device_is_found_by_its_imei(client: OneNetClient, device: EmulatedDevice) -> None:
-    """A person would have to know the platform's own number of the device."""
+async def test_get_device_returns_the_device_with_the_imei(client: OneNetClient, device: EmulatedDevice) -> None:
+    """`get_device` returns the device with the IMEI."""
     assert await client.get_device(IMEI) == Device(
         id=str(device.id), name=str(device.id), title="Water meter", online=False, imei=IMEI
     )
@@ -102,13 +102,13 @@ async def test_a_device_is_found_by_its_imei(client: OneNetClient, device: Emula
         ("1234 serial", None),
     ],
 )
-def test_only_an_imei_in_auth_info_is_one(auth_info: str, imei: str | None) -> None:
-    """Devices of other protocols have serial numbers there."""
+def test_auth_info_is_parsed_only_if_it_begins_with_an_imei(auth_info: str, imei: str | None) -> None:
+    """The IMEI is parsed from `auth_info` only if it begins with one; other protocols have serial numbers there."""
     assert Device.from_wire({"id": 7, "auth_info": auth_info}).imei == imei
 
 
-async def test_devices_of_other_protocols_do_not_disturb(client: OneNetClient, onenet: Server) -> None:
-    """An account with one MQTT device could not list any."""
+async def test_devices_of_other_protocols_are_listed_without_an_imei(client: OneNetClient, onenet: Server) -> None:
+    """Devices of other protocols are listed without an IMEI."""
     onenet.faults.append(
         Fault(
             kind=FaultKind.BODY,
@@ -119,11 +119,11 @@ async def test_devices_of_other_protocols_do_not_disturb(client: OneNetClient, o
     assert [(device.id, device.imei) for device in page.devices] == [("1", None), ("2", None)]
 
 
-@pytest.mark.parametrize("key", ["somebody-elses-key", DEVICE_KEY])
-async def test_a_key_that_is_no_products_master_key_is_an_authentication_error(
+@pytest.mark.parametrize("key", ["key-of-another-account", DEVICE_KEY])
+async def test_an_invalid_api_key_raises_an_authentication_error(
     session: aiohttp.ClientSession, onenet: Server, key: str
 ) -> None:
-    """A person would look for the fault in the device."""
+    """A key that is not the master key of a product raises AuthenticationError, and nothing is queued."""
     client = OneNetClient(session, ApiKey(key), base_url=onenet.url)
     with pytest.raises(errors.AuthenticationError):
         await client.check_credentials()
@@ -132,22 +132,22 @@ async def test_a_key_that_is_no_products_master_key_is_an_authentication_error(
     assert onenet.onenet.commands == []
 
 
-async def test_an_imei_of_somebody_elses_is_an_unknown_device(client: OneNetClient) -> None:
-    """A person who mistyped an IMEI would be asked for a new key."""
+async def test_an_imei_of_another_account_raises_an_unknown_device_error(client: OneNetClient) -> None:
+    """The IMEI of a device of another account raises UnknownDeviceError."""
     with pytest.raises(errors.UnknownDeviceError) as caught:
         await client.queue(read(imei="866971030000009"))
     assert caught.value.errno == 1
 
 
-async def test_a_refusal_stays_one_while_the_key_cannot_be_proved(client: OneNetClient, onenet: Server) -> None:
-    """A command that was certainly refused would be reported as perhaps queued."""
+async def test_a_refusal_is_reported_if_the_credentials_cannot_be_checked(client: OneNetClient, onenet: Server) -> None:
+    """A refusal is reported as NotPermittedError if the credentials cannot be checked."""
     onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/devices"))
     with pytest.raises(errors.NotPermittedError):
         await client.queue(read(imei="866971030000009"))
 
 
 async def test_the_eleventh_waiting_command_reaches_the_limit(client: OneNetClient) -> None:
-    """An automation could not tell a full queue from any other trouble."""
+    """The eleventh waiting command raises LimitReachedError."""
     for _ in range(10):
         await client.queue(read())
     with pytest.raises(errors.LimitReachedError):
@@ -160,9 +160,9 @@ PAGE = FaultKind.PAGE
 @pytest.mark.parametrize(
     ("fault", "error", "text"),
     [
-        (Fault(kind=FaultKind.RESET_BEFORE), errors.NoReplyError, "broke before the reply"),
-        (Fault(kind=FaultKind.RESET_AFTER), errors.NoReplyError, "broke before the reply"),
-        (Fault(kind=FaultKind.TRUNCATED), errors.NoReplyError, "broke off"),
+        (Fault(kind=FaultKind.RESET_BEFORE), errors.NoReplyError, "closed before the reply"),
+        (Fault(kind=FaultKind.RESET_AFTER), errors.NoReplyError, "closed before the reply"),
+        (Fault(kind=FaultKind.TRUNCATED), errors.NoReplyError, "incomplete"),
         (Fault(kind=FaultKind.GARBAGE), errors.UnexpectedReplyError, "not HTTP"),
         (Fault(kind=FaultKind.HUGE), errors.UnexpectedReplyError, "larger than"),
         (Fault(kind=FaultKind.EMPTY), errors.UnexpectedReplyError, "not in OneNET's format"),
@@ -192,10 +192,10 @@ PAGE = FaultKind.PAGE
         (Fault(kind=FaultKind.BODY, text='{"errno": "15", "error": null}'), errors.PlatformBusyError, "no text"),
     ],
 )
-async def test_whatever_comes_back_is_an_error_of_the_family(
+async def test_every_unusable_reply_raises_a_onenet_error(
     client: OneNetClient, onenet: Server, fault: Fault, error: type[errors.OneNetError], text: str
 ) -> None:
-    """A caller would meet exceptions that nobody told it of."""
+    """Every unusable reply raises the matching OneNetError."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OneNetError) as caught:
         await client.get_devices()
@@ -203,8 +203,8 @@ async def test_whatever_comes_back_is_an_error_of_the_family(
     assert text in str(caught.value)
 
 
-async def test_a_huge_reply_is_not_read_to_its_end(client: OneNetClient, onenet: Server) -> None:
-    """A broken server could fill Home Assistant's memory."""
+async def test_a_huge_reply_is_not_read_completely(client: OneNetClient, onenet: Server) -> None:
+    """A reply that is too large is not read completely."""
     onenet.faults.append(Fault(kind=FaultKind.HUGE))
     with pytest.raises(errors.UnexpectedReplyError):
         await client.get_devices()
@@ -231,10 +231,10 @@ async def test_a_huge_reply_is_not_read_to_its_end(client: OneNetClient, onenet:
     ],
 )
 @pytest.mark.parametrize("connected_before", [False, True])
-async def test_a_lost_reply_never_queues_a_command_twice(
+async def test_queue_sends_one_request_if_the_reply_is_lost(
     session: aiohttp.ClientSession, onenet: Server, fault: Fault, stored: int, *, connected_before: bool
 ) -> None:
-    """A device that lives ten years on one battery would do everything twice."""
+    """`queue` sends one request if the reply is lost, and raises OutcomeUnknownError."""
     client = OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.5, pause=0)
     if connected_before:
         await client.check_credentials()
@@ -247,7 +247,7 @@ async def test_a_lost_reply_never_queues_a_command_twice(
 
 
 @pytest.mark.parametrize(
-    ("fault", "over"),
+    ("fault", "request_ended"),
     [
         (Fault(kind=FaultKind.RESET_BEFORE), True),
         (Fault(kind=FaultKind.RESET_AFTER), True),
@@ -260,18 +260,18 @@ async def test_a_lost_reply_never_queues_a_command_twice(
         (Fault(kind=FaultKind.ERRNO, errno=14, text="latency"), False),
     ],
 )
-async def test_a_request_without_a_reply_is_over_or_still_on_its_way(
-    session: aiohttp.ClientSession, onenet: Server, fault: Fault, *, over: bool
+async def test_a_lost_reply_reports_whether_the_request_has_ended(
+    session: aiohttp.ClientSession, onenet: Server, fault: Fault, *, request_ended: bool
 ) -> None:
-    """A command that arrives late would be reported as never queued."""
+    """OutcomeUnknownError reports whether the request has ended."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OutcomeUnknownError) as caught:
         await OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.3).queue(read())
-    assert caught.value.over is over
+    assert caught.value.request_ended is request_ended
 
 
-async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetClient, onenet: Server) -> None:
-    """Whoever can redirect a request would own the account."""
+async def test_redirects_are_not_followed(client: OneNetClient, onenet: Server) -> None:
+    """A redirect is not followed, so that another host does not receive the key."""
     thief = await Server(OneNet()).start()
     onenet.faults.append(Fault(kind=PAGE, status=307, location=f"{thief.url}/devices"))
     with pytest.raises(errors.UnexpectedReplyError):
@@ -281,8 +281,10 @@ async def test_a_redirect_does_not_carry_the_key_to_another_host(client: OneNetC
 
 
 @pytest.mark.parametrize(("size", "fits"), [(2**21, True), (2**21 + 1, False)])
-async def test_a_reply_may_have_two_mebibytes(client: OneNetClient, onenet: Server, size: int, *, fits: bool) -> None:
-    """A long list of devices would be refused, or the limit be none."""
+async def test_replies_of_up_to_two_mebibytes_are_accepted(
+    client: OneNetClient, onenet: Server, size: int, *, fits: bool
+) -> None:
+    """Replies of up to 2 MiB are accepted."""
     text = '{"errno": 0, "data": {"total_count": 0, "devices": []}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=text.ljust(size)))
     if fits:
@@ -293,17 +295,17 @@ async def test_a_reply_may_have_two_mebibytes(client: OneNetClient, onenet: Serv
 
 
 class BrokenResolver(AbstractResolver):
-    """Look up names as no name server of ours could."""
+    """A resolver that fails."""
 
     def __init__(self, error: Exception, seconds: float = 0) -> None:
-        """Fail with an error, after some time."""
-        self.asked = ""
+        """Create a resolver that fails with an error after a delay in seconds."""
+        self.host = ""
         self._error = error
         self._seconds = seconds
 
     @override
     async def resolve(self, host: str, *_: Any, **__: Any) -> list[ResolveResult]:
-        self.asked = host
+        self.host = host
         await asyncio.sleep(self._seconds)
         raise self._error
 
@@ -317,15 +319,15 @@ class BrokenResolver(AbstractResolver):
     [
         BrokenResolver(OSError("no such host")),
         BrokenResolver(OSError("too late"), seconds=60),
-        # What the standard library makes of a..b, or of a label of 64 characters.
+        # Raised by the standard library for host names such as a..b, or with a label of 64 characters.
         BrokenResolver(UnicodeError("label empty or too long")),
     ],
     ids=["unknown", "hanging", "impossible"],
 )
-async def test_a_name_that_is_not_found_is_told_from_a_lost_reply(
+async def test_a_failed_name_lookup_raises_a_cannot_connect_error(
     socket_enabled: None, resolver: BrokenResolver
 ) -> None:
-    """A command that was certainly not sent would be reported as perhaps queued, at every outage."""
+    """A host name that cannot be resolved raises CannotConnectError, because nothing was sent."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
         client = OneNetClient(session, ApiKey(KEY), base_url="http://api.example.com", timeout=0.2)
         with pytest.raises(errors.CannotConnectError):
@@ -335,18 +337,20 @@ async def test_a_name_that_is_not_found_is_told_from_a_lost_reply(
 @pytest.mark.parametrize(
     ("platform", "host"), [(LEGACY, "api.heclouds.com"), (CURRENT, "iot-api.heclouds.com")], ids=["legacy", "current"]
 )
-async def test_who_names_no_server_means_the_platforms_own(socket_enabled: None, platform: Platform, host: str) -> None:
-    """A program would have to look up the address, and might hand the key to another server."""
+async def test_the_base_url_defaults_to_that_of_the_platform(
+    socket_enabled: None, platform: Platform, host: str
+) -> None:
+    """The base URL defaults to that of the platform."""
     resolver = BrokenResolver(OSError("no such host"))
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=resolver)) as session:
         client = OneNetClient(session, AccessKey("products/1", "a2V5"), platform=platform)
         with pytest.raises(errors.CannotConnectError):
             await client.check_credentials()
-    assert resolver.asked == host
+    assert resolver.host == host
 
 
-async def test_an_unreachable_host_is_told_from_a_lost_reply(session: aiohttp.ClientSession) -> None:
-    """A command that was certainly not sent would be reported as perhaps queued."""
+async def test_an_unreachable_host_raises_a_cannot_connect_error(session: aiohttp.ClientSession) -> None:
+    """An unreachable host raises CannotConnectError, because nothing was sent."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         client = OneNetClient(session, ApiKey(KEY), base_url=f"http://127.0.0.1:{reserved.getsockname()[1]}")
@@ -354,10 +358,10 @@ async def test_an_unreachable_host_is_told_from_a_lost_reply(session: aiohttp.Cl
             await client.queue(read())
 
 
-async def test_a_certificate_that_nobody_signed_is_a_tls_error(
+async def test_a_self_signed_certificate_raises_a_tls_error(
     session: aiohttp.ClientSession, tmp_path: Path, expected_warnings: list[str]
 ) -> None:
-    """The key would be handed to whoever stands in between."""
+    """A self-signed certificate raises TlsError before a request is sent."""
     expected_warnings.append("Error doing job: Error on transport creation for incoming connection")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
@@ -384,8 +388,8 @@ async def test_a_certificate_that_nobody_signed_is_a_tls_error(
     await server.stop()
 
 
-async def test_a_server_without_tls_behind_https_is_a_tls_error(session: aiohttp.ClientSession, onenet: Server) -> None:
-    """A person could not tell a wrong scheme from a dead host."""
+async def test_a_server_without_tls_raises_a_tls_error(session: aiohttp.ClientSession, onenet: Server) -> None:
+    """An https URL of a server without TLS raises TlsError."""
     with pytest.raises(errors.TlsError):
         await OneNetClient(session, ApiKey(KEY), base_url=onenet.url.replace("http:", "https:")).check_credentials()
 
@@ -402,8 +406,8 @@ async def test_a_server_without_tls_behind_https_is_a_tls_error(session: aiohttp
         Fault(kind=FaultKind.GARBAGE, text=f"SIP/2.0 {KEY}\r\n\r\n"),
     ],
 )
-async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, fault: Fault) -> None:
-    """The key would end up in logs, traces and reports of problems."""
+async def test_errors_do_not_contain_the_key(client: OneNetClient, onenet: Server, fault: Fault) -> None:
+    """Neither an error nor its causes contain the key."""
     onenet.faults.append(Fault(**vars(fault)))
     with pytest.raises(errors.OneNetError) as caught:
         await client.queue(read())
@@ -417,8 +421,8 @@ async def test_no_error_shows_the_key(client: OneNetClient, onenet: Server, faul
     assert KEY[:20] not in "".join(shown)
 
 
-async def test_a_text_that_no_json_can_hold_is_mended(client: OneNetClient, onenet: Server) -> None:
-    """The event of a refused command could not be sent to anybody."""
+async def test_unpaired_surrogates_in_an_error_text_are_replaced(client: OneNetClient, onenet: Server) -> None:
+    """Unpaired surrogates in the text of an error are replaced, because they cannot be encoded."""
     onenet.faults.append(Fault(kind=FaultKind.BODY, text='{"errno": 3, "error": "bad \\ud800"}'))
     with pytest.raises(errors.InvalidRequestError) as caught:
         await client.queue(read())
@@ -426,18 +430,20 @@ async def test_a_text_that_no_json_can_hold_is_mended(client: OneNetClient, onen
 
 
 @pytest.mark.parametrize("offset", [timedelta(days=-20_000), timedelta(hours=-13), timedelta(minutes=5)])
-async def test_every_reply_of_onenet_shows_its_time(client: OneNetClient, onenet: Server, offset: timedelta) -> None:
-    """Where the clock here is wrong, a command that waits would pass for expired."""
+async def test_every_reply_updates_the_platform_time(client: OneNetClient, onenet: Server, offset: timedelta) -> None:
+    """Every reply of OneNET updates the platform's time."""
     for later in (timedelta(), timedelta(hours=1)):
         onenet.onenet.clock.offset = offset + later
         await client.get_devices()
-        # To the second.
+        # The Date header has whole seconds.
         assert abs(client.now() - onenet.onenet.clock.now()) < timedelta(seconds=1.5)
 
 
 @pytest.mark.parametrize("fault", [Fault(kind=PAGE, status=502), Fault(kind=PAGE), Fault(kind=FaultKind.EMPTY)])
-async def test_the_clock_of_a_proxy_is_not_onenets(client: OneNetClient, onenet: Server, fault: Fault) -> None:
-    """A command would get the wrong expiry."""
+async def test_a_reply_of_a_proxy_does_not_update_the_platform_time(
+    client: OneNetClient, onenet: Server, fault: Fault
+) -> None:
+    """A reply that is not in OneNET's format does not update the platform's time."""
     await client.get_devices()
     onenet.onenet.clock.offset = timedelta(days=36)
     onenet.faults.append(Fault(**vars(fault)))
@@ -446,10 +452,10 @@ async def test_the_clock_of_a_proxy_is_not_onenets(client: OneNetClient, onenet:
     assert abs(client.now() - datetime.now(UTC)) < timedelta(seconds=1.5)
 
 
-async def test_a_clock_that_is_set_here_does_not_move_onenets_time(
+async def test_setting_the_local_clock_does_not_change_the_platform_time(
     client: OneNetClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host without a clock of its own gets the time from the network, at some time after its start."""
+    """Setting the local clock does not change the platform's time."""
 
     class SetClock(datetime):
         @classmethod
@@ -458,13 +464,13 @@ async def test_a_clock_that_is_set_here_does_not_move_onenets_time(
             return super().now(tz) + timedelta(hours=3)
 
     await client.get_devices()
-    monkeypatch.setattr(client_module, "datetime", SetClock)
+    monkeypatch.setattr(transport, "datetime", SetClock)
     assert abs(client.now() - datetime.now(UTC)) < timedelta(seconds=1.5)
     assert client.skew < timedelta(hours=-2)
 
 
-async def test_a_clock_that_is_right_is_left_alone(client: OneNetClient, onenet: Server) -> None:
-    """Times would be off by up to a second, though nothing is wrong."""
+async def test_a_correct_clock_is_not_adjusted(client: OneNetClient, onenet: Server) -> None:
+    """The platform's time equals the local time within 20 ms if the local clock is correct."""
     for seconds in (0.0, 0.2):
         onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=seconds))
         await client.get_devices()
@@ -480,8 +486,10 @@ async def test_a_clock_that_is_right_is_left_alone(client: OneNetClient, onenet:
         "Date: Fri, 31 Dec 9999 23:59:59 -0100\r\n",
     ],
 )
-async def test_a_reply_without_a_date_changes_no_time(client: OneNetClient, onenet: Server, header: str) -> None:
-    """A strange server could break every call, or move all times."""
+async def test_an_invalid_date_does_not_change_the_platform_time(
+    client: OneNetClient, onenet: Server, header: str
+) -> None:
+    """A reply with a missing or invalid date does not change the platform's time."""
     onenet.onenet.clock.offset = timedelta(days=1)
     await client.get_devices()
     known = client.now()
@@ -493,8 +501,8 @@ async def test_a_reply_without_a_date_changes_no_time(client: OneNetClient, onen
     assert (await client.get_devices()).total_count == 1
 
 
-async def test_the_presence_of_many_devices_takes_few_calls(client: OneNetClient, onenet: Server) -> None:
-    """A call for each would exceed OneNET's limit of calls."""
+async def test_get_device_statuses_accepts_batches_of_500(client: OneNetClient, onenet: Server) -> None:
+    """`get_device_statuses` accepts 500 devices in one request."""
     product = onenet.onenet.products[0]
     devices = [product.add(str(866_971_040_000_000 + number), "Lamp") for number in range(1000)]
     ids = [str(device.id) for device in devices]
@@ -509,8 +517,8 @@ async def test_the_presence_of_many_devices_takes_few_calls(client: OneNetClient
 
 
 @pytest.mark.parametrize("platform", [LEGACY, CURRENT], ids=lambda platform: platform.name)
-def test_the_keys_of_devices_fit_into_a_url(platform: Platform) -> None:
-    """An ordinary server takes a request line of 8 KB."""
+def test_batches_fit_into_a_url(platform: Platform) -> None:
+    """The keys of a batch fit into a URL, unless a single key is too long."""
     for key in ("590000101", "866971030000001", "meter-" + "x" * 80, "水表" * 20):
         keys = [f"{key}{number}" for number in range(1200)]
         batches = list(platform.batches(keys))
@@ -518,12 +526,12 @@ def test_the_keys_of_devices_fit_into_a_url(platform: Platform) -> None:
         urls = [str(URL("https://h/x").with_query({platform.keys_parameter: ",".join(batch)})) for batch in batches]
         assert max(map(len, urls)) < 6000
     assert list(platform.batches([])) == []
-    # One that is too long is still asked for.
+    # A key that is too long is in a batch of its own.
     assert list(platform.batches(["x" * 9000, "y"])) == [["x" * 9000], ["y"]]
 
 
-async def test_the_newest_datapoints_are_told_for_many_at_once(client: OneNetClient, onenet: Server) -> None:
-    """A person would see the values of some devices only, of before, or measured hours off."""
+async def test_get_newest_datapoints_returns_those_of_many_devices(client: OneNetClient, onenet: Server) -> None:
+    """`get_newest_datapoints` returns the newest values of 500 devices with their times."""
     product = onenet.onenet.products[0]
     resources = {(3303, instance, 5700): 21.5 for instance in range(10)}
     devices = [product.add(str(866_971_040_000_000 + number), "Meter", resources) for number in range(500)]
@@ -532,19 +540,19 @@ async def test_the_newest_datapoints_are_told_for_many_at_once(client: OneNetCli
     for device in devices[1:]:
         onenet.onenet.wake(device.imei, EmulatedTrigger.NOTIFY)
     onenet.onenet.report(devices[7].imei, {(3303, 0, 5700): 22.5})
-    told = dict(await client.get_newest_datapoints(id_ for id_ in ids))
-    assert list(told) == ids
-    assert told.pop(ids[0]) == []
+    found = dict(await client.get_newest_datapoints(id_ for id_ in ids))
+    assert list(found) == ids
+    assert found.pop(ids[0]) == []
     paths = [f"3303/{instance}/5700" for instance in range(10)]
-    assert all([datapoint.path for datapoint in datapoints] == paths for datapoints in told.values())
-    assert [datapoint.value for datapoint in told.pop(ids[7])] == [22.5] + [21.5] * 9
-    for datapoint in chain.from_iterable(told.values()):
+    assert all([datapoint.path for datapoint in datapoints] == paths for datapoints in found.values())
+    assert [datapoint.value for datapoint in found.pop(ids[7])] == [22.5] + [21.5] * 9
+    for datapoint in chain.from_iterable(found.values()):
         assert datapoint.value == 21.5
         assert timedelta() <= client.now() - datapoint.measured_at < timedelta(seconds=30)
 
 
-async def test_a_strange_status_is_left_out(client: OneNetClient, onenet: Server) -> None:
-    """One strange device would hide all others, or a sleeping one pass for awake."""
+async def test_invalid_statuses_are_omitted(client: OneNetClient, onenet: Server) -> None:
+    """Devices with an invalid id or status are omitted."""
     devices = [
         {"id": 1, "online": True},
         {"id": " 2 ", "online": False},
@@ -561,13 +569,13 @@ async def test_a_strange_status_is_left_out(client: OneNetClient, onenet: Server
     assert await client.get_device_statuses(["1"]) == {"1": True, "2": False, "3": True, "4": False}
 
 
-def tell(onenet: Server, *devices: Any) -> None:
-    """Let the next reply be a list of these devices."""
+def add_reply(onenet: Server, *devices: Any) -> None:
+    """Make the next reply a list of devices."""
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=json.dumps({"errno": 0, "data": {"devices": devices}})))
 
 
 def stream(value: Any = 21.5, at: Any = "2015-12-01 17:10:24", id_: Any = "3303_0_5700") -> dict[str, Any]:
-    """Return a datastream as it is on the wire."""
+    """Return a datastream in the format of a reply."""
     return {"id": id_, "at": at, "value": value}
 
 
@@ -596,9 +604,9 @@ def stream(value: Any = 21.5, at: Any = "2015-12-01 17:10:24", id_: Any = "3303_
     ],
     ids=str,
 )
-async def test_a_value_of_any_kind_is_read(client: OneNetClient, onenet: Server, wire: Any, value: Any) -> None:
-    """A value that no JSON can hold would break what is shown of all devices, or bytes be a list that nobody reads."""
-    tell(onenet, {"id": "7", "datastreams": [stream(wire)]})
+async def test_values_of_all_types_are_parsed(client: OneNetClient, onenet: Server, wire: Any, value: Any) -> None:
+    """Values of all types are parsed, and those that cannot be encoded as JSON are converted."""
+    add_reply(onenet, {"id": "7", "datastreams": [stream(wire)]})
     ((_, (datapoint,)),) = await client.get_newest_datapoints(["7"])
     kind = Opaque if isinstance(wire, list) and isinstance(value, str) else type(value)
     assert (datapoint.path, datapoint.value, type(datapoint.value)) == ("3303/0/5700", value, kind)
@@ -615,18 +623,18 @@ async def test_a_value_of_any_kind_is_read(client: OneNetClient, onenet: Server,
         ("Tue Dec 01 17:10:24 CST 2015", datetime(2015, 12, 1, 9, 10, 24, tzinfo=UTC)),
     ],
 )
-async def test_the_time_of_a_value_is_read_in_every_form(
+async def test_the_time_of_a_datapoint_is_parsed_in_every_format(
     client: OneNetClient, onenet: Server, at: str, measured_at: datetime
 ) -> None:
-    """A value would be shown as measured hours off, or an old one hide a new one."""
-    tell(onenet, {"id": "7", "datastreams": [stream(at=at)]})
+    """The time of a datapoint is parsed in every format."""
+    add_reply(onenet, {"id": "7", "datastreams": [stream(at=at)]})
     assert dict(await client.get_newest_datapoints(["7"])) == {
         "7": [Datapoint(path="3303/0/5700", value=21.5, measured_at=measured_at)]
     }
 
 
 @pytest.mark.parametrize(
-    "strange",
+    "invalid",
     [
         None,
         7,
@@ -648,33 +656,35 @@ async def test_the_time_of_a_value_is_read_in_every_form(
     ],
     ids=str,
 )
-async def test_a_strange_datastream_is_left_out(client: OneNetClient, onenet: Server, strange: Any) -> None:
-    """One strange datastream would hide all others."""
+async def test_invalid_datastreams_are_omitted(client: OneNetClient, onenet: Server, invalid: Any) -> None:
+    """An invalid datastream is omitted, and the others are parsed."""
     good = [stream(id_="3303_0_5700"), stream(id_="3303_1_5700")]
-    tell(onenet, {"id": "7", "datastreams": [good[0], strange, good[1]]})
+    add_reply(onenet, {"id": "7", "datastreams": [good[0], invalid, good[1]]})
     ((_, datapoints),) = await client.get_newest_datapoints(["7"])
     assert [datapoint.path for datapoint in datapoints] == ["3303/0/5700", "3303/1/5700"]
 
 
-async def test_a_datastream_that_is_no_resource_is_left_out(client: OneNetClient, onenet: Server) -> None:
-    """Only object_instance_resource is a resource."""
-    tell(onenet, {"id": "7", "datastreams": [stream(id_="temperature"), stream(id_="3303/0/5700")]})
+async def test_datastreams_without_a_resource_are_omitted(client: OneNetClient, onenet: Server) -> None:
+    """A datastream that does not belong to a resource is omitted."""
+    add_reply(onenet, {"id": "7", "datastreams": [stream(id_="temperature"), stream(id_="3303/0/5700")]})
     ((_, datapoints),) = await client.get_newest_datapoints(["7"])
     assert [datapoint.path for datapoint in datapoints] == ["3303/0/5700"]
 
 
 @pytest.mark.parametrize("streams", [None, 7, "text", {}, []], ids=str)
-async def test_a_device_without_datastreams_has_no_values(client: OneNetClient, onenet: Server, streams: Any) -> None:
-    """One device that has sent nothing yet would hide all others."""
-    tell(onenet, {"id": "1", "datastreams": streams}, {"id": "2"}, {"id": "3", "datastreams": [stream()]})
-    told = dict(await client.get_newest_datapoints(["1", "2", "3"]))
-    assert {id_: len(datapoints) for id_, datapoints in told.items()} == {"1": 0, "2": 0, "3": 1}
+async def test_a_device_without_datastreams_has_no_datapoints(
+    client: OneNetClient, onenet: Server, streams: Any
+) -> None:
+    """A device without datastreams has no datapoints."""
+    add_reply(onenet, {"id": "1", "datastreams": streams}, {"id": "2"}, {"id": "3", "datastreams": [stream()]})
+    found = dict(await client.get_newest_datapoints(["1", "2", "3"]))
+    assert {id_: len(datapoints) for id_, datapoints in found.items()} == {"1": 0, "2": 0, "3": 1}
 
 
-async def test_the_id_of_a_device_may_be_a_number_or_a_text(client: OneNetClient, onenet: Server) -> None:
-    """The values of devices would not be found, since OneNET tells ids in both forms; or a strange one hide them."""
+async def test_the_id_of_a_device_may_be_a_number_or_a_string(client: OneNetClient, onenet: Server) -> None:
+    """The id of a device may be a number or a string; devices with an invalid id are omitted."""
     datastreams = [stream()]
-    tell(
+    add_reply(
         onenet,
         {"id": 1, "datastreams": datastreams},
         {"id": "2", "datastreams": datastreams},
@@ -686,24 +696,26 @@ async def test_the_id_of_a_device_may_be_a_number_or_a_text(client: OneNetClient
         7,
         None,
     )
-    told = dict(await client.get_newest_datapoints(["1", "2", "3"]))
-    assert list(told) == ["1", "2", "3", "5"]
-    assert all(len(datapoints) == 1 for datapoints in told.values())
+    found = dict(await client.get_newest_datapoints(["1", "2", "3"]))
+    assert list(found) == ["1", "2", "3", "5"]
+    assert all(len(datapoints) == 1 for datapoints in found.values())
 
 
 @pytest.mark.parametrize("data", ["7", '"text"', '{"devices": 7}', '{"other": []}'])
-async def test_a_reply_that_is_no_list_of_devices_is_an_error(client: OneNetClient, onenet: Server, data: str) -> None:
-    """The error comes from the call, though devices are read one by one after it."""
+async def test_a_reply_without_a_list_of_devices_raises_an_error(
+    client: OneNetClient, onenet: Server, data: str
+) -> None:
+    """The calls raise UnexpectedReplyError if the reply does not contain a list of devices."""
     for call in (client.get_device_statuses, client.get_newest_datapoints):
         onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
         with pytest.raises(errors.UnexpectedReplyError):
             await call(["1"])
 
 
-async def test_commands_for_one_device_are_a_pause_apart_and_hold_up_no_other(
+async def test_commands_are_separated_by_a_pause_for_each_device(
     session: aiohttp.ClientSession, onenet: Server
 ) -> None:
-    """OneNET refuses more than one command per device and second."""
+    """Commands for one device are sent in order with a pause, without delaying other devices."""
     onenet.onenet.command_interval = 0.2
     client = OneNetClient(session, ApiKey(KEY), base_url=onenet.url, pause=0.25)
     other = onenet.onenet.products[0].add("866971030000002", "Other", {(3303, 0, 5700): 1.0})
@@ -717,17 +729,17 @@ async def test_commands_for_one_device_are_a_pause_apart_and_hold_up_no_other(
         ended.append((f"{imei}/{res_id}", loop.time() - started))
 
     await asyncio.gather(*(queue(IMEI, number) for number in range(3)), queue(other.imei, 0))
-    # In the order in which they came.
+    # In the order of the calls.
     assert [command.args["res_id"] for command in onenet.onenet.commands if command.imei == IMEI] == ["0", "1", "2"]
     assert dict(ended)[f"{other.imei}/0"] < 0.2
     assert dict(ended)[f"{IMEI}/0"] < 0.2
     assert dict(ended)[f"{IMEI}/2"] >= 0.5
 
 
-async def test_the_pause_outlives_a_client_and_begins_when_a_command_has_arrived(
+async def test_the_pause_starts_after_the_request_and_is_shared_by_clients(
     session: aiohttp.ClientSession, onenet: Server
 ) -> None:
-    """An account that is reloaded has a new client, and a slow request arrives late."""
+    """The pause starts when a request has ended, and applies to all clients of a session."""
     onenet.onenet.command_interval = 0.25
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.4))
     for _ in range(3):
@@ -735,10 +747,10 @@ async def test_the_pause_outlives_a_client_and_begins_when_a_command_has_arrived
     assert len(onenet.onenet.commands) == 3
 
 
-async def test_a_command_that_waited_beyond_its_beginning_begins_now(
+async def test_queue_omits_a_valid_time_that_has_passed_during_the_pause(
     session: aiohttp.ClientSession, onenet: Server
 ) -> None:
-    """OneNET takes no valid_time in the past."""
+    """`queue` omits a `valid_time` that has passed during the pause."""
     client = OneNetClient(session, ApiKey(KEY), base_url=onenet.url, pause=1.2)
     soon = (client.now() + timedelta(seconds=1)).replace(microsecond=0)
     first, second = await asyncio.gather(client.queue(read()), client.queue(read(valid_time=soon)))

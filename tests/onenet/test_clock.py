@@ -1,4 +1,4 @@
-"""Beijing wall clock."""
+"""Tests of the conversion of times."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -13,33 +13,33 @@ from custom_components.onenet_nbiot.onenet import clock
     [
         (datetime(2026, 12, 31, 20, 0, tzinfo=UTC), "2027-01-01T04:00:00"),
         (datetime(2026, 7, 1, 12, 0, 5, 999999, tzinfo=UTC), "2026-07-01T20:00:05"),
-        # The hour that clocks in Berlin show twice is two hours in Beijing.
+        # The repeated hour at the end of daylight saving time in Berlin.
         (datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin")), "2026-10-25T08:30:00"),
         (datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")), "2026-10-25T09:30:00"),
-        # Beijing's own daylight saving time ended in 1991; the platform never had it.
+        # OneNET ignores China's daylight saving time, which ended in 1991.
         (datetime(1990, 7, 1, tzinfo=UTC), "1990-07-01T08:00:00"),
     ],
 )
-def test_a_moment_is_told_by_beijings_wall_clock(moment: datetime, wire: str) -> None:
-    """A command would wait hours too long, or be dropped at once."""
+def test_to_wire_converts_to_beijing_time(moment: datetime, wire: str) -> None:
+    """`to_wire` converts to Beijing time."""
     assert clock.to_wire(moment) == wire
 
 
-def test_a_time_without_a_zone_is_refused() -> None:
-    """Somebody would have to guess what it means."""
+def test_to_wire_rejects_a_naive_datetime() -> None:
+    """`to_wire` rejects a naive datetime."""
     with pytest.raises(ValueError, match="no time zone"):
-        clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001 - the fault that is tested
+        clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001 - the invalid value under test
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
-def test_a_reply_tells_its_time_in_utc(zone: str) -> None:
-    """The platform's time would be taken for that of the computer's own zone."""
+def test_from_header_returns_a_time_in_utc(zone: str) -> None:
+    """`from_header` returns a time in UTC."""
     moment = datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)
     assert clock.from_header(f"Wed, 02 Dec 2020 01:02:24 {zone}") == moment
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_a_date_that_is_none_is_told(text: str) -> None:
-    """A time that is reckoned from it would be too late to be held."""
+def test_from_header_rejects_an_invalid_date(text: str) -> None:
+    """`from_header` rejects an invalid date."""
     with pytest.raises(ValueError, match=r".+"):
         clock.from_header(text)

@@ -1,4 +1,4 @@
-"""What became of a command, as lists, details and logs tell it."""
+"""Tests of the lists, details and logs of commands."""
 
 from datetime import UTC, datetime, timedelta
 import json
@@ -23,7 +23,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def read() -> CachedCommand:
-    """Return a cached read of a temperature."""
+    """Return a valid cached read command."""
     return CachedCommand(
         operation=Read(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700),
         expired_time=datetime(2099, 1, 1, tzinfo=UTC),
@@ -45,8 +45,8 @@ def read() -> CachedCommand:
         ("1606870944", datetime(2020, 12, 2, 1, 2, 24, tzinfo=UTC)),
     ],
 )
-def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
-    """A person would see no times, or times that are hours off."""
+def test_from_wire_parses_every_time_format(text: str, moment: datetime) -> None:
+    """`from_wire` parses every time format."""
     assert clock.from_wire(text) == moment
 
 
@@ -63,8 +63,8 @@ def test_every_form_of_a_time_is_read(text: str, moment: datetime) -> None:
         "9999-12-31 23:59:59",
     ],
 )
-def test_what_is_no_time_is_told(text: str) -> None:
-    """A wrong time would be shown for a right one."""
+def test_from_wire_rejects_invalid_times(text: str) -> None:
+    """`from_wire` rejects invalid times and those that mean never."""
     with pytest.raises(ValueError, match=r".+"):
         clock.from_wire(text)
 
@@ -97,10 +97,10 @@ def test_what_is_no_time_is_told(text: str) -> None:
         (42, None, CommandState.QUEUED, None),
     ],
 )
-def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
+def test_the_state_depends_on_the_send_and_confirm_status(
     send_status: Any, confirm_status: Any, state: CommandState, reason: str | None
 ) -> None:
-    """A command that the device refused would pass for done."""
+    """The state and reason of a command depend on the send status and the confirm status."""
     record = CommandRecord.from_wire(
         {"cmd_uuid": "u ", "type": "READ", "send_status": send_status, "confirm_status": confirm_status, "remain": "3"}
     )
@@ -132,15 +132,15 @@ def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
             {"obj_id": 0, "obj_inst": [{"obj_inst_id": "1", "res": [{"res_id": "2", "val": None}]}]},
             [(0, 1, 2, None, None)],
         ),
-        # Opaque: a list of byte values; another list stays as it is.
+        # A list of bytes is an opaque value; other lists are unchanged.
         ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [0, 255, 16]}]}], [(3303, 0, 1, None, "00ff10")]),
         ([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": [256]}]}], [(3303, 0, 1, None, [256])]),
-        # A list of a list, and a reply that is nothing but its data.
+        # A nested list, and an envelope with only data.
         ([[{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}]], [(3303, 0, 1, None, 1)]),
         ({"data": [{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}]}, [(3303, 0, 1, None, 1)]),
-        # JSON text of JSON text.
+        # A JSON string of a JSON string.
         (json.dumps(json.dumps([{"obj_inst_id": 0, "res": [{"res_id": 1, "val": 1}]}])), [(3303, 0, 1, None, 1)]),
-        # What nobody has seen must not stop the others.
+        # Invalid entries among valid ones.
         (
             [
                 7,
@@ -157,10 +157,10 @@ def test_the_outcome_needs_what_onenet_did_and_what_the_device_answered(
         ({}, []),
     ],
 )
-def test_values_are_read_in_every_shape(data: Any, values: list[tuple[Any, ...]]) -> None:
-    """A reading that arrived would not be shown."""
-    got = ReadResult.from_wire(data, 3303)
-    assert [(v.obj_id, v.obj_inst_id, v.res_id, v.res_inst_id, v.value) for v in got.values] == values
+def test_values_of_a_read_are_parsed_in_every_format(data: Any, values: list[tuple[Any, ...]]) -> None:
+    """The values of a read are parsed in every format; invalid values are omitted."""
+    result = ReadResult.from_wire(data, 3303)
+    assert [(v.obj_id, v.obj_inst_id, v.res_id, v.res_inst_id, v.value) for v in result.values] == values
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_values_are_read_in_every_shape(data: Any, values: list[tuple[Any, ...]]
     ],
     ids=str,
 )
-def test_a_result_that_cannot_be_read_is_told_from_an_empty_one(data: Any, *, unreadable: bool) -> None:
-    """A device that answered would pass for one without values."""
+def test_a_result_without_valid_values_is_unreadable_unless_it_is_empty(data: Any, *, unreadable: bool) -> None:
+    """A result without valid values is unreadable, unless it is empty."""
     assert ReadResult.from_wire(data, 3303) == ((), unreadable)
 
 
@@ -203,8 +203,8 @@ def test_a_result_that_cannot_be_read_is_told_from_an_empty_one(data: Any, *, un
     ],
     ids=str,
 )
-def test_only_what_can_be_read_of_a_write_contradicts_it(content: Any, *, contradicts: bool) -> None:
-    """A command whose reply was lost would not be recognised."""
+def test_only_valid_values_contradict_a_write(content: Any, *, contradicts: bool) -> None:
+    """A write is contradicted by different values, but not by missing or invalid ones."""
     write = Write(
         imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, value=True), WrittenValue(2, value=80))
     )
@@ -220,24 +220,22 @@ def test_only_what_can_be_read_of_a_write_contradicts_it(content: Any, *, contra
         "imei=1234&obj_id=3303&obj_inst_id=0&res_id=5700",
     ],
 )
-def test_what_was_asked_for_is_read_in_every_form(args: Any) -> None:
-    """A person could not tell which reading it was."""
+def test_the_target_of_a_command_is_parsed_in_every_format(args: Any) -> None:
+    """The target of a command is parsed in every format."""
     detail = CommandDetail.from_wire({"send_status": 1, "args": args}, "u")
     assert (detail.obj_id, detail.obj_inst_id, detail.res_id, detail.values) == (3303, 0, 5700, ())
 
 
-def test_a_list_of_another_age_or_with_a_strange_item_is_read() -> None:
-    """One strange command would hide all others."""
+def test_invalid_items_and_a_missing_total_do_not_prevent_parsing_a_list() -> None:
+    """Invalid commands are omitted from a list, and its total may have another name or be missing."""
     page = CommandPage.from_wire({"count": 3, "items": [{"cmd_uuid": "u", "send_status": 1}, {"cmd_uuid": ""}, 7]})
     assert (page.total_count, [command.uuid for command in page.commands]) == (3, ["u"])
     assert page.size == 3
     assert CommandPage.from_wire({"items": [{"cmd_uuid": "u", "send_status": 1}]}).total_count is None
 
 
-async def test_a_command_is_followed_from_its_queueing_to_its_value(
-    client: OneNetClient, onenet: Server, device: Device
-) -> None:
-    """Nobody could learn what became of a command."""
+async def test_a_command_is_tracked_until_it_succeeds(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """The details and the log of a command are available until it succeeds."""
     uuid = await client.queue(read())
     waiting = await client.get_command(IMEI, uuid)
     assert (waiting.record.state, waiting.record.send_time, waiting.values) == (CommandState.QUEUED, None, ())
@@ -254,8 +252,8 @@ async def test_a_command_is_followed_from_its_queueing_to_its_value(
     assert all(entry.time for entry in log)
 
 
-async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: Server, device: Device) -> None:
-    """Commands would be missing from the list of a device that was asked often."""
+async def test_get_all_commands_reads_all_pages(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """`get_all_commands` reads all pages, newest command first."""
     expected = []
     for _ in range(25):
         expected += [await client.queue(read()) for _ in range(10)]
@@ -269,10 +267,10 @@ async def test_a_list_of_many_pages_is_read_whole(client: OneNetClient, onenet: 
 
 
 @pytest.mark.parametrize("total", [3, None, 10**9])
-async def test_pages_of_any_size_and_count_are_all_read(
+async def test_get_all_commands_accepts_small_pages_and_wrong_totals(
     client: OneNetClient, onenet: Server, device: Device, total: int | None
 ) -> None:
-    """Commands would be missing from the list, or the list never come to its end."""
+    """`get_all_commands` reads all pages if they are small or the total is wrong."""
     for items in ([{"cmd_uuid": "a", "send_status": 1}, 7], [{"cmd_uuid": "b", "send_status": 1}], []):
         text = json.dumps({"errno": 0, "data": {"total_count": total, "items": items}})
         onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
@@ -280,8 +278,10 @@ async def test_pages_of_any_size_and_count_are_all_read(
     assert [command.uuid for command in commands] == ["a", "b"]
 
 
-async def test_a_total_that_is_too_low_hides_no_command(client: OneNetClient, onenet: Server, device: Device) -> None:
-    """A full page shows that there may be more."""
+async def test_get_all_commands_continues_after_full_pages(
+    client: OneNetClient, onenet: Server, device: Device
+) -> None:
+    """`get_all_commands` continues after full pages if the total is too low."""
     uuids = [f"u{number}" for number in range(250)]
     for start in (0, 100, 200):
         items = [{"cmd_uuid": uuid, "send_status": 1} for uuid in uuids[start : start + 100]]
@@ -290,10 +290,10 @@ async def test_a_total_that_is_too_low_hides_no_command(client: OneNetClient, on
     assert [command.uuid for command in commands] == uuids
 
 
-async def test_pages_that_are_too_large_for_onenet_are_asked_for_in_a_smaller_size(
+async def test_get_all_commands_requests_smaller_pages_after_a_rejection(
     client: OneNetClient, onenet: Server, device: Device
 ) -> None:
-    """The documents give no maximum; the size is learned once."""
+    """`get_all_commands` requests smaller pages after OneNET rejected the size."""
     uuid = await client.queue(read())
     onenet.requests.clear()
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=6, text="invalid parameter: per_page"))
@@ -306,17 +306,17 @@ async def test_pages_that_are_too_large_for_onenet_are_asked_for_in_a_smaller_si
 
 
 @pytest.mark.parametrize("data", ["null", "{}"])
-async def test_an_empty_command_is_an_unknown_one(
+async def test_an_empty_reply_raises_an_unknown_command_error(
     client: OneNetClient, onenet: Server, device: Device, data: str
 ) -> None:
-    """A person with a mistyped UUID would look for the fault in the server."""
+    """An empty reply for a command raises UnknownCommandError."""
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
     with pytest.raises(errors.UnknownCommandError):
         await client.get_command(IMEI, "u")
 
 
-async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetClient, device: Device) -> None:
-    """A person could not take a command back."""
+async def test_waiting_commands_are_cancelled_individually_or_together(client: OneNetClient, device: Device) -> None:
+    """Waiting commands are cancelled individually or together."""
     first, second, third = [await client.queue(read()) for _ in range(3)]
     await client.cancel_command(IMEI, first)
     assert (await client.get_command(IMEI, first)).record.state is CommandState.CANCELLED
@@ -334,28 +334,28 @@ async def test_waiting_commands_are_cancelled_one_by_one_and_all(client: OneNetC
         *(("get_command_log", ("u",), data) for data in ("7", '{"log": "a"}', '"text"')),
     ],
 )
-async def test_a_reply_of_another_shape_is_an_error_of_the_family(
+async def test_a_reply_in_another_format_raises_an_unexpected_reply_error(
     client: OneNetClient, onenet: Server, device: Device, call: str, arguments: tuple[str, ...], data: str
 ) -> None:
-    """A caller would meet exceptions that nobody told it of."""
+    """A reply in another format raises UnexpectedReplyError."""
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=f'{{"errno": 0, "data": {data}}}'))
     keywords = {"start": LONG_AGO} if call == "get_commands" else {}
     with pytest.raises(errors.UnexpectedReplyError):
         await getattr(client, call)(IMEI, *arguments, **keywords)
 
 
-async def test_a_list_of_cancelled_commands_with_a_strange_uuid_is_read(
+async def test_invalid_uuids_of_cancelled_commands_are_omitted(
     client: OneNetClient, onenet: Server, device: Device
 ) -> None:
-    """One strange UUID would hide all others, or be asked for in another call's place."""
+    """Invalid UUIDs of cancelled commands are omitted."""
     text = '{"errno": 0, "data": {"succ": ["a ", "../cancel/all", [7], ""], "failed": null}}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
     cancelled = await client.cancel_commands(IMEI)
     assert (cancelled.succeeded, cancelled.failed) == (("a",), ())
 
 
-async def test_a_log_with_strange_lines_is_read(client: OneNetClient, onenet: Server, device: Device) -> None:
-    """One strange line would hide all others."""
+async def test_invalid_lines_of_a_log_are_omitted(client: OneNetClient, onenet: Server, device: Device) -> None:
+    """Invalid lines of a log are omitted, and an invalid time is None."""
     text = '{"errno": 0, "data": [{"log": "sent", "time": "?"}, 7, {"time": "2020-12-02 09:02:24"}]}'
     onenet.faults.append(Fault(kind=FaultKind.BODY, text=text))
     log = await client.get_command_log(IMEI, "u")

@@ -1,4 +1,4 @@
-"""The family of exceptions; every number of the documents' tables has its cases in wire/errors_*.json."""
+"""Tests of the exceptions; the cases for the documented error numbers are in wire/errors_*.json."""
 
 import pytest
 
@@ -15,18 +15,18 @@ ACCOUNT_WIDE = {
 
 
 def every_class(base: type[OneNetError] = OneNetError) -> list[type[OneNetError]]:
-    """Return all classes of the family that have a reason."""
+    """Return all subclasses of a class of errors."""
     return [kind for child in base.__subclasses__() for kind in (child, *every_class(child))]
 
 
 @pytest.mark.parametrize("kind", every_class(), ids=lambda kind: kind.__name__)
-def test_only_the_connection_and_the_credentials_concern_the_whole_account(kind: type[OneNetError]) -> None:
-    """What OneNET says of one device, or of one call, stops no other."""
+def test_only_connection_and_credentials_errors_are_account_wide(kind: type[OneNetError]) -> None:
+    """Only errors of the connection and of the credentials are account-wide."""
     assert kind.is_account_wide is (kind in ACCOUNT_WIDE)
 
 
-def test_an_error_shows_the_text_and_the_number_of_onenet() -> None:
-    """A person can search for both."""
+def test_an_error_contains_the_text_and_the_number() -> None:
+    """An error contains OneNET's text and number."""
     error = platform_error(5006, "limit", idempotent=True, names_device=True)
     assert (error.text, error.errno, str(error)) == ("limit", 5006, "limit (errno 5006)")
 
@@ -47,18 +47,16 @@ def test_an_error_shows_the_text_and_the_number_of_onenet() -> None:
     ],
 )
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_a_device_that_is_offline_is_recognised_in_every_spelling(
-    errno: int | None, text: str, *, idempotent: bool
-) -> None:
-    """Otherwise if_offline would not queue."""
+def test_an_offline_device_is_recognized_in_every_spelling(errno: int | None, text: str, *, idempotent: bool) -> None:
+    """An offline device is recognized in every spelling."""
     error = platform_error(errno, text, idempotent=idempotent, names_device=True)
     assert error.reason == "device_offline"
 
 
 @pytest.mark.parametrize("text", ["Time-Out", "device timed out", "TIMED_OUT", "应答超时"])
 @pytest.mark.parametrize("errno", [14, 16, 5106, 10411, 10421])
-def test_a_device_that_timed_out_is_recognised_in_every_spelling(errno: int, text: str) -> None:
-    """Otherwise a read would not be queued in its place."""
+def test_a_device_timeout_is_recognized_in_every_spelling(errno: int, text: str) -> None:
+    """The timeout of a device is recognized in every spelling."""
     assert platform_error(errno, text, idempotent=False, names_device=True).reason == "device_timeout"
 
 
@@ -77,8 +75,8 @@ def test_a_device_that_timed_out_is_recognised_in_every_spelling(errno: int, tex
     ],
 )
 @pytest.mark.parametrize("names_device", [True, False])
-def test_what_is_not_about_the_credentials_asks_for_no_others(errno: int, text: str, *, names_device: bool) -> None:
-    """A person would replace a key that is right."""
+def test_other_refusals_are_not_authentication_errors(errno: int, text: str, *, names_device: bool) -> None:
+    """Refusals for other reasons than the credentials are not authentication errors."""
     error = platform_error(errno, text, idempotent=True, names_device=names_device)
     assert not isinstance(error, errors.AuthenticationError | errors.DeviceNotPermittedError)
 
@@ -97,21 +95,21 @@ def test_what_is_not_about_the_credentials_asks_for_no_others(errno: int, text: 
         (10421, "device offline, offline command kept", "device_offline"),
     ],
 )
-def test_the_word_offline_in_the_name_of_a_call_says_nothing_of_the_device(errno: int, text: str, reason: str) -> None:
-    """OneNET calls its cached commands offline commands, and has the word in their paths."""
+def test_offline_in_the_name_of_a_call_does_not_mean_an_offline_device(errno: int, text: str, reason: str) -> None:
+    """The word "offline" in a path, or in OneNET's name for cached commands, does not mean an offline device."""
     error = platform_error(errno, text, idempotent=False, names_device=True, about_command=True)
     assert error.reason == reason
 
 
 @pytest.mark.parametrize("errno", [1, 7, 14, 15, 17, 18, 429, 500, 502, 503, 504, 5108, 5117, 10429, 10500])
-def test_a_temporary_error_leaves_open_whether_a_command_was_queued(errno: int) -> None:
-    """A command that is sent again blindly may be carried out twice."""
+def test_the_outcome_of_a_command_is_unknown_after_a_temporary_error(errno: int) -> None:
+    """After a temporary error, the outcome of a call that is not idempotent is unknown."""
     assert platform_error(errno, "internal error", idempotent=True, names_device=True).reason == "platform_busy"
     assert platform_error(errno, "internal error", idempotent=False, names_device=True).reason == "outcome_unknown"
 
 
 @pytest.mark.parametrize(
-    ("errno", "text", "over"),
+    ("errno", "text", "request_ended"),
     [
         (15, "", True),
         (429, "", True),
@@ -122,14 +120,14 @@ def test_a_temporary_error_leaves_open_whether_a_command_was_queued(errno: int) 
         (503, "", False),
     ],
 )
-def test_a_call_that_came_too_often_was_not_carried_out(errno: int, text: str, *, over: bool) -> None:
-    """A command that can no longer be queued need not be looked for."""
+def test_a_rate_limited_request_has_ended(errno: int, text: str, *, request_ended: bool) -> None:
+    """A request that exceeded the rate limit has ended."""
     error = platform_error(errno, text, idempotent=False, names_device=True)
     assert isinstance(error, errors.OutcomeUnknownError)
-    assert error.over is over
+    assert error.request_ended is request_ended
 
 
-def test_an_error_keeps_what_it_knows_with_another_text() -> None:
-    """Whether a request has ended decides whether it is sent again."""
-    error = errors.OutcomeUnknownError("secret", 7, over=True).with_text("***")
-    assert (error.text, error.errno, error.over) == ("***", 7, True)
+def test_with_text_keeps_the_number_and_whether_the_request_has_ended() -> None:
+    """`with_text` keeps the error number and whether the request has ended."""
+    error = errors.OutcomeUnknownError("secret", 7, request_ended=True).with_text("***")
+    assert (error.text, error.errno, error.request_ended) == ("***", 7, True)

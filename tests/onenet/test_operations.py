@@ -1,4 +1,4 @@
-"""What a device can be told to do, against both generations of the emulated platform."""
+"""Tests of the operations with both platforms of the emulator."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from custom_components.onenet_nbiot.onenet import client as client_module, errors
+from custom_components.onenet_nbiot.onenet import errors, nbiot
 from custom_components.onenet_nbiot.onenet.auth import AccessKey, ApiKey
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.models import CommandDetail, CommandState, Resource
@@ -64,7 +64,7 @@ OPENED: dict[tuple[int, int, int], Any] = {
 
 @pytest.fixture(params=[(LEGACY, ApiKey(KEY)), (LEGACY, None), (CURRENT, None)], ids=["api_key", "legacy", "current"])
 def client(session: aiohttp.ClientSession, onenet: Server, request: pytest.FixtureRequest) -> OneNetClient:
-    """Return a client of each platform, with each kind of key."""
+    """Return a client for each platform with each kind of key."""
     platform: Platform
     platform, api_key = request.param
     credentials = api_key or AccessKey(f"products/{PRODUCT_ID}", ACCESS_KEY)
@@ -73,7 +73,7 @@ def client(session: aiohttp.ClientSession, onenet: Server, request: pytest.Fixtu
 
 @pytest.fixture
 def valve(device: Device) -> Device:
-    """Return a device that can be written to, and rebooted."""
+    """Return a device with writable and executable resources."""
     device.resources |= VALVE
     device.executables.add(REBOOT)
     return device
@@ -81,20 +81,20 @@ def valve(device: Device) -> Device:
 
 @pytest.fixture
 def awake(valve: Device) -> Device:
-    """Return it awake."""
+    """Return the online device."""
     valve.online = True
     return valve
 
 
 def cached(operation: Read | Write | Execute, **schedule: Any) -> CachedCommand:
-    """Return a cached command that the platform accepts."""
+    """Return a valid cached command."""
     return CachedCommand(operation=operation, expired_time=EXPIRED_TIME, **schedule)
 
 
 async def test_a_cached_write_changes_the_device_when_it_wakes(
     client: OneNetClient, onenet: Server, valve: Device
 ) -> None:
-    """A valve would stay as it is, or get a text where it wants a number."""
+    """A cached write changes the device when it wakes."""
     uuid = await client.queue(cached(OPEN, retry=2))
     request = onenet.requests[-1]
     assert (request.method, request.query["mode"], request.query["retry"]) == ("POST", "2", "2")
@@ -114,12 +114,14 @@ async def test_a_cached_write_changes_the_device_when_it_wakes(
     assert (detail.record.command, detail.record.state) == ("write", CommandState.SUCCEEDED)
     assert (detail.mode, detail.written) == (WriteMode.UPDATE, OPEN.values)
     assert not detail.contradicts(OPEN)
-    assert detail.may_ask_for(OPEN)
+    assert detail.could_match(OPEN)
     assert detail.values == ()
 
 
-async def test_a_replacing_write_leaves_nothing_else(client: OneNetClient, onenet: Server, valve: Device) -> None:
-    """What should go would stay, or what should stay would go."""
+async def test_a_replacing_write_deletes_the_other_resources(
+    client: OneNetClient, onenet: Server, valve: Device
+) -> None:
+    """A write in replace mode deletes the other resources of the object instance."""
     replace = Write(
         imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(5850, value=True),), mode=WriteMode.REPLACE
     )
@@ -132,10 +134,10 @@ async def test_a_replacing_write_leaves_nothing_else(client: OneNetClient, onene
 
 
 @pytest.mark.parametrize(("args", "body"), [("0='10'", {"args": "0='10'"}), (None, {}), ("", {"args": ""})])
-async def test_a_cached_execute_is_done_when_the_device_wakes(
+async def test_a_cached_execute_is_executed_when_the_device_wakes(
     client: OneNetClient, onenet: Server, valve: Device, args: str | None, body: dict[str, str]
 ) -> None:
-    """A device would not reboot, or not as it was told to."""
+    """A cached execute command is executed when the device wakes."""
     uuid = await client.queue(cached(Execute(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=4, args=args)))
     request = onenet.requests[-1]
     assert request.path.endswith("/execute/offline")
@@ -147,10 +149,10 @@ async def test_a_cached_execute_is_done_when_the_device_wakes(
     assert detail.args == (args or "")
 
 
-async def test_a_value_that_the_device_does_not_want_fails_with_its_reason(
+async def test_a_write_that_the_device_rejects_fails_with_the_reason(
     client: OneNetClient, onenet: Server, valve: Device
 ) -> None:
-    """A person could not tell why a valve did not move."""
+    """A write that the device rejects fails with the reason of the device."""
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(5850, "open"),))
     uuid = await client.queue(cached(operation))
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
@@ -159,11 +161,11 @@ async def test_a_value_that_the_device_does_not_want_fails_with_its_reason(
 
 
 @pytest.mark.parametrize("length", [0, 1])
-async def test_arguments_of_two_kilobytes_are_sent_and_not_one_byte_more(
+async def test_the_maximum_size_of_arguments_is_2048_bytes(
     client: OneNetClient, onenet: Server, valve: Device, length: int
 ) -> None:
-    """A command that OneNET refuses would count against the device's queue, or a long one be cut short."""
-    # A character of three bytes.
+    """The maximum size of arguments is 2048 bytes."""
+    # The first character has three bytes.
     text = "阀" + "x" * (CONTENT_MAX - 3 + length)
     operation = Execute(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=4, args=text)
     if length:
@@ -178,10 +180,10 @@ async def test_arguments_of_two_kilobytes_are_sent_and_not_one_byte_more(
 
 
 @pytest.mark.parametrize("length", [0, 1])
-async def test_values_of_two_kilobytes_are_sent_and_not_one_byte_more(
+async def test_the_maximum_size_of_values_is_2048_bytes(
     client: OneNetClient, onenet: Server, valve: Device, length: int
 ) -> None:
-    """OneNET counts the list of values, without the object around it."""
+    """The maximum size of the list of values is 2048 bytes, without the enclosing object."""
     around = len(b'[{"res_id":5750,"val":""}]')
     text = "x" * (CONTENT_MAX - around + length)
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(5750, text),))
@@ -204,10 +206,10 @@ async def test_values_of_two_kilobytes_are_sent_and_not_one_byte_more(
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_no_lost_reply_queues_anything_twice(
+async def test_every_command_is_sent_once_if_the_reply_is_lost(
     session: aiohttp.ClientSession, client: OneNetClient, onenet: Server, valve: Device, operation: Any, kind: str
 ) -> None:
-    """A device that lives ten years on one battery would do everything twice."""
+    """Every kind of command is sent once if the reply is lost."""
     for fault in (FaultKind.RESET_AFTER, FaultKind.TRUNCATED, FaultKind.EMPTY):
         onenet.faults.append(Fault(kind=fault))
         with pytest.raises(errors.OutcomeUnknownError):
@@ -216,8 +218,8 @@ async def test_no_lost_reply_queues_anything_twice(
     assert len(onenet.requests) == 3
 
 
-async def test_an_awake_device_is_read_at_once(client: OneNetClient, onenet: Server, awake: Device) -> None:
-    """A person would have to wait for a device that is there."""
+async def test_read_returns_the_values_of_an_online_device(client: OneNetClient, onenet: Server, awake: Device) -> None:
+    """`read` returns the values of an online device."""
     values = await client.read(Read(imei=IMEI, obj_id=3306, obj_inst_id=0), device_timeout=30)
     assert {(value.obj_id, value.obj_inst_id, value.res_id): value.value for value in values} == {
         (3306, 0, 5500): "00",
@@ -231,10 +233,10 @@ async def test_an_awake_device_is_read_at_once(client: OneNetClient, onenet: Ser
     assert "timeout" not in onenet.requests[-1].query
 
 
-async def test_an_awake_device_is_written_to_and_executes_at_once(
+async def test_write_and_execute_take_effect_on_an_online_device(
     client: OneNetClient, onenet: Server, awake: Device
 ) -> None:
-    """A person would have to wait for a device that is there."""
+    """`write` and `execute` take effect on an online device immediately."""
     await client.write(OPEN, device_timeout=5)
     assert awake.resources | OPENED == awake.resources
     assert onenet.requests[-1].query["timeout"] == "5"
@@ -249,23 +251,23 @@ async def test_an_awake_device_is_written_to_and_executes_at_once(
 async def test_a_threshold_is_sent_without_an_exponent(
     client: OneNetClient, onenet: Server, awake: Device, value: float, sent: str
 ) -> None:
-    """OneNET would refuse a small step, or take it for another."""
+    """A threshold is sent without an exponent."""
     await client.observe(Observe(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700, gt=value))
     assert awake.observations[3303, 0, 5700] == {"gt": sent}
 
 
 @pytest.mark.parametrize("data", ["text", 7, {"payload": 1}])
-async def test_a_reply_without_values_is_no_reading(
+async def test_read_raises_an_error_for_a_reply_without_valid_values(
     client: OneNetClient, onenet: Server, awake: Device, data: Any
 ) -> None:
-    """A person would believe that the device has no values."""
+    """`read` raises UnexpectedReplyError for a reply without valid values."""
     onenet.faults.append(Fault(kind=FaultKind.DATA, data=data))
     with pytest.raises(errors.UnexpectedReplyError):
         await client.read(Read(imei=IMEI, obj_id=3303))
 
 
-async def test_an_observation_is_started_and_stopped(client: OneNetClient, onenet: Server, awake: Device) -> None:
-    """A device would tell nothing, or never stop."""
+async def test_observe_starts_and_cancels_an_observation(client: OneNetClient, onenet: Server, awake: Device) -> None:
+    """`observe` starts and cancels an observation."""
     await client.observe(
         Observe(imei=IMEI, obj_id=3303, obj_inst_id=0, res_id=5700, pmin=60, pmax=3600, gt=30.5, lt=10, st=0.5)
     )
@@ -276,8 +278,10 @@ async def test_an_observation_is_started_and_stopped(client: OneNetClient, onene
     assert awake.observations == {}
 
 
-async def test_what_a_device_has_is_found_out(client: OneNetClient, onenet: Server, awake: Device) -> None:
-    """A person would have to guess the numbers of a device's resources."""
+async def test_discover_and_get_resources_return_the_resources_of_a_device(
+    client: OneNetClient, onenet: Server, awake: Device
+) -> None:
+    """`discover` and `get_resources` return the resources of a device."""
     found = await client.discover(Discover(imei=IMEI, obj_id=3306, obj_inst_id=1))
     assert found == (Resource(obj_id=3306, obj_inst_id=1, res_id=5850),)
     assert len(await client.discover(Discover(imei=IMEI, obj_id=3306))) == len(VALVE)
@@ -299,10 +303,10 @@ async def test_what_a_device_has_is_found_out(client: OneNetClient, onenet: Serv
         ("discover", Discover(imei=IMEI, obj_id=3303)),
     ],
 )
-async def test_why_a_device_does_nothing_is_told(
+async def test_immediate_commands_raise_the_matching_error(
     client: OneNetClient, onenet: Server, valve: Device, call: str, operation: Operation
 ) -> None:
-    """A program could not tell a device that sleeps from one that does not want, or from a lost reply."""
+    """Immediate commands raise the error that matches the failure, and are not repeated."""
     perform = getattr(client, call)
     with pytest.raises(errors.DeviceOfflineError):
         await perform(operation)
@@ -329,14 +333,14 @@ async def test_why_a_device_does_nothing_is_told(
     assert len(onenet.requests) == 6
 
 
-async def test_requests_that_wait_for_devices_do_not_hold_up_others(
+async def test_pending_immediate_commands_leave_connections_for_other_requests(
     client: OneNetClient, onenet: Server, awake: Device
 ) -> None:
-    """While some lamps hesitate for 40 seconds, no command could be queued."""
+    """Pending immediate commands leave connections for other requests."""
     awake.hesitates = True
-    # Home Assistant's session has a hundred connections to a host.
+    # Home Assistant's session is limited to 100 connections to a host.
     reads = [asyncio.create_task(client.read(Read(imei=IMEI, obj_id=3303), device_timeout=40)) for _ in range(150)]
-    await until(lambda: len(awake.waiting) == client_module._WAITING_MAX)
+    await until(lambda: len(awake.waiting) == nbiot._IMMEDIATE_MAX)
     async with asyncio.timeout(5):
         await client.queue(cached(Read(imei=IMEI, obj_id=3303)))
     assert not any(read.done() for read in reads)
@@ -346,10 +350,10 @@ async def test_requests_that_wait_for_devices_do_not_hold_up_others(
     assert [values[0].value for values in answers] == [21.5] * 150
 
 
-async def test_the_reply_is_waited_for_as_long_as_the_device_may_take(
+async def test_the_device_timeout_is_added_to_the_request_timeout(
     session: aiohttp.ClientSession, onenet: Server, awake: Device
 ) -> None:
-    """A device that answers late would be given up before its time."""
+    """The device timeout is added to the request timeout."""
     client = OneNetClient(session, ApiKey(KEY), base_url=onenet.url, timeout=0.2, pause=0)
     onenet.faults.append(Fault(kind=FaultKind.DELAY, seconds=0.6))
     assert await client.read(Read(imei=IMEI, obj_id=3303), device_timeout=5)
@@ -368,8 +372,10 @@ async def test_the_reply_is_waited_for_as_long_as_the_device_may_take(
         ([], []),
     ],
 )
-def test_what_was_discovered_is_read_in_every_shape(data: Any, resources: list[tuple[int, int, int | None]]) -> None:
-    """One strange instance would hide all others."""
+def test_discovered_resources_are_parsed_in_every_format(
+    data: Any, resources: list[tuple[int, int, int | None]]
+) -> None:
+    """Discovered resources are parsed in every format; invalid ones are omitted."""
     found = Resource.all_from_discovery(data, 3303)
     assert [(resource.obj_id, resource.obj_inst_id, resource.res_id) for resource in found] == resources
 
@@ -377,7 +383,7 @@ def test_what_was_discovered_is_read_in_every_shape(data: Any, resources: list[t
 @pytest.mark.parametrize(
     ("data", "resources"),
     [
-        # The document's sample.
+        # The documented sample.
         (
             {"total_count": 1, "item": [{"obj_id": 3200, "instances": [{"inst_id": 0, "resources": [5500]}]}]},
             [(3200, 0, 5500)],
@@ -386,15 +392,17 @@ def test_what_was_discovered_is_read_in_every_shape(data: Any, resources: list[t
         ({"item": []}, []),
     ],
 )
-def test_the_list_of_resources_is_read_in_every_shape(data: Any, resources: list[tuple[int, int, int | None]]) -> None:
-    """One strange object would hide all others."""
+def test_the_list_of_resources_is_parsed_in_every_format(
+    data: Any, resources: list[tuple[int, int, int | None]]
+) -> None:
+    """The list of resources is parsed in every format; invalid entries are omitted."""
     found = Resource.all_from_list(data)
     assert [(resource.obj_id, resource.obj_inst_id, resource.res_id) for resource in found] == resources
 
 
 @pytest.mark.parametrize("data", ["text", 7, {"item": 7}])
-def test_what_is_no_list_of_resources_is_told(data: Any) -> None:
-    """A device would pass for one that has nothing."""
+def test_a_reply_without_a_list_of_resources_raises_an_error(data: Any) -> None:
+    """A reply without a list of resources raises UnexpectedReplyError."""
     with pytest.raises(errors.UnexpectedReplyError):
         Resource.all_from_list(data)
     if not isinstance(data, dict):
@@ -413,8 +421,8 @@ def test_what_is_no_list_of_resources_is_told(data: Any) -> None:
         (f"{LWM2M_ID_MAX}_{LWM2M_ID_MAX}_{LWM2M_ID_MAX}", (LWM2M_ID_MAX, LWM2M_ID_MAX, LWM2M_ID_MAX)),
     ],
 )
-def test_a_resource_is_read_in_both_spellings(path: str, numbers: tuple[int, int, int]) -> None:
-    """What a person writes, and what OneNET tells, would not be the same resource."""
+def test_from_path_parses_paths_and_ids_of_datastreams(path: str, numbers: tuple[int, int, int]) -> None:
+    """`from_path` parses paths and ids of datastreams."""
     resource = Resource.from_path(path)
     assert (resource.obj_id, resource.obj_inst_id, resource.res_id) == numbers
     assert resource.path == "{}/{}/{}".format(*numbers)
@@ -450,14 +458,14 @@ def test_a_resource_is_read_in_both_spellings(path: str, numbers: tuple[int, int
         "3303/0/\N{SUPERSCRIPT TWO}",
     ],
 )
-def test_what_is_no_resource_is_told(path: str) -> None:
-    """A value would be shown as another resource's, or a person never learn why nothing is shown."""
+def test_from_path_rejects_invalid_paths(path: str) -> None:
+    """`from_path` rejects invalid paths."""
     with pytest.raises(ValueError, match=r"is not the path of a resource|has a number above 65\d+"):
         Resource.from_path(path)
 
 
-def test_an_object_instance_has_a_path() -> None:
-    """An instance of which no resource is known would be shown as one with a resource."""
+def test_the_path_of_an_object_instance_has_no_resource() -> None:
+    """The path of an object instance has no resource id, and is rejected by `from_path`."""
     instance = Resource(obj_id=3303, obj_inst_id=1, res_id=None)
     assert instance.path == "3303/1"
     with pytest.raises(ValueError, match="is not the path of a resource"):
@@ -482,10 +490,10 @@ def test_an_object_instance_has_a_path() -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["WRITE", "", 1])
-def test_the_values_of_a_write_are_read_in_every_form(
+def test_the_values_of_a_write_are_parsed_in_every_format(
     content: Any, written: tuple[WrittenValue, ...], command: Any
 ) -> None:
-    """A person sees what a command from elsewhere will do."""
+    """The values of a write are parsed in every format; invalid values are omitted."""
     query = {"obj_id": 3306, "obj_inst_id": 0, "mode": "1"}
     detail = CommandDetail.from_wire({"send_status": 1, "type": command, "args": query, "content": content}, "u")
     assert (detail.mode, detail.written, detail.args) == (WriteMode.REPLACE, written, None)
@@ -504,14 +512,14 @@ def test_the_values_of_a_write_are_read_in_every_form(
         ("", None),
     ],
 )
-def test_the_arguments_of_an_execute_are_read_in_every_form(content: Any, args: str | None) -> None:
-    """A person sees what a command from elsewhere will do."""
+def test_the_arguments_of_an_execute_are_parsed_in_every_format(content: Any, args: str | None) -> None:
+    """The arguments of an execute command are parsed in every format."""
     detail = CommandDetail.from_wire({"send_status": 1, "type": "EXECUTE", "content": content}, "u")
     assert (detail.args, detail.written) == (args, ())
 
 
 @pytest.mark.parametrize(
-    ("query", "content", "may_be"),
+    ("query", "content", "matches"),
     [
         ({"obj_id": 3306, "obj_inst_id": 0}, {"data": [{"res_id": 1, "val": 7}]}, True),
         ({"obj_id": 3306, "obj_inst_id": 0}, {"data": [{"res_id": 1, "val": "7"}]}, True),
@@ -521,11 +529,11 @@ def test_the_arguments_of_an_execute_are_read_in_every_form(content: Any, args: 
         (None, None, True),
     ],
 )
-def test_a_write_is_recognised_by_its_resources(query: Any, content: Any, *, may_be: bool) -> None:
-    """A write whose reply was lost would be taken for another, or be sent twice."""
+def test_a_command_could_match_a_write_of_the_same_resources(query: Any, content: Any, *, matches: bool) -> None:
+    """A command could match a write of the same resources; a missing object id matches any."""
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, 7),))
     detail = CommandDetail.from_wire({"send_status": 1, "args": query, "content": content}, "u")
-    assert detail.may_ask_for(operation) is may_be
+    assert detail.could_match(operation) is matches
 
 
 @pytest.mark.parametrize(
@@ -538,12 +546,12 @@ def test_a_write_is_recognised_by_its_resources(query: Any, content: Any, *, may
         ({"mode": "1"}, {"data": [{"res_id": 1, "val": 7}]}, True),
         ({"mode": "2"}, {"data": [{"res_id": 1, "val": 8}]}, True),
         ({"mode": "2"}, {"data": [{"res_id": 1, "val": True}]}, True),
-        # A part of it cannot be read, or is not there.
+        # Another resource is written.
         ({"mode": "2"}, {"data": [{"res_id": 2, "val": 7}]}, True),
     ],
 )
-def test_a_write_of_other_values_is_told_from_ones_own(query: Any, content: Any, *, other: bool) -> None:
-    """A person would hear that a valve was opened when it was closed."""
+def test_another_mode_or_value_contradicts_a_write(query: Any, content: Any, *, other: bool) -> None:
+    """Another mode or value contradicts a write, but a missing one does not."""
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, 7),))
     detail = CommandDetail.from_wire({"send_status": 1, "args": query, "content": content}, "u")
     assert detail.contradicts(operation) is other
@@ -551,7 +559,7 @@ def test_a_write_of_other_values_is_told_from_ones_own(query: Any, content: Any,
 
 
 @pytest.mark.parametrize(
-    ("args", "told", "other"),
+    ("args", "content", "other"),
     [
         ("1", {"args": "1"}, False),
         ("1", None, False),
@@ -562,34 +570,34 @@ def test_a_write_of_other_values_is_told_from_ones_own(query: Any, content: Any,
         (None, {"args": "1"}, True),
     ],
 )
-def test_an_execute_with_other_arguments_is_told_from_ones_own(
-    args: str | None, told: dict[str, str] | None, *, other: bool
+def test_other_arguments_contradict_an_execute(
+    args: str | None, content: dict[str, str] | None, *, other: bool
 ) -> None:
-    """A person would hear that a device did what somebody else asked for."""
+    """Other arguments contradict an execute command, but missing content does not."""
     operation = Execute(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=4, args=args)
-    detail = CommandDetail.from_wire({"send_status": 1, "type": "EXECUTE", "content": told}, "u")
+    detail = CommandDetail.from_wire({"send_status": 1, "type": "EXECUTE", "content": content}, "u")
     assert detail.contradicts(operation) is other
 
 
-def test_what_is_the_same_is_the_same_in_any_order() -> None:
-    """A device would be written to twice."""
+def test_the_identity_of_a_write_ignores_the_order_of_values() -> None:
+    """The identity of a write ignores the order of its values, but not their types."""
     values = (WrittenValue(1, 7), WrittenValue(2, value=True))
     one = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=values)
     assert one.identity == Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=values[::-1]).identity
-    # Equal to Python, but not to a device.
+    # In Python, True equals 1.
     other = (WrittenValue(1, 7), WrittenValue(2, 1))
     assert one.identity != Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=other).identity
 
 
-def test_a_moment_without_a_zone_is_not_guessed() -> None:
-    """A device's clock would be hours off."""
+def test_a_naive_datetime_cannot_be_written() -> None:
+    """A naive datetime cannot be written."""
     with pytest.raises(ValueError, match="no time zone"):
-        WrittenValue.time(5518, datetime(2026, 11, 24, 8))  # noqa: DTZ001 - what is refused
+        WrittenValue.time(5518, datetime(2026, 11, 24, 8))  # noqa: DTZ001 - the invalid value under test
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
-def test_a_value_that_no_json_can_hold_is_not_sent(value: float | str) -> None:
-    """A program would hear of a fault of OneNET's."""
+def test_a_value_that_json_cannot_encode_raises_an_error(value: float | str) -> None:
+    """A value that cannot be encoded as JSON raises ValueError."""
     operation = Write(imei=IMEI, obj_id=3306, obj_inst_id=0, values=(WrittenValue(1, value),))
     with pytest.raises(ValueError, match=r".+"):
         operation.body()

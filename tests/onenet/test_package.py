@@ -1,4 +1,4 @@
-"""The API client as a package of its own."""
+"""Tests of the API client as a separate package."""
 
 import asyncio
 from pathlib import Path
@@ -13,25 +13,25 @@ from tests.emulator import Device, Server
 EXAMPLE = Path(__file__).parents[2] / "docs" / "read_when_it_wakes.py"
 
 
-def test_the_client_works_without_home_assistant() -> None:
-    """It could not be published as a library tomorrow."""
+def test_the_package_does_not_import_home_assistant() -> None:
+    """All modules of the package can be imported without Home Assistant."""
     modules = [module.name for module in pkgutil.walk_packages(package.__path__)]
     program = (
         "import sys; sys.modules['homeassistant'] = None; sys.path.insert(0, sys.argv[1])\n"
         f"for name in {modules}: __import__(f'onenet.{{name}}')"
     )
-    subprocess.run([sys.executable, "-c", program, f"{package.__path__[0]}/.."], check=True)  # noqa: S603 - all of it is written here
+    subprocess.run([sys.executable, "-c", program, f"{package.__path__[0]}/.."], check=True)  # noqa: S603 - the program is constant
 
 
-def test_every_public_name_is_there_and_explained() -> None:
-    """A program could not use what the package offers, or its author not know how."""
+def test_every_public_name_exists_and_has_a_docstring() -> None:
+    """Every public name exists and has a docstring."""
     for name in package.__all__:
         assert getattr(package, name).__doc__
 
 
 async def test_the_example_in_the_documents_queues_a_read(onenet: Server, device: Device) -> None:
-    """Whoever copies the example would start with an error."""
-    # Without Home Assistant, as on another machine.
+    """The example in the documents queues a read and prints its UUID."""
+    # Home Assistant cannot be imported.
     program = "import runpy, sys; sys.modules['homeassistant'] = None; runpy.run_path(sys.argv[0], run_name='__main__')"
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -1,4 +1,4 @@
-"""OneNET's pushes as tests: every sample request of wire/, sent over a socket, and what must come of it."""
+"""Tests of the push: the sample requests in wire/, sent over a socket, and the expected events."""
 
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
@@ -44,14 +44,14 @@ OUTCOME = {"type": 7, "imei": IMEI, "cmd_id": UUID, "send_status": 5, "confirm_s
 
 @dataclass
 class Application:
-    """Pass requests to a receiver and answer them, as an application would."""
+    """An application that receives pushes and omits duplicates."""
 
     receiver: PushReceiver
     events: list[PushEvent] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one request."""
+        """Handle a request."""
         try:
             if request.method == "GET":
                 return web.Response(text=self.receiver.answer_url_check(request.rel_url.raw_query_string))
@@ -75,7 +75,7 @@ async def served(application: Application) -> AsyncIterator[URL]:
 
 
 async def send(session: ClientSession, url: URL, case: Case) -> ClientResponse:
-    """Send the request of a case exactly as it is given, and return the answer, whose body is read."""
+    """Send the request of a case unchanged, and return the response with its body."""
     if case["method"] == "GET":
         request = session.get(URL(f"{url}?{case['query_text']}", encoded=True))
     else:
@@ -87,7 +87,7 @@ async def send(session: ClientSession, url: URL, case: Case) -> ClientResponse:
 
 
 def members_of(event: PushEvent) -> dict[str, Any]:
-    """Return an event as it is expected."""
+    """Return an event in the format of the cases."""
     device = event.device
     found: dict[str, Any] = {
         "imei": device.imei,
@@ -117,15 +117,15 @@ def members_of(event: PushEvent) -> dict[str, Any]:
 
 
 def check_events(expected: list[Case], events: list[PushEvent], why: str) -> None:
-    """Hold events against the expected ones, with the types of their values."""
+    """Compare events with the expected ones, including the types of their values."""
     for event, found in zip(expected, map(members_of, events), strict=True):
         members = event | ({"time": expected_time(event["time"])} if "time" in event else {})
-        # To Python, 200.0 is 200 and True is 1.
+        # Compared as JSON, because in Python 200.0 equals 200 and True equals 1.
         assert json.dumps({name: found[name] for name in members}) == json.dumps(members), why
 
 
 async def check_push(case: Case, generation: str) -> None:
-    """Send the request of a case as often as it says, and hold the answers and the events against what is expected."""
+    """Send the request of a case one or more times, and compare the responses and events with the expected ones."""
     file = json.loads((WIRE / f"push_{generation}.json").read_text("utf-8"))
     expect, why = case["expect"], case["why"]
     application = Application(PushReceiver(file["token"], file["aes_key"] if case.get("encrypted") else None))
@@ -144,7 +144,7 @@ async def check_push(case: Case, generation: str) -> None:
 async def test_a_push_of_the_legacy_platform_is_handled_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """A signed request is accepted, and any other is refused."""
+    """The documented requests of the legacy platform return the expected events and HTTP status."""
     await check_push(case, generation)
 
 
@@ -152,17 +152,17 @@ async def test_a_push_of_the_legacy_platform_is_handled_as_documented(
 async def test_a_push_of_the_current_platform_is_handled_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """A signed message is read, and any other is refused."""
+    """The documented requests of the current platform return the expected events and HTTP status."""
     await check_push(case, generation)
 
 
 def sign(text: str) -> str:
     """Return the signature of a text."""
-    return b64encode(hashlib.md5(f"{TOKEN}{NONCE}{text}".encode(errors="replace")).digest()).decode()  # noqa: S324 - OneNET's choice
+    return b64encode(hashlib.md5(f"{TOKEN}{NONCE}{text}".encode(errors="replace")).digest()).decode()  # noqa: S324 - required by OneNET
 
 
 def body_of(message: Any, **more: Any) -> bytes:
-    """Return the body of a push with one message, which is signed; text stays text."""
+    """Return the body of a push with a signed message, which may be a string."""
     text = message if isinstance(message, str) else json.dumps(message)
     raw = json.dumps(message)
     rest = json.dumps({"nonce": NONCE, "msg_signature": sign(text), **more})
@@ -170,7 +170,7 @@ def body_of(message: Any, **more: Any) -> bytes:
 
 
 def receive(message: Any, key: str | None = None, **more: Any) -> Push:
-    """Return what a receiver makes of a push with one message, which is signed."""
+    """Return the push that a receiver parses from a signed message."""
     return PushReceiver(TOKEN, key).receive(body_of(message, **more))
 
 
@@ -182,20 +182,20 @@ def refusal(body: bytes, key: str | None = None) -> PushRefusedError:
 
 
 def encrypt(plain: bytes, key: bytes) -> bytes:
-    """Return whole blocks of plain text as either platform encrypts them."""
+    """Encrypt whole blocks of plaintext in the way of both platforms."""
     encryptor = Cipher(AES(key), modes.CBC(key[:16])).encryptor()
     return encryptor.update(plain) + encryptor.finalize()
 
 
 def encrypted_for_current(text: str) -> bytes:
-    """Return a text as the current platform encrypts it."""
+    """Encrypt a text in the way of the current platform."""
     plain = text.encode()
     padding = 16 - len(plain) % 16
     return encrypt(plain + bytes([padding]) * padding, CURRENT_KEY.encode())
 
 
 def test_the_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every check, of a URL and of a message, is made by hmac.compare_digest and by nothing else."""
+    """Signatures are compared only by `hmac.compare_digest`."""
     compared: list[tuple[bytes, bytes]] = []
 
     def compare(one: bytes, other: bytes) -> bool:
@@ -206,17 +206,17 @@ def test_the_signatures_are_compared_in_constant_time(monkeypatch: pytest.Monkey
     receiver = PushReceiver(TOKEN)
     assert receiver.answer_url_check("msg=check&nonce=nonce001&signature=any") == "check"
     assert receiver.receive(body_of(DATAPOINT, msg_signature="any")).events
-    # Neither ends early for a signature of another length or alphabet.
+    # Signatures of another length or alphabet are compared as well.
     receiver.receive(body_of(DATAPOINT, msg_signature=""))
     receiver.receive(body_of(DATAPOINT, msg_signature="签名\ud800"))
     ours = [sign(text).rstrip("=").encode() for text in ("check", *[json.dumps(DATAPOINT)] * 3)]
     assert compared == list(zip(ours, (b"any", b"any", b"", "签名?".encode()), strict=True))
 
 
-def test_a_message_is_read_only_after_its_signature_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither decrypting nor reading is tried with a wrong signature."""
+def test_the_signature_is_verified_before_the_message_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signature is verified before the message is decrypted or parsed."""
     receiver = PushReceiver(TOKEN, CURRENT_KEY)
-    monkeypatch.setattr(PushReceiver, "_messages", lambda *_, **__: pytest.fail("It was read"))
+    monkeypatch.setattr(PushReceiver, "_decode", lambda *_, **__: pytest.fail("The message was decoded"))
     ciphertext = b64encode(encrypted_for_current(json.dumps(DATAPOINT))).decode()
     for message in (DATAPOINT, json.dumps(DATAPOINT), ciphertext):
         with pytest.raises(PushRefusedError) as caught:
@@ -225,8 +225,8 @@ def test_a_message_is_read_only_after_its_signature_is_checked(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("key", [None, LEGACY_KEY, CURRENT_KEY])
-def test_no_representation_holds_a_secret(key: str | None) -> None:
-    """The receiver, what it returns and its errors hold no secret, and its errors nothing of the request."""
+def test_representations_contain_no_secret(key: str | None) -> None:
+    """The receiver, its results and its errors contain no secret, and its errors nothing of the request."""
     receiver = PushReceiver(TOKEN, key)
     shown = [repr(receiver), str(receiver), repr(receive(DATAPOINT, key))]
     ciphertext = b64encode(bytes(32)).decode()
@@ -244,21 +244,21 @@ def test_no_representation_holds_a_secret(key: str | None) -> None:
 @pytest.mark.parametrize(
     "key", ["", "k" * 15, "k" * 17, "k" * 42, "k" * 44, "键" * 16, "键" * 43, "-" * 43, "=" * 43, f"{'k' * 39}===="]
 )
-def test_an_unusable_secret_is_an_error_that_does_not_hold_it(token: str, key: str) -> None:
-    """An empty token would let anybody push, and a key of neither platform decrypts nothing."""
+def test_an_invalid_key_raises_an_error_that_does_not_contain_it(token: str, key: str) -> None:
+    """An invalid key raises ValueError, whose text does not contain the key."""
     with pytest.raises(ValueError, match=r"(?s).") as caught:
         PushReceiver(token, key)
     assert not key or key not in repr(caught.value)
 
 
-def test_a_receiver_without_a_token_is_an_error() -> None:
-    """Anybody could sign a push for it."""
+def test_an_empty_token_raises_an_error() -> None:
+    """An empty token raises ValueError."""
     with pytest.raises(ValueError, match="token is empty"):
         PushReceiver("")
 
 
-def test_a_body_over_the_limit_is_refused_although_it_is_signed() -> None:
-    """The limit is 1 MiB, which itself is accepted."""
+def test_a_signed_body_larger_than_one_mebibyte_is_refused() -> None:
+    """A signed body is accepted up to 1 MiB and refused above."""
     empty = len(body_of(DATAPOINT | {"value": ""}))
     body = body_of(DATAPOINT | {"value": "x" * (MAX_BODY - empty)})
     assert len(body) == MAX_BODY == 2**20
@@ -269,7 +269,7 @@ def test_a_body_over_the_limit_is_refused_although_it_is_signed() -> None:
 
 @pytest.mark.parametrize("message", [DATAPOINT, json.dumps(DATAPOINT)], ids=["object", "string"])
 def test_a_truncated_body_is_refused(message: Any) -> None:
-    """Wherever it ends, it is malformed."""
+    """A body that is truncated at any position is malformed."""
     body = body_of(message)
     assert len(PushReceiver(TOKEN).receive(body).events) == 1
     for end in range(len(body)):
@@ -298,28 +298,28 @@ def test_a_truncated_body_is_refused(message: Any) -> None:
     ],
     ids=lambda body: body[:40],
 )
-def test_a_body_of_another_shape_is_malformed(body: bytes) -> None:
-    """Also one that nests too deeply, has too long a number or too many members."""
+def test_a_body_in_another_format_is_malformed(body: bytes) -> None:
+    """A body in another format, with deep nesting, a long number or many members is malformed."""
     assert refusal(body).kind is RefusalKind.MALFORMED
 
 
 def test_a_url_check_without_a_message_is_malformed() -> None:
-    """A person who opens the URL in a browser forges nothing."""
+    """A URL check without a message is malformed."""
     with pytest.raises(PushRefusedError) as caught:
         PushReceiver(TOKEN).answer_url_check("")
     assert caught.value.kind is RefusalKind.MALFORMED
 
 
-def test_a_body_with_a_byte_order_mark_and_blanks_is_read() -> None:
-    """Blanks around members, and escapes in the names of others, change nothing."""
+def test_a_byte_order_mark_and_whitespace_are_accepted() -> None:
+    """A byte order mark, whitespace and escapes in names of members are accepted."""
     body = b"\xef\xbb\xbf \r\n" + body_of(DATAPOINT, **{'a "quoted\\ name': 1}).replace(
         b'"nonce": ', b'\t"nonce"\n:\r\n '
     )
     assert len(PushReceiver(TOKEN).receive(body + b"\n").events) == 1
 
 
-def test_the_last_of_two_equal_members_is_checked_and_read() -> None:
-    """A forged member beside the signed one is either refused or ignored."""
+def test_the_last_of_two_members_with_the_same_name_is_used() -> None:
+    """The last of two members with the same name is verified and parsed."""
     signed = body_of(DATAPOINT)
     forged = json.dumps({"msg": DATAPOINT | {"value": 99}}).encode()
     push = PushReceiver(TOKEN).receive(forged[:-1] + b"," + signed[1:])
@@ -327,8 +327,8 @@ def test_the_last_of_two_equal_members_is_checked_and_read() -> None:
     assert refusal(signed[:-1] + b"," + forged[1:]).kind is RefusalKind.BAD_SIGNATURE
 
 
-def test_a_part_of_the_message_cannot_become_the_nonce() -> None:
-    """The signature covers nonce and message as one text, whose remainder is no message."""
+def test_moving_text_from_the_message_to_the_nonce_yields_no_events() -> None:
+    """Moving text from the message to the nonce keeps the signature valid, but yields no events."""
     text = json.dumps([DATAPOINT, DATAPOINT])
     receiver = PushReceiver(TOKEN)
     for cut in range(1, len(text)):
@@ -336,8 +336,8 @@ def test_a_part_of_the_message_cannot_become_the_nonce() -> None:
         assert receiver.receive(json.dumps(body).encode()).events == ()
 
 
-def test_a_repeat_has_the_same_id_or_the_same_fingerprint() -> None:
-    """The id is not signed, so that a replay may have another one; the fingerprint is the signature's."""
+def test_a_repeated_request_has_the_same_id_or_fingerprint() -> None:
+    """A repeated request has the same id or the same fingerprint."""
     push = receive(DATAPOINT, id="one")
     assert (push.id, receive(DATAPOINT).id, receive(DATAPOINT, id=17).id) == ("one", None, "17")
     padded = receive(DATAPOINT, id="two", msg_signature=sign(json.dumps(DATAPOINT)).rstrip("="))
@@ -346,13 +346,13 @@ def test_a_repeat_has_the_same_id_or_the_same_fingerprint() -> None:
 
 
 @pytest.mark.parametrize("key", [LEGACY_KEY, CURRENT_KEY])
-def test_a_push_that_is_not_encrypted_is_accepted_with_a_key(key: str) -> None:
-    """Nothing is lost between the time when the key is entered here and that when it is entered in the console."""
+def test_a_request_without_encryption_is_accepted_with_a_key(key: str) -> None:
+    """A request without encryption is accepted with a key."""
     assert len(receive(DATAPOINT, key).events) == len(receive(json.dumps(DATAPOINT), key).events) == 1
 
 
-def test_an_encrypted_push_is_refused_without_a_key_or_with_the_other_platforms() -> None:
-    """It is not lost: OneNET sends it again."""
+def test_an_encrypted_request_is_refused_without_the_right_key() -> None:
+    """An encrypted request is refused without a key, or with the key of the other platform."""
     plain = json.dumps(DATAPOINT)
     current = b64encode(encrypted_for_current(plain)).decode()
     assert len(receive(current, CURRENT_KEY).events) == 1
@@ -362,8 +362,8 @@ def test_an_encrypted_push_is_refused_without_a_key_or_with_the_other_platforms(
     assert refusal(body_of("").replace(b'"msg"', b'"enc_msg"')).kind is RefusalKind.NOT_DECRYPTED
 
 
-def test_a_legacy_message_is_cut_by_its_length() -> None:
-    """Whatever its length, the last byte is there and what follows is not; one byte more than there is, is refused."""
+def test_a_legacy_message_ends_at_its_length() -> None:
+    """A message of the legacy platform ends at its length, which must not exceed the plaintext."""
     key = b64decode(f"{LEGACY_KEY}=")
     for blanks in range(33):
         text = json.dumps(DATAPOINT).encode() + b" " * blanks
@@ -377,7 +377,7 @@ def test_a_legacy_message_is_cut_by_its_length() -> None:
 
 
 def test_a_tampered_ciphertext_is_refused() -> None:
-    """Without the token by its signature; signed again, because what is decrypted is no message."""
+    """A tampered ciphertext is refused, even if it is signed again."""
     ciphertext = encrypted_for_current(json.dumps(DATAPOINT))
     signature = sign(b64encode(ciphertext).decode())
     for position in range(16):
@@ -419,21 +419,21 @@ def test_a_tampered_ciphertext_is_refused() -> None:
     ids=repr,
 )
 @pytest.mark.parametrize("key", [None, CURRENT_KEY])
-def test_what_is_signed_but_cannot_be_read_has_no_event(message: Any, key: str | None) -> None:
-    """It is accepted: OneNET would only send it again."""
+def test_signed_messages_of_unknown_types_have_no_events(message: Any, key: str | None) -> None:
+    """Signed messages that are invalid or of unknown types are accepted and have no events."""
     assert receive(message, key).events == ()
 
 
-def test_text_with_an_unpaired_surrogate_is_checked_and_read() -> None:
-    """It is signed as a question mark, which encoders put in its place."""
+def test_an_unpaired_surrogate_is_signed_as_a_question_mark() -> None:
+    """An unpaired surrogate is signed and parsed as a question mark."""
     message = '{"type": 1, "dev_id": 5, "ds_id": "3303_0_5700", "at": 1772328600000, "value": "\ud800"}'
     push = receive(message)
     assert push.fingerprint == sign(message.replace("\ud800", "?")).rstrip("=")
     assert [members_of(event)["value"] for event in push.events] == ["?"]
 
 
-def test_an_outcome_has_the_times_and_says_whether_its_result_is_unreadable() -> None:
-    """The contradictory type of the command is left out."""
+def test_an_outcome_has_times_and_reports_an_unreadable_result() -> None:
+    """An outcome has its times, no command type, and reports an unreadable result."""
     push = receive(OUTCOME | {"cmd_type": 1, "send_time": AT, "confirm_time": AT + 2000, "confirm_body": {"odd": 1}})
     [event] = push.events
     assert isinstance(event, PushedOutcome)
@@ -445,8 +445,8 @@ def test_an_outcome_has_the_times_and_says_whether_its_result_is_unreadable() ->
     assert event.result.values == ()
 
 
-def test_the_only_name_of_a_device_is_its_id_too() -> None:
-    """The older family of the rule engine has one text, which is either."""
+def test_the_device_of_a_rule_engine_message_has_the_same_name_and_id() -> None:
+    """The device of a message of the rule engine has the same name and id."""
     message = {
         "sysProperty": {"messageType": "deviceLifeCycle", "productId": "Pr0duct"},
         "appProperty": {"deviceId": 590000101, "dataTimestamp": AT},

@@ -1,4 +1,4 @@
-"""OneNET's documents as tests: every sample reply of wire/, served over a socket, and what must come of it."""
+"""Tests with the documented replies in wire/, which are served over a socket."""
 
 import asyncio
 from base64 import b64decode, b64encode
@@ -51,7 +51,7 @@ type Case = dict[str, Any]
 
 
 def load(name: str) -> pytest.MarkDecorator:
-    """Return the parametrisation of a test with the cases of a file, on each platform that a case is for."""
+    """Parametrize a test with the cases of a file, for each platform of a case."""
     cases = json.loads((WIRE / f"{name}.json").read_text("utf-8"))["cases"]
     return pytest.mark.parametrize(
         ("case", "generation"),
@@ -65,7 +65,7 @@ def load(name: str) -> pytest.MarkDecorator:
 
 @dataclass
 class Replies:
-    """Serve one reply to the first call, and to its repetitions, and another to calls that name no device after it."""
+    """Serve one reply to the path of the first request, and another to all other paths."""
 
     reply: Case
     account: Case
@@ -73,7 +73,7 @@ class Replies:
     requests: list[str] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request."""
+        """Reply to a request."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         path = head.split(" ")[1]
         first = self.requests[0].split(" ")[1].split("?")[0] if self.requests else path.split("?")[0]
@@ -84,7 +84,7 @@ class Replies:
 
 
 def _raw(reply: Case) -> bytes:
-    """Return a reply as it is sent."""
+    """Return the bytes of a reply."""
     if "body" in reply:
         body = json.dumps(reply["body"], ensure_ascii=False).encode()
     else:
@@ -98,7 +98,7 @@ def _raw(reply: Case) -> bytes:
 async def served(
     case: Case, generation: str, account: Case | None = None
 ) -> AsyncIterator[tuple[OneNetClient, Replies]]:
-    """Serve a case and return a client that meets it."""
+    """Serve the reply of a case, and return a client and the server's state."""
     replies = Replies(case, account or SUCCESS)
     server = await asyncio.start_server(replies.serve, "127.0.0.1")
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -115,7 +115,7 @@ type Call = Callable[[OneNetClient], Awaitable[Any]]
 
 
 async def attempt(case: Case, generation: str, call: Call, account: Case | None = None) -> Any:
-    """Return what a call returns, or its error."""
+    """Return the result of a call, or its error."""
     async with served(case, generation, account) as (client, _):
         try:
             return await call(client)
@@ -124,7 +124,7 @@ async def attempt(case: Case, generation: str, call: Call, account: Case | None 
 
 
 async def check_error(case: Case, generation: str, call: Call) -> None:
-    """Hold a call's error against what is expected, also after an account call that works, or is refused."""
+    """Compare the error of a call with the expected one, also if a check of the credentials succeeds or fails."""
     expect, why = case["expect"], case["why"]
     reasons = [expect["error"], *expect.get("also_right", [])]
     after = expect.get("after_account_call")
@@ -142,34 +142,34 @@ async def check_error(case: Case, generation: str, call: Call) -> None:
 
 
 def seconds(moment: datetime | None) -> str | None:
-    """Return a time to the millisecond, as it can be compared."""
+    """Return a time in UTC, in ISO 8601 with milliseconds."""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def expected_time(text: str | None) -> str | None:
-    """Return an expected time in the same form."""
+    """Return an expected time in the format of `seconds`."""
     return None if text is None else seconds(datetime.fromisoformat(text))
 
 
 def values_of(values: tuple[ResourceValue, ...]) -> list[dict[str, Any]]:
-    """Return values as they are expected."""
+    """Return values in the format of the cases."""
     names = ("obj_id", "obj_inst_id", "res_id", "res_inst_id", "value")
     return [{name: getattr(value, name) for name in names} for value in values]
 
 
 def check_members(expect: Case, found: Any, why: str) -> None:
-    """Hold the expected members of a value against it."""
+    """Compare the attributes of an object with the expected ones."""
     for name, value in expect.items():
         if name.endswith("time"):
             assert seconds(getattr(found, name)) == expected_time(value), (name, why)
         else:
             assert getattr(found, name) == value, (name, why)
-            # True equals 1.
+            # In Python, True equals 1.
             assert isinstance(getattr(found, name), bool) is isinstance(value, bool), (name, why)
 
 
 def check_devices(expect: Case, devices: tuple[Device, ...], why: str) -> None:
-    """Hold devices against the expected ones."""
+    """Compare devices with the expected ones."""
     for device, found in zip(expect["devices"], devices, strict=True):
         check_members(device, found, why)
     for secret in expect.get("must_not_hold", []):
@@ -177,10 +177,10 @@ def check_devices(expect: Case, devices: tuple[Device, ...], why: str) -> None:
 
 
 @load("queue")
-async def test_a_reply_to_a_queued_command_is_read_as_documented(
+async def test_replies_to_a_queued_command_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """The UUID comes back, or an error that says what is known of the command."""
+    """The reply to a queued command contains its UUID or is the expected error."""
 
     async def call(client: OneNetClient) -> str:
         return await client.queue(COMMAND)
@@ -192,8 +192,8 @@ async def test_a_reply_to_a_queued_command_is_read_as_documented(
 
 
 @load("list")
-async def test_a_list_of_commands_is_read_as_documented(case: Case, generation: str, socket_enabled: None) -> None:
-    """Every command that can be read is there, with its state."""
+async def test_lists_of_commands_are_parsed_as_documented(case: Case, generation: str, socket_enabled: None) -> None:
+    """The list of commands contains every valid command with its state."""
     page = await attempt(case, generation, lambda client: client.get_commands(IMEI, start=START))
     assert page.total_count == case["expect"]["total"], case["why"]
     for expect, record in zip(case["expect"]["commands"], page.commands, strict=True):
@@ -201,10 +201,8 @@ async def test_a_list_of_commands_is_read_as_documented(case: Case, generation: 
 
 
 @load("detail")
-async def test_the_details_of_a_command_are_read_as_documented(
-    case: Case, generation: str, socket_enabled: None
-) -> None:
-    """The state, what was asked for and what the device answered come from every documented shape."""
+async def test_details_of_a_command_are_parsed_as_documented(case: Case, generation: str, socket_enabled: None) -> None:
+    """The details contain the state, target, content and values of the command."""
     uuid = case.get("request", {}).get("uuid", UUID)
 
     async def call(client: OneNetClient) -> CommandDetail:
@@ -233,18 +231,18 @@ async def test_the_details_of_a_command_are_read_as_documented(
 
 
 @load("log")
-async def test_the_log_of_a_command_is_read_as_documented(case: Case, generation: str, socket_enabled: None) -> None:
-    """Every line is there, with its time where that can be read."""
+async def test_logs_of_a_command_are_parsed_as_documented(case: Case, generation: str, socket_enabled: None) -> None:
+    """The log contains every line with its time, if that is valid."""
     log = await attempt(case, generation, lambda client: client.get_command_log(IMEI, UUID))
     for expect, entry in zip(case["expect"]["entries"], log, strict=True):
         check_members(expect, entry, case["why"])
 
 
 @load("cancel")
-async def test_a_reply_to_a_cancellation_is_read_as_documented(
+async def test_replies_to_a_cancellation_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """One or all are cancelled, or the error says why not."""
+    """One or all commands are cancelled, or the expected error is raised."""
     every = case["path"].endswith("/all")
     expect, why = case["expect"], case["why"]
 
@@ -270,10 +268,10 @@ async def test_a_reply_to_a_cancellation_is_read_as_documented(
 
 
 @load("immediate")
-async def test_a_reply_to_an_immediate_command_is_read_as_documented(
+async def test_replies_to_an_immediate_command_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """Values come from every documented shape, and nothing unreadable passes for no values."""
+    """The values are parsed, or the expected error is raised."""
     request = case.get("request", {"imei": IMEI, "obj_id": 3303})
     calls: dict[str, Call] = {
         "GET {prefix}": lambda client: client.read(Read(**request)),
@@ -293,10 +291,10 @@ async def test_a_reply_to_an_immediate_command_is_read_as_documented(
 
 
 @load("resources")
-async def test_the_resources_of_a_device_are_read_as_documented(
+async def test_resources_of_a_device_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """What can be read is there; a platform without the call says so."""
+    """The valid resources are parsed, or the expected error is raised."""
 
     async def call(client: OneNetClient) -> Any:
         if case["path"].endswith("discover"):
@@ -311,10 +309,10 @@ async def test_the_resources_of_a_device_are_read_as_documented(
 
 
 @load("devices_legacy")
-async def test_devices_of_the_legacy_platform_are_read_as_documented(
+async def test_devices_of_the_legacy_platform_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """Every device that can be read is there."""
+    """Every valid device of the legacy platform is parsed."""
     calls: dict[str, Call] = {
         "GET /devices": lambda client: client.get_devices(),
         "GET /devices/getbyimei": lambda client: client.get_device(IMEI),
@@ -341,10 +339,10 @@ async def test_devices_of_the_legacy_platform_are_read_as_documented(
 
 
 @load("device_current")
-async def test_devices_of_the_current_platform_are_read_as_documented(
+async def test_devices_of_the_current_platform_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Every LwM2M device that can be read is there, without its secrets."""
+    """Every valid LwM2M device of the current platform is parsed, without its secrets."""
     caplog.set_level(logging.DEBUG)
     per_page = case.get("request", {}).get("limit", 30)
     calls: dict[str, Call] = {
@@ -377,7 +375,7 @@ async def test_devices_of_the_current_platform_are_read_as_documented(
 
 
 def points_of(points: list[tuple[str | None, Datapoint]]) -> list[dict[str, Any]]:
-    """Return datapoints as they are expected."""
+    """Return datapoints in the format of the cases."""
     return [
         {"device": device, "path": point.path, "value": point.value, "time": seconds(point.measured_at)}
         for device, point in points
@@ -385,7 +383,7 @@ def points_of(points: list[tuple[str | None, Datapoint]]) -> list[dict[str, Any]
 
 
 async def check_datapoints(case: Case, generation: str) -> None:
-    """Hold the newest datapoints, or a page of the history, against what is expected."""
+    """Compare the newest datapoints, or a page of the history, with the expected ones."""
     expect, request = case["expect"], case.get("request", {})
 
     async def call(client: OneNetClient) -> Any:
@@ -393,10 +391,10 @@ async def check_datapoints(case: Case, generation: str) -> None:
             page = await client.get_history_page(DEVICE_ID, cursor=request.get("cursor"))
             assert (page.cursor, page.more) == (expect["cursor"], expect["more"]), case["why"]
             return [(None, point) for point in page.points]
-        asked = request.get("device_name", DEVICE_ID).split(",")
-        found = list(await client.get_newest_datapoints(asked))
+        requested = request.get("device_name", DEVICE_ID).split(",")
+        found = list(await client.get_newest_datapoints(requested))
         assert expect.get("missing", []) == [
-            name for name in asked if "missing" in expect and name not in dict(found)
+            name for name in requested if "missing" in expect and name not in dict(found)
         ], case["why"]
         return [(device, point) for device, points in found for point in points]
 
@@ -406,23 +404,23 @@ async def check_datapoints(case: Case, generation: str) -> None:
 
 
 @load("datapoints_legacy")
-async def test_datapoints_of_the_legacy_platform_are_read_as_documented(
+async def test_datapoints_of_the_legacy_platform_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """Every value of a resource is there, with its time."""
+    """Every valid datapoint of the legacy platform is parsed with its time."""
     await check_datapoints(case, generation)
 
 
 @load("datapoints_current")
-async def test_datapoints_of_the_current_platform_are_read_as_documented(
+async def test_datapoints_of_the_current_platform_are_parsed_as_documented(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """Every value of a resource is there, with its time."""
+    """Every valid datapoint of the current platform is parsed with its time."""
     await check_datapoints(case, generation)
 
 
 def call_of(case: Case) -> Call:
-    """Return a call like the one that was refused."""
+    """Return the call of a case."""
     about = case.get("request", {}).get("about")
     if not case["idempotent"]:
         return lambda client: client.queue(COMMAND)
@@ -438,13 +436,13 @@ def call_of(case: Case) -> Call:
 
 
 async def check_refusal(case: Case, generation: str) -> None:
-    """Hold a refusal against what is expected."""
+    """Compare the error of a case with the expected one, and count the repeated requests."""
     await check_error(case, generation, call_of(case))
     if case["expect"].get("clock"):
         async with served(case, generation) as (client, replies):
             with pytest.raises(OneNetError):
                 await call_of(case)(client)
-        # Once more with the server's time, if that is known.
+        # The request is repeated once with the server's time, if the reply contains it.
         tokens = {
             line for head in replies.requests for line in head.splitlines() if line.lower().startswith("authorization")
         }
@@ -452,26 +450,26 @@ async def check_refusal(case: Case, generation: str) -> None:
 
 
 @load("errors_legacy")
-async def test_a_refusal_of_the_legacy_platform_has_its_class(
+async def test_errors_of_the_legacy_platform_have_the_expected_class(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """The text decides, then the number."""
+    """Errors of the legacy platform have the expected class, determined by text, then number."""
     await check_refusal(case, generation)
 
 
 @load("errors_current")
-async def test_a_refusal_of_the_current_platform_has_its_class(
+async def test_errors_of_the_current_platform_have_the_expected_class(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """The text decides, then the number."""
+    """Errors of the current platform have the expected class, determined by text, then number."""
     await check_refusal(case, generation)
 
 
 @load("envelope")
-async def test_a_reply_is_read_in_either_envelope_and_any_encoding(
+async def test_envelopes_of_both_platforms_and_all_encodings_are_parsed(
     case: Case, generation: str, socket_enabled: None
 ) -> None:
-    """An envelope is OneNET's word, whatever the status; without one nothing is known."""
+    """The envelope of either platform is parsed in every encoding and with every HTTP status."""
     expect = case["expect"]
     path = case.get("path", "")
     calls: dict[str, Call] = {

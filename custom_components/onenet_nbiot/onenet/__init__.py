@@ -1,4 +1,4 @@
-"""OneNET's NB-IoT API, for any asyncio program: it needs aiohttp, and nothing of Home Assistant."""
+"""An asyncio client for OneNET's NB-IoT API. It requires aiohttp, and does not import Home Assistant."""
 
 from .auth import AccessKey, ApiKey, Credentials
 from .client import OneNetClient

@@ -1,4 +1,4 @@
-"""Beijing wall clock, the only time that OneNET's requests know, and aware datetimes."""
+"""Convert between aware datetimes and OneNET's times, which are in Beijing's time zone."""
 
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -8,18 +8,17 @@ BEIJING = timezone(timedelta(hours=8), "Beijing")
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,:](\d{1,9})\d*)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII | re.IGNORECASE
 )
-# The log's: CST stands for China Standard Time.
+# The format of command logs; CST is China Standard Time.
 _LOG = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2} \d\d? \d\d:\d\d:\d\d) (?:CST|GMT\+08:?00) (\d{4})", re.ASCII)
 _DIGITS = re.compile(r"\d{9,14}", re.ASCII)
-# A Unix time of more is in milliseconds.
+# Unix times above this are in milliseconds.
 _SECONDS_MAX = 10**11
 
 
 def to_wire(moment: datetime) -> str:
-    """Return an aware datetime as `YYYY-MM-DDTHH:MM:SS` in Beijing.
+    """Return an aware datetime as `YYYY-MM-DDTHH:MM:SS` in Beijing's time zone, without fractions of a second.
 
-    Raise ValueError for a naive datetime. A fraction of a second is cut off, as the platform takes none. Source:
-    "Cached command: read device resources".
+    Raise ValueError for a naive datetime. Source: "Cached command: read device resources".
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
@@ -27,17 +26,18 @@ def to_wire(moment: datetime) -> str:
 
 
 def from_wire(value: object) -> datetime:
-    """Return a time of a reply as an aware datetime in UTC.
+    """Return a time from a reply as an aware datetime in UTC.
 
-    It is `YYYY-MM-DD HH:MM:SS`, also with `T`, with a fraction behind a point or a colon, and with a zone (Beijing
-    without one); `Wed Dec 02 09:02:24 CST 2020` in logs; or Unix time in seconds or milliseconds. Raise ValueError for
-    anything else and for what means never: empty, year 0 and year 1. Sources: "View the list of a device's cached
-    commands", "View data points", "Full-link log of a cached command", "Device list".
+    Formats are `YYYY-MM-DD HH:MM:SS`, optionally with `T`, a fraction after a point, comma or colon, and a time zone
+    (default Beijing); `Wed Dec 02 09:02:24 CST 2020`; and Unix time in seconds or milliseconds, as a number or a
+    string. Raise ValueError for any other value, and for values that mean never: an empty string, a Unix time of 0, or
+    the first or last year. Sources: "View the list of a device's cached commands", "View data points", "Full-link log
+    of a cached command", "Device list".
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _from_unix(value)
     if not isinstance(value, str):
-        raise ValueError(f"{type(value).__name__} is not a time")  # noqa: TRY004 - one error for all that cannot be read
+        raise ValueError(f"{type(value).__name__} is not a time")  # noqa: TRY004 - one error for all invalid values
     text = value.strip()
     if match := _ISO.fullmatch(text):
         day, time, fraction, zone = match.groups()
@@ -52,19 +52,19 @@ def from_wire(value: object) -> datetime:
 
 
 def from_header(text: str) -> datetime:
-    """Return the text of a `Date` header as an aware datetime in UTC. Raise ValueError for anything else."""
+    """Return the value of a `Date` header as an aware datetime in UTC; raise ValueError if it is invalid."""
     moment = parsedate_to_datetime(text)
-    # "-0000" makes it a naive one, and means UTC all the same.
+    # For the zone -0000, which is UTC, Python returns a naive datetime.
     return _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def same_second(one: datetime, other: datetime) -> bool:
-    """Return whether two times are equal to the platform, which adds milliseconds of its own."""
+    """Return whether two times are in the same second; OneNET adds milliseconds to times that it received."""
     return one.replace(microsecond=0) == other.replace(microsecond=0)
 
 
 def _from_unix(value: float) -> datetime:
-    """Return Unix time, in seconds or milliseconds, as an aware datetime in UTC. Raise ValueError for no such time."""
+    """Return a Unix time, in seconds or milliseconds, as a datetime in UTC; raise ValueError if it is invalid."""
     try:
         moment = datetime.fromtimestamp(value if abs(value) < _SECONDS_MAX else value / 1000, UTC)
     except (OverflowError, OSError) as err:
@@ -75,8 +75,8 @@ def _from_unix(value: float) -> datetime:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """Return an aware datetime in UTC. Raise ValueError for what stands for "never"."""
-    # The first and the last year leave no room for time zones.
+    """Convert an aware datetime to UTC; raise ValueError for the first and the last year, which mean never."""
+    # These years are also at the limits of datetime, so that a conversion could overflow.
     if moment.year in (MINYEAR, MAXYEAR):
         raise ValueError(f"{moment} means never")
     return moment.astimezone(UTC)

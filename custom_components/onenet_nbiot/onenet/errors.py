@@ -1,4 +1,4 @@
-"""One family of exceptions for all that can go wrong between an application and OneNET."""
+"""The exceptions of the client, and the interpretation of OneNET's error numbers and texts."""
 
 from enum import StrEnum
 import re
@@ -6,47 +6,47 @@ from typing import ClassVar, Self, override
 
 
 class ErrorKind(StrEnum):
-    """Name who can act on an error."""
+    """Enumerate the causes of errors."""
 
     AUTHENTICATION = "authentication"
-    """The credentials have to be replaced."""
+    """The credentials must be replaced."""
     CALLER = "caller"
-    """The request has to be corrected."""
+    """The request must be corrected."""
     DEVICE = "device"
-    """The device refused, or is not reachable."""
+    """The device returned an error, or is not reachable."""
     LIMIT = "limit"
-    """Something has to finish or to be cancelled first."""
+    """A limit is reached; a waiting command must finish or be cancelled first."""
     TRANSIENT = "transient"
-    """The same may work later; a call that is not idempotent must be looked up before it is repeated."""
+    """The call may succeed later; before a call that is not idempotent is repeated, its outcome must be checked."""
     PLATFORM = "platform"
-    """The server did something that OneNET's documents do not describe."""
+    """The server did not behave as OneNET documents it."""
 
 
 class OneNetError(Exception):
-    """Represent every failure of a call to OneNET.
+    """Report that a call failed; the base class of all errors of the client.
 
-    `errno` is OneNET's number of the error, None where OneNET gave none. `text` is OneNET's text, or that of the layer
-    below it. `reason` is a stable lowercase word for programs.
+    `errno` is OneNET's error number, None if there is none. `text` is OneNET's text, or a description of the failure.
+    `reason` is a stable lowercase word for programs.
     """
 
     reason: ClassVar[str]
     kind: ClassVar[ErrorKind]
     is_account_wide: ClassVar[bool] = False
-    """Whether every other call of the account would fail in the same way."""
+    """Whether all other calls of the account will fail as well."""
 
     def __init__(self, text: str, errno: int | None = None) -> None:
-        """Keep OneNET's text and number."""
+        """Create an error from a text and OneNET's error number."""
         super().__init__(text if errno is None else f"{text} (errno {errno})")
         self.text = text
         self.errno = errno
 
     def with_text(self, text: str) -> Self:
-        """Return the same error with another text, and without what led to it."""
+        """Return a copy of the error with another text, without its cause and context."""
         return type(self)(text, self.errno)
 
 
 class CannotConnectError(OneNetError):
-    """Report that no connection could be established: nothing was sent."""
+    """Report that no connection could be established; the request was not sent."""
 
     reason = "cannot_connect"
     kind = ErrorKind.TRANSIENT
@@ -54,69 +54,69 @@ class CannotConnectError(OneNetError):
 
 
 class TlsError(CannotConnectError):
-    """Report that the host has no trusted certificate, or does not speak TLS: nothing was sent."""
+    """Report that no TLS connection could be established; the request was not sent."""
 
     reason = "tls_failed"
     kind = ErrorKind.PLATFORM
 
 
 class BodyTooLargeError(OneNetError):
-    """Report that a command is larger than OneNET accepts: nothing was sent."""
+    """Report that a command is larger than OneNET accepts; the request was not sent."""
 
     reason = "body_too_large"
     kind = ErrorKind.CALLER
 
 
 class NoReplyError(OneNetError):
-    """Report that a request may have arrived, but that no complete reply came back."""
+    """Report that no complete reply was received; the request may have arrived."""
 
     reason = "no_reply"
     kind = ErrorKind.TRANSIENT
 
 
 class SlowReplyError(NoReplyError):
-    """Report that the reply did not come in time: the request may still be carried out."""
+    """Report that the reply timed out; OneNET may still process the request."""
 
 
 class UnexpectedReplyError(NoReplyError):
-    """Report that the reply is not one of OneNET's."""
+    """Report that the reply is not in OneNET's format."""
 
     reason = "unexpected_reply"
     kind = ErrorKind.PLATFORM
 
 
 class RequestRejectedError(UnexpectedReplyError):
-    """Report that a server rejected the request itself, without a reply of OneNET's: nothing was done."""
+    """Report that a server rejected the request with an HTTP status; it was not processed."""
 
 
 class OutcomeUnknownError(OneNetError):
-    """Report that a command may or may not have been queued; sending it again may queue it twice.
+    """Report that it is unknown whether OneNET queued a command; sending it again may queue it twice.
 
-    `over` is whether the request has ended, so that it can no longer be carried out.
+    `request_ended` is whether the request has ended, so that OneNET cannot queue the command later.
     """
 
     reason = "outcome_unknown"
     kind = ErrorKind.TRANSIENT
 
-    def __init__(self, text: str, errno: int | None = None, *, over: bool = False) -> None:
-        """Keep also whether the request has ended."""
+    def __init__(self, text: str, errno: int | None = None, *, request_ended: bool = False) -> None:
+        """Create an error; `request_ended` defaults to False."""
         super().__init__(text, errno)
-        self.over = over
+        self.request_ended = request_ended
 
     @override
     def with_text(self, text: str) -> Self:
-        return type(self)(text, self.errno, over=self.over)
+        return type(self)(text, self.errno, request_ended=self.request_ended)
 
 
 class ConfirmationLostError(OneNetError):
-    """Report that a device may or may not have carried out an immediate command."""
+    """Report that it is unknown whether the device executed an immediate command."""
 
     reason = "confirmation_lost"
     kind = ErrorKind.TRANSIENT
 
 
 class PlatformError(OneNetError):
-    """Report that OneNET refused a call: it was not carried out."""
+    """Report that OneNET returned an error for a call."""
 
     reason = "platform_error"
     kind = ErrorKind.PLATFORM
@@ -131,32 +131,32 @@ class AuthenticationError(PlatformError):
 
 
 class NotPermittedError(PlatformError):
-    """Report that OneNET does not permit this call, which proves nothing about the credentials."""
+    """Report that OneNET does not permit a call; the credentials may be valid."""
 
     reason = "not_permitted"
     kind = ErrorKind.CALLER
 
 
 class DeviceNotPermittedError(NotPermittedError):
-    """Report that the credentials were refused in a call that names a device, which may be another product's."""
+    """Report that a call that names a device was refused; the device may belong to another product."""
 
 
 class ClockError(NotPermittedError):
-    """Report that the token was expired on arrival: the clock here, or there, is wrong."""
+    """Report that OneNET considers the token expired, because the local clock or OneNET's clock is wrong."""
 
     kind = ErrorKind.PLATFORM
     is_account_wide = True
 
 
 class AddressNotPermittedError(NotPermittedError):
-    """Report that OneNET accepts no calls from this IP address."""
+    """Report that OneNET does not accept calls from the local IP address."""
 
     kind = ErrorKind.PLATFORM
     is_account_wide = True
 
 
 class NotSupportedError(PlatformError):
-    """Report that this platform does not have the call."""
+    """Report that the platform does not have the call."""
 
     reason = "not_supported"
     kind = ErrorKind.CALLER
@@ -184,42 +184,42 @@ class UnknownCommandError(PlatformError):
 
 
 class DeviceOfflineError(PlatformError):
-    """Report that the device is not online; a cached command waits for it."""
+    """Report that the device is offline; a cached command would wait for it."""
 
     reason = "device_offline"
     kind = ErrorKind.DEVICE
 
 
 class DeviceError(PlatformError):
-    """Report that the device answered with an error, whose name is in the text."""
+    """Report that the device returned an error, whose name is in the text."""
 
     reason = "device_error"
     kind = ErrorKind.DEVICE
 
 
 class DeviceTimeoutError(PlatformError):
-    """Report that the device did not answer in time; it may have carried out the command."""
+    """Report that the device's response timed out; it may have executed the command."""
 
     reason = "device_timeout"
     kind = ErrorKind.DEVICE
 
 
 class LimitReachedError(PlatformError):
-    """Report that a limit of the platform is reached, such as that of waiting commands, or a parameter out of range."""
+    """Report that a limit is reached, for example that of waiting commands, or that a parameter is out of range."""
 
     reason = "limit_reached"
     kind = ErrorKind.LIMIT
 
 
 class PlatformBusyError(PlatformError):
-    """Report that OneNET is overloaded, is called too often, or fails temporarily."""
+    """Report that OneNET is overloaded, limits the rate of calls, or has a temporary error."""
 
     reason = "platform_busy"
     kind = ErrorKind.TRANSIENT
 
 
-# By number: what is not listed depends on the text, or is a PlatformError. The N, G and O tables of "API return status
-# codes" give some numbers several meanings.
+# By error number, if the text does not determine the class; PlatformError for other numbers. Some numbers have several
+# meanings in the N, G and O tables of "API return status codes".
 _BY_ERRNO: dict[int, type[PlatformError]] = {
     2: AuthenticationError,
     3: InvalidRequestError,
@@ -255,7 +255,7 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     10403: AuthenticationError,
     10406: InvalidRequestError,
     10407: InvalidRequestError,
-    # The product id is part of the credentials.
+    # The product is unknown; its id is part of the credentials.
     10408: AuthenticationError,
     10409: UnknownDeviceError,
     10410: UnknownDeviceError,
@@ -264,41 +264,41 @@ _BY_ERRNO: dict[int, type[PlatformError]] = {
     10429: PlatformBusyError,
     10500: PlatformBusyError,
 }
-_NO_SUCH_CALL = {404, 405, 10404}
-# Called too often: turned away before anything was done.
-_TOO_OFTEN = {15, 429, 10429}
-# The text is the device's answer.
-_DEVICE_ANSWERS = {16, 5106}
-# A time-out in the text is the device's.
-_DEVICE_TIMEOUTS = {14, 10411, 10421, *_DEVICE_ANSWERS}
-_CREDENTIALS = {10403}
-# Of the device's answers by number, those that are not its own error: 2 and 12 say that it is not registered.
-_ANSWER_NUMBERS: dict[int, type[PlatformError]] = {
+_NOT_SUPPORTED = {404, 405, 10404}
+# The call exceeded the rate limit and was not processed.
+_RATE_LIMITED = {15, 429, 10429}
+# Errors whose text contains the status of the device's response.
+_DEVICE_RESPONSES = {16, 5106}
+# Errors for which a timeout in the text is that of the device.
+_DEVICE_TIMEOUTS = {14, 10411, 10421, *_DEVICE_RESPONSES}
+_INVALID_CREDENTIALS = {10403}
+# By response status; other statuses are a DeviceError. 2 and 12 mean that the device is not registered.
+_BY_RESPONSE_STATUS: dict[int, type[PlatformError]] = {
     2: DeviceOfflineError,
     5: DeviceTimeoutError,
     12: DeviceOfflineError,
 }
-_ANSWER_NUMBER = re.compile(r"(?:^|[:\uff1a])\s*(\d{1,2})\s*$", re.ASCII)
+_RESPONSE_STATUS = re.compile(r"(?:^|[:\uff1a])\s*(\d{1,2})\s*$", re.ASCII)
 _OFFLINE = ("notonline", "offline", "不在线", "离线")
 _TIMEOUT = ("timeout", "timedout", "超时")
 _TRANSIENT = ("internal", "servererror", "busy", "frequen")
 _CALLER = ("invalidparam", "parameterrequired", "invalidjson", "illegal")
 _AUTHENTICATION = ("authfailed", "authentication", "authorization", "unauthorized", "apikey", "鉴权")
 _ADDRESS = ("iplimit", "whitelist")
-# Not about the device: paths, and OneNET's name for cached commands.
+# Texts in which "offline" does not mean that the device is offline: paths, and OneNET's name for cached commands.
 _PATH = re.compile(r"[a-z]+://[!-~]+|(?<![^\s:\uff1a'\"])/[a-z][\w./-]*", re.ASCII)
-_CACHED = re.compile(r"offline(?:command|cmd|cache|history|instruction)|离线(?:命令|指令|缓存)")
+_CACHED_COMMAND = re.compile(r"offline(?:command|cmd|cache|history|instruction)|离线(?:命令|指令|缓存)")
 
 
 def platform_error(
     errno: int | None, text: str, *, idempotent: bool, names_device: bool, about_command: bool = False
 ) -> PlatformError | OutcomeUnknownError:
-    """Return the exception for a refusal by its text, else by its number, which is None where OneNET gave a word.
+    """Return the exception for an error of OneNET, determined by its text, else by its number, which may be None.
 
-    `idempotent` is whether the call may be repeated without harm; where it may not, a temporary error leaves open
-    whether it was carried out: an OutcomeUnknownError. `names_device` is whether the call names a device: only the
-    refusal of one that does not proves that the credentials are wrong. `about_command` is whether it asks about a
-    cached command. Source: "API return status codes".
+    For a temporary error of a call that is not idempotent, return OutcomeUnknownError. `names_device` is whether the
+    call names a device; the refusal of such a call does not show that the credentials are invalid, because the device
+    may belong to another product. `about_command` is whether the call is about a cached command. Source: "API return
+    status codes".
     """
     error = _classify(errno, text, names_device=names_device)
     if error is UnknownDeviceError and errno == 8 and about_command:  # noqa: PLR2004 - the table's number
@@ -306,38 +306,38 @@ def platform_error(
     if error is AuthenticationError and names_device:
         error = DeviceNotPermittedError
     if error is PlatformBusyError and not idempotent:
-        return OutcomeUnknownError(text, errno, over=errno in _TOO_OFTEN or "frequen" in text.lower())
+        return OutcomeUnknownError(text, errno, request_ended=errno in _RATE_LIMITED or "frequen" in text.lower())
     return error(text, errno)
 
 
 def _classify(errno: int | None, text: str, *, names_device: bool) -> type[PlatformError]:
-    """Return the class of a refusal, as if the credentials were proved by any call."""
-    if errno in _DEVICE_ANSWERS and (match := _ANSWER_NUMBER.search(text)):
-        return _ANSWER_NUMBERS.get(int(match[1]), DeviceError)
-    # Without case and separators: TIME_OUT, time out and timeout are one word.
-    folded = _CACHED.sub("", re.sub(r"[\s_-]+", "", _PATH.sub(" ", text.lower())))
+    """Return the class of an error, before `idempotent` and `about_command` are considered."""
+    if errno in _DEVICE_RESPONSES and (match := _RESPONSE_STATUS.search(text)):
+        return _BY_RESPONSE_STATUS.get(int(match[1]), DeviceError)
+    # Normalized, because TIME_OUT, time out and timeout are equivalent.
+    normalized = _CACHED_COMMAND.sub("", re.sub(r"[\s_-]+", "", _PATH.sub(" ", text.lower())))
 
     def has(words: tuple[str, ...]) -> bool:
-        return any(word in folded for word in words)
+        return any(word in normalized for word in words)
 
-    from_device = errno in _DEVICE_ANSWERS
-    # The order counts: a text may have words of several classes.
+    from_device = errno in _DEVICE_RESPONSES
+    # In order of precedence, because a text may contain words of several classes.
     rules: tuple[tuple[bool, type[PlatformError]], ...] = (
-        (errno in _NO_SUCH_CALL, NotSupportedError),
-        (has(_OFFLINE) or (from_device and "forbidden" in folded), DeviceOfflineError),
+        (errno in _NOT_SUPPORTED, NotSupportedError),
+        (has(_OFFLINE) or (from_device and "forbidden" in normalized), DeviceOfflineError),
         (errno in _DEVICE_TIMEOUTS and has(_TIMEOUT), DeviceTimeoutError),
         (not from_device and has(_TRANSIENT), PlatformBusyError),
         (has(_CALLER), InvalidRequestError),
-        # Before the credentials: neither a new key nor another one would help.
-        (errno in _CREDENTIALS and "expired" in folded, ClockError),
+        # Before the credentials, because replacing the key would not help.
+        (errno in _INVALID_CREDENTIALS and "expired" in normalized, ClockError),
         (has(_ADDRESS), AddressNotPermittedError),
         (not from_device and has(_AUTHENTICATION), AuthenticationError),
-        ("notsubscribed" in folded, InvalidRequestError),
+        ("notsubscribed" in normalized, InvalidRequestError),
     )
     for applies, error in rules:
         if applies:
             return error
     if errno == 1:
-        # Of a call that names a device, key and IMEI do not match; of any other, the server failed.
+        # In a call that names a device, the key does not match the IMEI; in any other call, the server failed.
         return DeviceNotPermittedError if names_device else PlatformBusyError
     return PlatformError if errno is None else _BY_ERRNO.get(errno, PlatformError)

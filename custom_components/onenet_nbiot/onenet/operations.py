@@ -1,4 +1,4 @@
-"""What a device can be told to do: LwM2M's operations, at once or when it next shows up."""
+"""LwM2M operations, which OneNET sends to a device immediately or as cached commands."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,26 +12,26 @@ from .errors import BodyTooLargeError
 
 LWM2M_ID_MAX = 65535
 RETRY_MAX = 10
-# Seconds to wait for a device's answer; without a number the platform takes the default.
+# Seconds that OneNET waits for the device's response.
 TIMEOUT_MIN = 5
 TIMEOUT_MAX = 40
 TIMEOUT_DEFAULT = 25
-# Largest size in bytes of the values of a write or the arguments of an execute, without the rest of the body.
+# Largest size in bytes of the values of a write or the arguments of an execute command, without the rest of the body.
 CONTENT_MAX = 2048
-# As many cached commands may wait for a device.
+# Maximum number of waiting cached commands per device.
 WAITING_MAX = 10
 
 
-def _given(parameters: dict[str, str | float | None]) -> dict[str, str | float]:
-    """Leave out what was not given: it is left to the platform."""
+def _without_none(parameters: dict[str, str | float | None]) -> dict[str, str | float]:
+    """Return the parameters without those that are None, for which OneNET uses its defaults."""
     return {name: value for name, value in parameters.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operation:
-    """Name an object, an object instance or a resource of a device, and what to do with it.
+    """Describe an operation on an object, object instance or resource of a device.
 
-    `imei` has 15 digits, 4 for a test device. The LwM2M ids are 0 to 65535; `res_id` needs `obj_inst_id`.
+    `imei` has 15 digits, or 4 for a test device. The LwM2M ids are 0 to 65535; `res_id` requires `obj_inst_id`.
     """
 
     command: str = field(init=False, default="")
@@ -42,43 +42,42 @@ class Operation:
 
     @property
     def target(self) -> tuple[object, ...]:
-        """Return what is done to which resources of which device, whatever the values; the IMEI comes first."""
+        """Return a key for the IMEI, the command and the resources, without the values; the IMEI is first."""
         return self.imei, self.command, self.obj_id, self.obj_inst_id, self.res_id
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Return what two have in common that do the very same."""
+        """Return a key that is equal for operations with the same effect."""
         return self.target
 
     def query(self) -> dict[str, str | float]:
-        """Return the parameters of the request."""
-        return _given(
+        """Return the query parameters of the request."""
+        return _without_none(
             {"imei": self.imei, "obj_id": self.obj_id, "obj_inst_id": self.obj_inst_id, "res_id": self.res_id}
         )
 
     def content(self) -> dict[str, Any] | None:
-        """Return the body of the request before it is JSON, None for a request without one."""
+        """Return the body of the request before JSON encoding; None for no body."""
         return None
 
     def size(self) -> int:
-        """Return the size of what is written or of the arguments, in bytes as OneNET counts them."""
+        """Return the size in bytes of the values or arguments, which OneNET limits to CONTENT_MAX."""
         return 0
 
     def body(self) -> bytes | None:
-        """Return the body of the request, None for a request without one.
+        """Return the body of the request as JSON; None for no body.
 
-        Raise BodyTooLargeError for more than the 2 KB that the platform takes, ValueError for a value that JSON cannot
-        hold.
+        Raise BodyTooLargeError if `size` exceeds CONTENT_MAX, ValueError for a value that cannot be encoded as JSON.
         """
         if (content := self.content()) is None:
             return None
         if (size := self.size()) > CONTENT_MAX:
-            raise BodyTooLargeError(f"{size} bytes, of at most {CONTENT_MAX}")
+            raise BodyTooLargeError(f"{size} bytes, the maximum is {CONTENT_MAX}")
         return _json(content)
 
 
 def _json(content: Any) -> bytes:
-    """Return content as compact JSON."""
+    """Return compact JSON."""
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -93,28 +92,28 @@ class Read(Operation):
 
 
 class WriteMode(IntEnum):
-    """Say what becomes of the resources of an object instance that are not written."""
+    """Enumerate the LwM2M write modes."""
 
     REPLACE = 1
-    """They are deleted."""
+    """Delete the resources of the object instance that are not written."""
     UPDATE = 2
-    """They stay as they are."""
+    """Keep the resources of the object instance that are not written."""
 
 
 class ValueType(IntEnum):
-    """Name how the platform is told a value."""
+    """Enumerate the formats of written values."""
 
     PLAIN = 0
-    """As a truth value, a number or a text."""
+    """A boolean, a number or a string."""
     OPAQUE = 1
-    """As a hex string of bytes."""
+    """Bytes as a hex string."""
     TIME = 2
-    """In Unix seconds."""
+    """Unix time in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenValue:
-    """Hold a value for one resource, in the form in which its type is sent."""
+    """Hold a value to write to a resource, in the format of its type."""
 
     res_id: int
     value: bool | float | str
@@ -122,33 +121,33 @@ class WrittenValue:
 
     @classmethod
     def opaque(cls, res_id: int, value: bytes) -> Self:
-        """Return bytes for a resource."""
+        """Return an opaque value from bytes."""
         return cls(res_id, value.hex(), ValueType.OPAQUE)
 
     @classmethod
     def time(cls, res_id: int, moment: datetime) -> Self:
-        """Return a moment for a resource, which knows whole seconds only; raise ValueError for a naive one."""
+        """Return a time value in whole seconds from an aware datetime; raise ValueError for a naive one."""
         if moment.tzinfo is None:
             raise ValueError(f"{moment} has no time zone")
         return cls(res_id, int(moment.timestamp()), ValueType.TIME)
 
     @property
     def moment(self) -> datetime:
-        """Return a time in UTC; raise OverflowError, TypeError or ValueError for what is none."""
+        """Return the time in UTC; raise OverflowError, OSError, TypeError or ValueError if the value is not a time."""
         return datetime.fromtimestamp(float(self.value), UTC)
 
     def content(self) -> dict[str, Any]:
-        """Return what stands for it in a request."""
+        """Return the value as a member of the request's body."""
         content: dict[str, Any] = {"res_id": self.res_id, "val": self.value}
         return content if self.type is ValueType.PLAIN else content | {"type": self.type.value}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Write(Operation):
-    """Write resources of an object instance, several at once.
+    """Write one or more resources of an object instance.
 
-    A value of a type that the resource does not have is refused by the device, not by the platform. Sources:
-    "Immediate command: write", "Cached command: write device resources".
+    OneNET does not check the types of the values; the device refuses a wrong type. Sources: "Immediate command: write",
+    "Cached command: write device resources".
     """
 
     command: str = field(init=False, default="write")
@@ -165,12 +164,12 @@ class Write(Operation):
     @property
     @override
     def identity(self) -> tuple[object, ...]:
-        # As texts: true and 1 are equal to Python, but not to a device.
+        # Compared by representation, because True equals 1 in Python.
         return *self.target, self.mode, frozenset(map(repr, self.values))
 
     @property
     def res_ids(self) -> frozenset[int]:
-        """Return which resources are written."""
+        """Return the ids of the written resources."""
         return frozenset(value.res_id for value in self.values)
 
     @override
@@ -188,7 +187,7 @@ class Write(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execute(Operation):
-    """Execute a resource, such as a reboot, with arguments where it takes any.
+    """Execute a resource, for example a reboot, with optional arguments.
 
     Sources: "Immediate command: execute", "Cached command: execute".
     """
@@ -214,7 +213,7 @@ class Execute(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discover(Operation):
-    """Find out which resources an object, or an object instance, has. Source: "Immediate command: discover"."""
+    """Discover the resources of an object or object instance. Source: "Immediate command: discover"."""
 
     command: str = field(init=False, default="discover")
     res_id: None = field(init=False, default=None)
@@ -222,11 +221,11 @@ class Discover(Operation):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observe(Operation):
-    """Let a device tell of a value by itself, or with `cancel` no more.
+    """Observe an object, object instance or resource, or cancel the observation with `cancel`.
 
-    `pmin` and `pmax` are the least and the most seconds between two messages, pmax >= pmin > 0. With a resource, `gt`
-    and `lt` are the thresholds whose crossing is told, `st` the step: lt < gt, and lt + 2 * st < gt. Source:
-    "Immediate command: subscribe".
+    The notification attributes default to those of the device. `pmin` and `pmax` are the minimum and maximum period
+    between notifications in seconds, pmax >= pmin > 0. `gt`, `lt` (greater than, less than) and `st` (step) require a
+    resource; lt < gt, and lt + 2 * st < gt. Source: "Immediate command: subscribe".
     """
 
     command: str = field(init=False, default="observe")
@@ -240,13 +239,13 @@ class Observe(Operation):
     @override
     def query(self) -> dict[str, str | float]:
         conditions = {"pmin": self.pmin, "pmax": self.pmax, "gt": self.gt, "lt": self.lt, "st": self.st}
-        # No document knows numbers with an exponent.
+        # OneNET documents only decimals, so numbers are sent without an exponent.
         decimals = {name: f"{Decimal(str(value)):f}" for name, value in conditions.items() if value is not None}
         return Operation.query(self) | {"cancel": str(self.cancel).lower()} | decimals
 
 
 class Trigger(IntFlag):
-    """Name the uplinks of a device that set off a cached command."""
+    """Enumerate the messages of a device after which OneNET sends a cached command."""
 
     REGISTER = 1
     UPDATE = 2
@@ -255,13 +254,13 @@ class Trigger(IntFlag):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CachedCommand:
-    """Have a read, a write or an execute done when the device next shows up.
+    """Describe a read, write or execute command that OneNET caches until the device is online.
 
-    `valid_time`, when the command starts to count, and `expired_time`, until when it may wait, are aware and whole
-    seconds, in the future, the second after the first. `retry` is 0 to 10 repeated deliveries, `timeout` 5 to 40
-    seconds to wait for the device's answer. `bin2hex`, for reads only, asks for opaque values as hex strings. What is
-    None is left to the platform. Sources: "Cached command: read device resources", "... write device resources",
-    "... execute".
+    `valid_time` is the earliest time of delivery, `expired_time` the latest; both are aware, in the future and in whole
+    seconds, and `expired_time` is after `valid_time`. `retry` is the number of repeated deliveries, 0 to 10; `timeout`
+    the time in seconds to wait for the device's response, 5 to 40. `bin2hex`, for read commands only, requests opaque
+    values as hex strings. For values that are None, OneNET uses its defaults. Sources: "Cached command: read device
+    resources", "... write device resources", "... execute".
     """
 
     operation: Read | Write | Execute
@@ -273,8 +272,8 @@ class CachedCommand:
     bin2hex: bool | None = None
 
     def query(self) -> dict[str, str | float]:
-        """Return the parameters of the request."""
-        return self.operation.query() | _given(
+        """Return the query parameters of the request."""
+        return self.operation.query() | _without_none(
             {
                 "valid_time": None if self.valid_time is None else clock.to_wire(self.valid_time),
                 "expired_time": clock.to_wire(self.expired_time),

@@ -1,28 +1,28 @@
-"""Turns for the commands to one device, which OneNET takes one a second."""
+"""Limit the rate of commands for each device. OneNET accepts one command per device and second."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-# With more devices than this, those whose pause has passed are dropped.
-_KEPT = 1000
+# Above this number of devices, those without a pause are removed.
+_DEVICES_MAX = 1000
 
 
 class Pacer:
-    """Keep the calls for one device a pause apart, in the order in which they came."""
+    """Separate the commands for each device by a pause, in the order of the calls."""
 
     def __init__(self) -> None:
-        """Start with no call."""
+        """Create a pacer without pauses."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # When the next call for a device may start.
+        # By IMEI, the event loop's time at which the pause ends.
         self._next: dict[str, float] = {}
 
     @asynccontextmanager
-    async def turn(self, imei: str, pause: float) -> AsyncIterator[None]:
-        """Wait for a device's turn, which is at once for the first call; the next one is `pause` seconds after this.
+    async def slot(self, imei: str, pause: float) -> AsyncIterator[None]:
+        """Wait for the device's pause, and start a pause of `pause` seconds when the context exits.
 
-        The pause begins at the end of the context: a call may take its time to arrive.
+        The pause starts at the exit, because a request takes time to arrive.
         """
         if not pause:
             yield
@@ -37,6 +37,6 @@ class Pacer:
                 yield
             finally:
                 now = loop.time()
-                if len(self._next) > _KEPT:
+                if len(self._next) > _DEVICES_MAX:
                     self._next = {device: moment for device, moment in self._next.items() if moment > now}
                 self._next[imei] = now + pause

@@ -1,4 +1,4 @@
-"""Read the members of OneNET's replies, whose types differ between calls, editions and platforms."""
+"""Parse the members of OneNET's replies, whose types differ between calls and platforms."""
 
 from datetime import datetime
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 from . import clock
 
-_TRUTH = {
+_BOOLEANS = {
     "true": True,
     "1": True,
     "online": True,
@@ -19,10 +19,10 @@ _TRUTH = {
 }
 
 
-def integer(value: Any) -> int | None:
-    """Return a whole number, also from digits or a decimal such as 3.0; None for anything else.
+def parse_int(value: Any) -> int | None:
+    """Return an integer, parsed from a number or a string such as "3" or "3.0"; None if the value is invalid.
 
-    Numbers of more than 64 bits are not OneNET's, and would not fit into JSON or SQLite.
+    Integers of more than 64 bits are invalid, because SQLite and some JSON libraries do not support them.
     """
     if isinstance(value, str):
         value = _from_digits(value.strip())
@@ -32,45 +32,45 @@ def integer(value: Any) -> int | None:
 
 
 def _from_digits(digits: str) -> int | float | None:
-    """Return the number that a text spells in ASCII digits."""
+    """Return the number in a string of ASCII digits."""
     if not digits.isascii() or not re.fullmatch(r"[+-]?\d{1,30}(\.\d{1,30})?", digits):
         return None
     return float(digits) if "." in digits else int(digits)
 
 
-def truth(value: Any) -> bool | None:
-    """Return a truth value, also from 0 and 1 or a word; None for anything else."""
+def parse_bool(value: Any) -> bool | None:
+    """Return a boolean, parsed from a boolean, 0, 1 or a word such as "online"; None if the value is invalid."""
     if isinstance(value, str):
-        return _TRUTH.get(value.strip().lower())
-    # 1 == 1.0 == True.
+        return _BOOLEANS.get(value.strip().lower())
+    # In Python, True equals 1 and 1.0.
     return bool(value) if isinstance(value, int | float) and value in (0, 1) else None
 
 
-def text(value: Any) -> str:
-    """Return a text without unpaired surrogates, which neither UTF-8 nor a log can hold; empty for none."""
+def parse_text(value: Any) -> str:
+    """Return a value as a string, without unpaired surrogates, which cannot be encoded; empty for None."""
     return "" if value is None else str(value).encode(errors="replace").decode()
 
 
-def identifier(value: Any) -> str:
-    """Return an id in its one form, without blanks or a decimal point; empty for none."""
+def parse_id(value: Any) -> str:
+    """Return an id as a string without surrounding whitespace or decimal point; empty if the value is invalid."""
     if isinstance(value, str):
-        return text(value).strip()
-    number = integer(value)
+        return parse_text(value).strip()
+    number = parse_int(value)
     return "" if number is None else str(number)
 
 
-def moment(value: Any) -> datetime | None:
-    """Return a time in UTC; None for none, and for one that cannot be read."""
+def parse_time(value: Any) -> datetime | None:
+    """Return a time in UTC; None if the value is invalid or means never."""
     try:
         return clock.from_wire(value)
     except ValueError:
         return None
 
 
-def from_json(value: Any) -> Any:
-    """Return what a text says in JSON, also where it was encoded twice; None where it is no JSON.
+def parse_json(value: Any) -> Any:
+    """Return the value of a JSON string, which may be encoded twice; None if the string is not valid JSON.
 
-    Anything but a text is returned as it is.
+    Return any other value unchanged.
     """
     for _ in range(2):
         if not isinstance(value, str):
@@ -82,14 +82,14 @@ def from_json(value: Any) -> Any:
     return value
 
 
-def objects(value: Any) -> list[dict[str, Any]]:
-    """Return the objects of a list, of JSON text of one, or a single object as a list of one."""
-    value = from_json(value)
+def parse_objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list, or a single object as a list; either may be a JSON string."""
+    value = parse_json(value)
     if isinstance(value, dict):
         return [value] if value else []
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def is_empty(value: Any) -> bool:
-    """Return whether a member holds nothing: null, an empty text, list or object."""
+    """Return whether a value is None, a blank string, or an empty list or object."""
     return value is None or value in ("", [], {}) or (isinstance(value, str) and not value.strip())

@@ -1,4 +1,4 @@
-"""The generations of OneNET's API: where each is, which calls it has, and the envelope of their replies."""
+"""The two platforms of OneNET's API: their URLs, calls and parameters, and the envelope of their replies."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,23 +7,23 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from .errors import UnexpectedReplyError
-from .parsing import integer, text, truth
+from .parsing import parse_bool, parse_int, parse_text
 
-# An ordinary server takes a request line of 8 KB.
+# The longest URL in bytes. Common servers accept request lines of 8 KB.
 URL_MAX: Final = 6000
-# Under the names that editions and generations give to an error's text.
+# Members that contain the text of an error; the names differ between calls and platforms.
 _TEXTS = ("error", "msg", "message", "errmsg")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Platform:
-    """Describe one generation of the API.
+    """Describe one platform of the API.
 
-    `regions` are its public base URLs by a stable lowercase word, the usual one first. `credentials_paths` are calls
-    that name no device, to try in turn until one exists. `names_product` is whether calls outside of the NB-IoT prefix
-    take the product's id. `statuses_path` is None where only the list of devices shows their presence. `key` is the
-    member of the newest datapoints' devices by which they were asked for, in `keys_parameter`. `history_path` has a
-    device's key in its place, where the call does not take it as a parameter.
+    `regions` are the public base URLs by name, a stable lowercase word; the first is the default. `credentials_paths`
+    are calls that name no device, for checking credentials; the first that exists is used. `requires_product_id` is
+    whether calls outside of the NB-IoT prefix have a product id. `statuses_path` is None if only the list of devices
+    contains presence. `keys_parameter` is the parameter of the keys of devices, `key` the member that contains the key
+    in the reply. In `history_path`, `{key}` is replaced by the key, unless the key is a parameter.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Platform:
     nbiot_prefix: str
     authorization_version: str
     credentials_paths: tuple[str, ...]
-    names_product: bool
+    requires_product_id: bool
     devices_path: str
     device_path: str
     statuses_path: str | None
@@ -43,17 +43,17 @@ class Platform:
 
     @property
     def base_url(self) -> str:
-        """Return the usual base URL."""
+        """Return the default base URL."""
         return next(iter(self.regions.values()))
 
     def page_query(self, page: int, per_page: int) -> dict[str, str | float]:
-        """Return the parameters of a page of the list of devices; `page` counts from 1."""
-        if self.names_product:
+        """Return the parameters for a page of the list of devices; `page` starts at 1."""
+        if self.requires_product_id:
             return {"offset": (page - 1) * per_page, "limit": per_page}
         return {"page": page, "per_page": per_page}
 
     def batches(self, keys: Iterable[str]) -> Iterator[list[str]]:
-        """Yield the keys of devices in batches that one call takes: not too many, and not too long for its URL."""
+        """Yield the keys of devices in batches, limited by `keys_max` and by the length of the URL."""
         batch: list[str] = []
         length = 0
         for key in keys:
@@ -67,7 +67,7 @@ class Platform:
             yield batch
 
 
-# Room for the base URL, the path and the other parameters.
+# Bytes for the base URL, the path and the other parameters.
 _OTHER_PARAMETERS = 500
 
 LEGACY: Final = Platform(
@@ -76,7 +76,7 @@ LEGACY: Final = Platform(
     nbiot_prefix="/nbiot",
     authorization_version="2018-10-31",
     credentials_paths=("/devices",),
-    names_product=False,
+    requires_product_id=False,
     devices_path="/devices",
     device_path="/devices/getbyimei",
     statuses_path="/devices/status",
@@ -92,23 +92,23 @@ CURRENT: Final = Platform(
     nbiot_prefix="/nb-iot",
     authorization_version="2022-05-01",
     credentials_paths=("/product/detail", "/device/list"),
-    names_product=True,
+    requires_product_id=True,
     devices_path="/device/list",
     device_path="/device/detail",
     statuses_path=None,
     newest_path="/datapoint/current-datapoints",
     key="title",
     keys_parameter="device_name",
-    # Not documented; what is refused is asked for in halves.
+    # The maximum is not documented. Callers split a batch that OneNET refuses.
     keys_max=100,
     history_path="/datapoint/history-datapoints",
 )
-# The one first that takes whoever registers today.
+# The current platform is first, because new accounts are created there.
 PLATFORMS: Final = {platform.name: platform for platform in (CURRENT, LEGACY)}
 
 
 class Reply(NamedTuple):
-    """Hold the envelope of a reply; `errno` is 0 for success, None for a refusal without a number."""
+    """Hold the envelope of a reply; `errno` is 0 for success, None for an error without a number."""
 
     errno: int | None
     text: str
@@ -116,29 +116,29 @@ class Reply(NamedTuple):
 
 
 def read_reply(body: bytes) -> Reply:
-    """Return the envelope of a reply, whose members are those of either generation on either platform.
+    """Return the envelope of a reply, in the format of either platform.
 
-    Raise UnexpectedReplyError when the body is not a reply of OneNET. Source: "API return status codes".
+    Raise UnexpectedReplyError if the body is not an envelope of OneNET. Source: "API return status codes".
     """
     reply = _decode(body)
     if not isinstance(reply, dict):
         raise UnexpectedReplyError("The reply is not in OneNET's format")
     number = next((reply[name] for name in ("errno", "code") if reply.get(name) is not None), None)
-    errno = integer(number)
-    message = next((text(reply[name]).strip() for name in _TEXTS if reply.get(name) is not None), "")
+    errno = parse_int(number)
+    message = next((parse_text(reply[name]).strip() for name in _TEXTS if reply.get(name) is not None), "")
     if errno is None:
-        match truth(reply.get("success")):
+        match parse_bool(reply.get("success")):
             case True:
                 errno = 0
             case False:
-                message = message or text(number)
+                message = message or parse_text(number)
             case None:
                 raise UnexpectedReplyError("The reply is not in OneNET's format")
     return Reply(errno, message, reply.get("data"))
 
 
 def _decode(body: bytes) -> Any:
-    """Return the JSON of a body, also with a byte order mark, raw control characters, or text in GBK."""
+    """Return the JSON of a body, which may contain a byte order mark, raw control characters or GBK."""
     for encoding, errors in (("utf-8-sig", "strict"), ("gb18030", "strict"), ("utf-8-sig", "replace")):
         try:
             return json.loads(body.decode(encoding, errors), strict=False)

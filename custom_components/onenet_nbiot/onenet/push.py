@@ -1,6 +1,6 @@
-"""OneNET's HTTP push: check and read the requests that OneNET sends to an application.
+"""Verify and parse the requests of OneNET's HTTP push.
 
-It needs the package cryptography, which the rest of the client does not. Source: "HTTP push: development guide".
+This module requires the package cryptography; the rest of the client does not. Source: "HTTP push: development guide".
 """
 
 from base64 import b64decode, b64encode
@@ -20,61 +20,61 @@ from cryptography.hazmat.primitives.padding import PKCS7
 
 from .errors import UnexpectedReplyError
 from .models import CommandRecord, Datapoint, Presence, ReadResult
-from .parsing import from_json, identifier, integer, moment, objects, truth
+from .parsing import parse_bool, parse_id, parse_int, parse_json, parse_objects, parse_time
 
-# Bytes. OneNET's own requests are far smaller, and decoding a larger one would block the event loop.
+# The largest body in bytes. OneNET's requests are much smaller, and decoding a larger one would block the event loop.
 MAX_BODY = 2**20
 _BLOCK = 16
-# In front of a message that the legacy platform encrypted: random bytes, then the message's length.
-_RANDOM = 16
-_HEADER = _RANDOM + 4
-_LEGACY_KEY = 43
-_CURRENT_KEY = 16
-# The current platform's status; the legacy platform's is 0.
+# Bytes before an encrypted message of the legacy platform: random bytes, then the length of the message.
+_LEGACY_RANDOM = 16
+_LEGACY_HEADER = _LEGACY_RANDOM + 4
+_LEGACY_KEY_LENGTH = 43
+_CURRENT_KEY_LENGTH = 16
+# The status of an offline device on the current platform; on the legacy platform it is 0.
 _OFFLINE = 2
-# OneNET sends up to five; a forged body of thousands would block the event loop.
+# OneNET sends up to five members; parsing thousands in a forged body would block the event loop.
 _MEMBERS_MAX = 32
 _DECODER = json.JSONDecoder(strict=False)
-_MEMBER = re.compile(
+_MEMBER_START = re.compile(
     r"(?:\A[ \t\r\n]*\{|(?!\A)[ \t\r\n]*,)"
     r'[ \t\r\n]*"((?:[^"\\]|\\.)*+)"[ \t\r\n]*:[ \t\r\n]*',
     re.DOTALL,
 )
-_END = re.compile(r"[ \t\r\n]*\}[ \t\r\n]*")
+_BODY_END = re.compile(r"[ \t\r\n]*\}[ \t\r\n]*")
 
 
 class RefusalKind(StrEnum):
-    """Name why a request is refused."""
+    """Enumerate the reasons for refusing a request."""
 
     BAD_SIGNATURE = "bad_signature"
-    """It is not signed with the token."""
+    """The signature does not match the token."""
     MALFORMED = "malformed"
-    """It does not have the shape of a push."""
+    """The request is not in the format of a push."""
     TOO_LARGE = "too_large"
-    """Its body is over MAX_BODY."""
+    """The body is larger than MAX_BODY."""
     NOT_DECRYPTED = "not_decrypted"
-    """It is signed, but the encryption key is missing or wrong."""
+    """The signature is valid, but the encryption key is missing or wrong."""
 
 
 class PushRefusedError(Exception):
-    """Report that nothing of a request may be processed; neither its content nor a secret is in it."""
+    """Report that a request must not be processed; the error contains neither its content nor a secret."""
 
     def __init__(self, kind: RefusalKind) -> None:
-        """Keep the kind."""
+        """Create an error from a reason."""
         super().__init__(f"The push was refused: {kind}")
         self.kind = kind
 
     @property
     def status(self) -> int:
-        """Return the HTTP status of the answer."""
+        """Return the HTTP status of the response."""
         return 401 if self.kind is RefusalKind.BAD_SIGNATURE else 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceIdentity:
-    """Identify a device by `imei`, else by `product_id` and `name`, else by `id`; None where OneNET gives none.
+    """Identify a device by `imei`, else by `product_id` and `name`, else by `id`; missing values are None.
 
-    One family of messages has only one text, which is the name or the id: there it is both.
+    Messages of the rule engine contain either the name or the id in the same member, which is used for both.
     """
 
     imei: str | None
@@ -84,10 +84,10 @@ class DeviceIdentity:
 
     @classmethod
     def from_wire(cls, message: dict[str, Any]) -> Self:
-        """Read the identity from a message."""
+        """Parse the identity in a message."""
 
         def first(*names: str) -> str | None:
-            return next((found for name in names if (found := identifier(message.get(name)))), None)
+            return next((found for name in names if (found := parse_id(message.get(name)))), None)
 
         return cls(
             imei=first("imei"),
@@ -99,9 +99,10 @@ class DeviceIdentity:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedOutcome:
-    """Hold the outcome of a cached command, also of one that another application queued, and what a read brought.
+    """Hold the outcome of a cached command, which another application may have queued, and the result of a read.
 
-    The record has no `command`, as OneNET's is contradictory here, and no times but those of sending and confirming.
+    `record.command` is empty, because OneNET's values are contradictory; of the times, only `send_time` and
+    `confirm_time` are known.
     """
 
     device: DeviceIdentity
@@ -111,7 +112,7 @@ class PushedOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedPresence:
-    """Hold that a device came online or went offline."""
+    """Hold a change of a device's presence."""
 
     device: DeviceIdentity
     presence: Presence
@@ -119,7 +120,7 @@ class PushedPresence:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedDatapoint:
-    """Hold a value that a device reported."""
+    """Hold a datapoint that a device reported."""
 
     device: DeviceIdentity
     datapoint: Datapoint
@@ -130,10 +131,10 @@ type PushEvent = PushedOutcome | PushedPresence | PushedDatapoint
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Push:
-    """Hold the events of one request.
+    """Hold the events of a request.
 
-    A request is a duplicate if its `id` or its `fingerprint` was received before: OneNET may sign a repeat anew with
-    the same id, which the legacy platform does not have, and only the fingerprint is covered by the signature.
+    A request is a duplicate if its `id` or its `fingerprint` was received before. OneNET may repeat a request with a
+    new signature and the same id; but the id is not signed, and is None on the legacy platform.
     """
 
     id: str | None
@@ -142,7 +143,7 @@ class Push:
 
 
 class _Member(NamedTuple):
-    """Hold a member of a body, and the text that is signed: a string's value, otherwise the text in the body."""
+    """Hold the value of a member of a body, and its signed text: the value of a string, or else the member's JSON."""
 
     value: Any
     text: str
@@ -152,23 +153,23 @@ _ABSENT = _Member(None, "")
 
 
 class PushReceiver:
-    """Check and read requests signed with one token, in any thread, as it keeps nothing of them."""
+    """Verify and parse requests that are signed with a token; thread-safe, because it stores no request."""
 
     def __init__(self, token: str, key: str | None = None) -> None:
-        """Keep the token and the encryption key that are entered in OneNET's console.
+        """Create a receiver with the token and the encryption key that are configured in OneNET's console.
 
-        Raise ValueError for an empty token, and for a key of neither platform. Requests that are not encrypted are
-        accepted with a key, too, so that encryption can be turned on without losing any.
+        Raise ValueError for an empty token or an invalid key. With a key, requests without encryption are accepted as
+        well, so that none is lost when encryption is turned on.
         """
         if not token:
             raise ValueError("The token is empty")
         self._token = token.encode()
-        self._decrypt = None if key is None else _decryption(key)
+        self._decrypt = None if key is None else _create_decryptor(key)
 
     def answer_url_check(self, query: str) -> str:
-        """Return the body of the answer to a GET with this query, which is still percent-encoded.
+        """Return the body of the response to the GET request with which OneNET checks the URL.
 
-        Raise PushRefusedError.
+        `query` is percent-encoded. Raise PushRefusedError.
         """
         fields = dict(parse_qsl(query))
         if "msg" not in fields:
@@ -177,45 +178,45 @@ class PushReceiver:
         return fields["msg"]
 
     def receive(self, body: bytes) -> Push:
-        """Return the events of a POST. What is signed, but of an unknown kind, has none.
+        """Return the events of a POST request; signed messages of unknown types have no events.
 
         Raise PushRefusedError.
         """
-        members = _members(body)
+        members = _parse_body(body)
         encrypted = "enc_msg" in members
         content = members.get("enc_msg" if encrypted else "msg")
         if content is None:
             raise PushRefusedError(RefusalKind.MALFORMED)
         signature = members.get("msg_signature", members.get("signature", _ABSENT))
         fingerprint = self._verify(content.text, members.get("nonce", _ABSENT).text, signature.text)
-        messages = objects(self._messages(content.value, encrypted=encrypted))
+        messages = parse_objects(self._decode(content.value, encrypted=encrypted))
         return Push(
-            id=identifier(members.get("id", _ABSENT).value) or None,
+            id=parse_id(members.get("id", _ABSENT).value) or None,
             fingerprint=fingerprint,
-            events=tuple(event for message in messages for event in _events(message)),
+            events=tuple(event for message in messages for event in _parse_message(message)),
         )
 
     def _verify(self, text: str, nonce: str, signature: str) -> str:
-        """Return the signature of a text in its one form. Raise PushRefusedError for another one."""
-        # MD5 is OneNET's choice. UTF-8 cannot hold unpaired surrogates, which JSON can.
+        """Verify the signature of a text and return it without padding; raise PushRefusedError if it is invalid."""
+        # OneNET requires MD5. JSON may contain unpaired surrogates, which cannot be encoded as UTF-8.
         signed = hashlib.md5(self._token + (nonce + text).encode(errors="replace"), usedforsecurity=False)
         expected = b64encode(signed.digest()).rstrip(b"=")
-        # A plus that is not escaped in a URL arrives as a blank; some of OneNET's samples cut the equals signs off.
+        # A plus sign that is not percent-encoded is decoded as a space. Some of OneNET's samples lack the padding.
         given = signature.replace(" ", "+").rstrip("=").encode(errors="replace")
         if not hmac.compare_digest(expected, given):
             raise PushRefusedError(RefusalKind.BAD_SIGNATURE)
         return expected.decode()
 
-    def _messages(self, content: Any, *, encrypted: bool) -> Any:
-        """Return what a signed member holds, None for text that is neither JSON nor encrypted.
+    def _decode(self, content: Any, *, encrypted: bool) -> Any:
+        """Return the messages in a signed member, None if it is neither JSON nor encrypted.
 
-        Raise PushRefusedError for what cannot be decrypted.
+        Raise PushRefusedError if it cannot be decrypted.
         """
         if not isinstance(content, str):
             return content
-        # No base64 begins like this.
+        # Base64 contains neither braces nor brackets.
         if content.lstrip().startswith(("{", "[")):
-            return from_json(content)
+            return parse_json(content)
         try:
             ciphertext = b64decode(content, validate=True)
         except ValueError:
@@ -223,7 +224,7 @@ class PushReceiver:
         if not encrypted and (not ciphertext or len(ciphertext) % _BLOCK):
             return None
         try:
-            messages = from_json(self._decrypt(ciphertext).decode()) if self._decrypt else None
+            messages = parse_json(self._decrypt(ciphertext).decode()) if self._decrypt else None
         except ValueError:
             messages = None
         if not isinstance(messages, dict | list):
@@ -231,17 +232,17 @@ class PushReceiver:
         return messages
 
 
-def _decryption(key: str) -> Callable[[bytes], bytes]:
-    """Return the function that decrypts with a key, which raises ValueError for what the key does not fit.
+def _create_decryptor(key: str) -> Callable[[bytes], bytes]:
+    """Return a function that decrypts with a key and raises ValueError if the key is wrong.
 
-    Raise ValueError for a key of neither platform.
+    Raise ValueError if the key is not in the format of either platform.
     """
-    if len(key) == _LEGACY_KEY:
-        secret, strip = b64decode(f"{key}=", validate=True), _cut_by_length
-    elif len(key) == _CURRENT_KEY and key.isascii():
-        secret, strip = key.encode(), _unpad
+    if len(key) == _LEGACY_KEY_LENGTH:
+        secret, strip = b64decode(f"{key}=", validate=True), _strip_legacy
+    elif len(key) == _CURRENT_KEY_LENGTH and key.isascii():
+        secret, strip = key.encode(), _strip_current
     else:
-        raise ValueError(f"The key has neither {_LEGACY_KEY} nor {_CURRENT_KEY} characters")
+        raise ValueError(f"The key has neither {_LEGACY_KEY_LENGTH} nor {_CURRENT_KEY_LENGTH} characters")
     cipher = Cipher(AES(secret), modes.CBC(secret[:_BLOCK]))
 
     def decrypt(ciphertext: bytes) -> bytes:
@@ -251,26 +252,26 @@ def _decryption(key: str) -> Callable[[bytes], bytes]:
     return decrypt
 
 
-def _cut_by_length(plain: bytes) -> bytes:
-    """Return the message of the legacy platform. Raise ValueError where it is incomplete."""
-    end = _HEADER + int.from_bytes(plain[_RANDOM:_HEADER])
+def _strip_legacy(plain: bytes) -> bytes:
+    """Return the message in the plaintext of the legacy platform; raise ValueError if it is incomplete."""
+    end = _LEGACY_HEADER + int.from_bytes(plain[_LEGACY_RANDOM:_LEGACY_HEADER])
     if len(plain) < end:
         raise ValueError("The message is incomplete")
-    # OneNET's samples pad in different ways.
-    return plain[_HEADER:end]
+    # The padding is ignored, because it differs between OneNET's samples.
+    return plain[_LEGACY_HEADER:end]
 
 
-def _unpad(plain: bytes) -> bytes:
-    """Return the message of the current platform. Raise ValueError where the padding is wrong."""
+def _strip_current(plain: bytes) -> bytes:
+    """Return the message in the plaintext of the current platform; raise ValueError if the padding is wrong."""
     unpadder = PKCS7(_BLOCK * 8).unpadder()
     return unpadder.update(plain) + unpadder.finalize()
 
 
-def _members(body: bytes) -> dict[str, _Member]:
+def _parse_body(body: bytes) -> dict[str, _Member]:
     """Return the members of a body by name.
 
-    Values are decoded because that is the fastest way to find where they end. Raise PushRefusedError where the body
-    is too large, or is not an object with members.
+    Values are decoded because this is the fastest way to find their end. Raise PushRefusedError if the body is too
+    large or not an object with members.
     """
     if len(body) > MAX_BODY:
         raise PushRefusedError(RefusalKind.TOO_LARGE)
@@ -278,27 +279,27 @@ def _members(body: bytes) -> dict[str, _Member]:
     position = 0
     try:
         text = body.decode("utf-8-sig")
-        while len(members) < _MEMBERS_MAX and (match := _MEMBER.match(text, position)):
+        while len(members) < _MEMBERS_MAX and (match := _MEMBER_START.match(text, position)):
             value, position = _DECODER.raw_decode(text, match.end())
             members[match[1]] = _Member(value, value if isinstance(value, str) else text[match.end() : position])
     except RecursionError, ValueError:
         raise PushRefusedError(RefusalKind.MALFORMED) from None
-    if not members or not _END.fullmatch(text, position):
+    if not members or not _BODY_END.fullmatch(text, position):
         raise PushRefusedError(RefusalKind.MALFORMED)
     return members
 
 
-def _events(message: dict[str, Any]) -> Iterator[PushEvent]:
-    """Yield the events of a message of any family; what cannot be read is left out."""
+def _parse_message(message: dict[str, Any]) -> Iterator[PushEvent]:
+    """Yield the valid events of a message in any format."""
     if "sysProperty" in message:
-        return _from_rule_engine(message)
+        return _parse_rule_engine(message)
     device = DeviceIdentity.from_wire(message)
-    return (_from_thing_model if "messageType" in message else _from_type)(device, message)
+    return (_parse_thing_model if "messageType" in message else _parse_typed)(device, message)
 
 
-def _from_type(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushEvent]:
-    """Yield the events of a message with a type, which both platforms send."""
-    match integer(message.get("type")):
+def _parse_typed(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushEvent]:
+    """Yield the events of a message with `type`, the format of both platforms."""
+    match parse_int(message.get("type")):
         case 1:
             yield from _datapoints(device, message.get("ds_id"), message.get("at"), message.get("value"))
         case 2:
@@ -307,50 +308,51 @@ def _from_type(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[Push
             yield from _outcomes(device, message)
 
 
-def _from_thing_model(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushEvent]:
+def _parse_thing_model(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushEvent]:
     """Yield the events of a message of the current platform's thing model."""
-    data = _object(message.get("data"))
+    data = _parse_object(message.get("data"))
     if message["messageType"] == "lifeCycle":
         yield from _presences(device, data.get("status"), data.get("time"))
     elif message["messageType"] == "notify" and message.get("notifyType") == "property":
-        for stream, points in _object(data.get("params")).items():
-            for point in objects(points):
+        for stream, points in _parse_object(data.get("params")).items():
+            for point in parse_objects(points):
                 yield from _datapoints(device, stream, point.get("time"), point.get("value"))
 
 
-def _from_rule_engine(message: dict[str, Any]) -> Iterator[PushEvent]:
-    """Yield the events of a message of the older family of the current platform's rule engine."""
-    about, body = _object(message["sysProperty"]) | _object(message.get("appProperty")), message.get("body")
-    device = DeviceIdentity.from_wire(about | {"deviceName": about.get("deviceId")})
-    at = about.get("dataTimestamp")
-    if about.get("messageType") == "deviceLifeCycle":
-        yield from _presences(device, _object(body).get("event"), at)
+def _parse_rule_engine(message: dict[str, Any]) -> Iterator[PushEvent]:
+    """Yield the events of a message of the current platform's rule engine."""
+    properties = _parse_object(message["sysProperty"]) | _parse_object(message.get("appProperty"))
+    body = message.get("body")
+    device = DeviceIdentity.from_wire(properties | {"deviceName": properties.get("deviceId")})
+    at = properties.get("dataTimestamp")
+    if properties.get("messageType") == "deviceLifeCycle":
+        yield from _presences(device, _parse_object(body).get("event"), at)
     # An object is a reference to binary data.
-    elif about.get("messageType") == "deviceDatapoint" and not isinstance(body, dict):
-        yield from _datapoints(device, about.get("datastream"), at, body)
+    elif properties.get("messageType") == "deviceDatapoint" and not isinstance(body, dict):
+        yield from _datapoints(device, properties.get("datastream"), at, body)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    """Return an object, also one in JSON text; empty for anything else."""
-    return next(iter(objects(value)), {})
+def _parse_object(value: Any) -> dict[str, Any]:
+    """Return an object, which may be a JSON string; empty if it is invalid."""
+    return next(iter(parse_objects(value)), {})
 
 
 def _datapoints(device: DeviceIdentity, stream: Any, at: Any, value: Any) -> Iterator[PushedDatapoint]:
-    """Yield a value of a datastream, unless that is no resource, or the value or its time is missing."""
+    """Yield a datapoint, unless its value or time is missing, or its datastream does not belong to a resource."""
     if value is not None:
         for datapoint in Datapoint.each_from_wire({"id": stream, "at": at, "value": value}):
             yield PushedDatapoint(device=device, datapoint=datapoint)
 
 
 def _presences(device: DeviceIdentity, status: Any, at: Any) -> Iterator[PushedPresence]:
-    """Yield a presence, unless the status means neither online nor offline, or the time is missing."""
-    online, time = False if integer(status) == _OFFLINE else truth(status), moment(at)
+    """Yield a change of presence, unless the status or time is invalid."""
+    online, time = False if parse_int(status) == _OFFLINE else parse_bool(status), parse_time(at)
     if online is not None and time is not None:
         yield PushedPresence(device=device, presence=Presence(online=online, time=time))
 
 
 def _outcomes(device: DeviceIdentity, message: dict[str, Any]) -> Iterator[PushedOutcome]:
-    """Yield the outcome of a command, unless the UUID or the status is missing."""
+    """Yield the outcome of a command, unless its UUID or status is missing."""
     names = ("send_status", "send_time", "confirm_status", "confirm_time")
     try:
         record = CommandRecord.from_wire({"cmd_uuid": message.get("cmd_id")} | {n: message.get(n) for n in names})
