@@ -1,7 +1,7 @@
 """Snapshots of an account with all kinds of entities."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED
@@ -11,9 +11,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
-from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
+from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics, async_get_device_diagnostics
 
-from .common import EVERY_PLATFORM, IMEI, add_device, client_of, offline_read, refresh
+from .common import EVERY_PLATFORM, IMEI, add_device, client_of, devices_of, offline_read, refresh
 from .emulator import Device, Server, Trigger
 
 # Both platforms in every run, since syrupy fails on an unused snapshot.
@@ -102,7 +102,13 @@ async def test_devices_match_the_snapshot(
 async def test_diagnostics_match_the_snapshot(
     hass: HomeAssistant, full_account: MockConfigEntry, snapshot: SnapshotAssertion
 ) -> None:
-    """Diagnostics of the account."""
+    """Diagnostics of the account and of the device."""
+    device = dr.async_get(hass).async_get(devices_of(full_account).added[IMEI].device_id)
+    assert isinstance(device, dr.DeviceEntry)
+    of_device = await async_get_device_diagnostics(hass, full_account, device)
+    times = [of_device.pop(name) for name in ("last_seen", "newest_datapoint")]
+    times += [value.pop("measured_at") for value in of_device["values"].values()]
+    assert all(isinstance(time, datetime) for time in times)
     diagnostics = await async_get_config_entry_diagnostics(hass, full_account)
     entry = diagnostics.pop("entry")
     assert entry["title"] == REDACTED
@@ -110,4 +116,4 @@ async def test_diagnostics_match_the_snapshot(
     diagnostics["options"] = entry["options"]
     # How many commands share a transaction depends on the machine.
     assert diagnostics["manager"].pop("write_transactions") > 0
-    assert diagnostics == snapshot
+    assert {"account": diagnostics, "device": of_device} == snapshot

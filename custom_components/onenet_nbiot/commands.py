@@ -120,10 +120,16 @@ class Commands:
         )
         return min(times, default=None)
 
+    def count_by_state(self, imei: str | None = None) -> Counter[str]:
+        """Return the numbers of commands by state, of a device or of all devices."""
+        return Counter(
+            command.state for command in self._by_uuid.values() if imei in (None, command.asked.operation.imei)
+        )
+
     def summary(self) -> dict[str, Any]:
         """Return counts for the diagnostics."""
         return {
-            "commands": Counter(command.state for command in self._by_uuid.values()),
+            "commands": self.count_by_state(),
             "lost": sum(len(self.unconfirmed(imei)) for imei in self._open),
             "devices": len(self._open),
             "write_transactions": self._store.transactions,

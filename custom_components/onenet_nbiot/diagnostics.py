@@ -1,12 +1,13 @@
-"""Diagnostics of an account."""
+"""Diagnostics of an account and of a device."""
 
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
 
-from .const import CONF_ACCESS_KEY, CONF_IMEI, CONF_ONENET_ID, CONF_PRODUCT_ID, CONF_USER_ID
+from .const import ATTR_MEASURED_AT, CONF_ACCESS_KEY, CONF_IMEI, CONF_ONENET_ID, CONF_PRODUCT_ID, CONF_USER_ID
 from .coordinator import OneNetConfigEntry
 
 TO_REDACT = {
@@ -32,4 +33,34 @@ async def async_get_config_entry_diagnostics(
         "reachable": account.coordinator.last_update_success,
         "manager": account.commands.summary(),
         "devices": account.devices.summary(),
+    }
+
+
+async def async_get_device_diagnostics(
+    hass: HomeAssistant,
+    entry: OneNetConfigEntry,
+    device_entry: DeviceEntry,
+) -> dict[str, Any]:
+    """Return a device's presence, counts of its commands, and the types and times of its values, but no value.
+
+    The service device of an account has the diagnostics of the account.
+    """
+    account = entry.runtime_data
+    device = next((device for device in account.devices.added.values() if device.device_id == device_entry.id), None)
+    if device is None:
+        return await async_get_config_entry_diagnostics(hass, entry)
+    return {
+        "reachable": account.coordinator.last_update_success,
+        "platform": device.platform,
+        "identified": device.key is not None,
+        "missing": device.missing,
+        "online": device.online,
+        "last_seen": device.last_seen,
+        "newest_datapoint": device.newest,
+        "commands": account.commands.count_by_state(device.imei),
+        "resources": device.resource_paths,
+        "values": {
+            path: {"type": type(reading.value).__name__, ATTR_MEASURED_AT: reading.measured_at}
+            for path, reading in device.readings.items()
+        },
     }
