@@ -3,12 +3,17 @@
 from homeassistant.core import Context, Event, HomeAssistant, State
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, mock_restore_cache_with_extra_data
+from pytest_homeassistant_custom_component.common import (
+    MockConfigEntry,
+    async_capture_events,
+    mock_restore_cache_with_extra_data,
+)
 
-from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot.const import DOMAIN, EVENT_ONENET
 
-from .common import IMEI, offline_read, poll_device
+from .common import IMEI, add_device, offline_read, poll_device
 from .emulator import Device, Server, Trigger
 
 EVENT = "event.onenet_command"
@@ -74,6 +79,33 @@ async def test_the_sensor_counts_waiting_commands(
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await poll_device(account)
     assert state(hass, SENSOR).state == "0"
+
+
+async def test_all_states_are_updated_when_an_automation_runs(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """An automation with a trigger for the bus event or for an event entity sees the counts and the value."""
+    await add_device(hass, account, "3303/0/5700")
+    triggers = [
+        {"trigger": "event", "event_type": EVENT_ONENET},
+        {"trigger": "state", "entity_id": "event.water_meter_command"},
+        {"trigger": "state", "entity_id": EVENT},
+    ]
+    sensors = (SENSOR, "sensor.water_meter_waiting_commands", "sensor.water_meter_temperature")
+    seen = {name: f"{{{{ states('{name}') }}}}" for name in sensors}
+    event_type = "{{ state_attr('event.water_meter_command', 'event_type') }}"
+    action = {"event": "seen", "event_data": {"event_type": event_type, "states": list(seen.values())}}
+    automations = [{"alias": f"{number}", "triggers": one, "actions": action} for number, one in enumerate(triggers)]
+    assert await async_setup_component(hass, "automation", {"automation": automations})
+    found = async_capture_events(hass, "seen")
+    await offline_read(hass, obj_inst_id=0, res_id=5700)
+    await hass.async_block_till_done()
+    assert [event.data for event in found] == [{"event_type": "queued", "states": [1, 1, "unknown"]}] * 3
+    found.clear()
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await poll_device(account)
+    await hass.async_block_till_done()
+    assert [event.data for event in found] == [{"event_type": "succeeded", "states": [0, 0, 21.5]}] * 3
 
 
 async def test_the_last_event_is_shown_after_a_restart(

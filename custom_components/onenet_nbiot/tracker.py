@@ -248,12 +248,12 @@ class CommandTracker:
 
     @callback
     def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Update the entities of a command's account and device, then fire the bus event.
+        """Update the entities of a command's device and account, then fire the bus event.
 
-        An automation may run within each of these steps, so the numbers of waiting commands come first.
+        An automation may run within each of these steps: the numbers of waiting commands are updated before the events.
         """
         fields = _limit_size(fields)
-        keys = self._entry.entry_id, f"{self._entry.entry_id}_{fields[ATTR_IMEI]}"
+        keys = f"{self._entry.entry_id}_{fields[ATTR_IMEI]}", self._entry.entry_id
         for key in keys:
             async_dispatcher_send(self._hass, SIGNAL_WAITING_COMMANDS.format(key), context)
         for key in keys:
