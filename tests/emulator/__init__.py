@@ -1,4 +1,4 @@
-"""A OneNET to test, demonstrate and measure against: `python -m tests.emulator`.
+"""An emulated OneNET for tests, demonstrations and measurements: `python -m tests.emulator`.
 
 It follows OneNET's documents and is independent of the integration.
 """

@@ -1,4 +1,4 @@
-"""Run the emulator by itself."""
+"""Run the emulator as a program."""
 
 import argparse
 import asyncio
@@ -34,9 +34,7 @@ async def main() -> None:
     parser.add_argument("--product-id", default=Product.id, help="the product's id")
     parser.add_argument("--devices", type=int, default=3, help="how many devices the product has")
     parser.add_argument("--latency", type=float, default=0, help="how many milliseconds every reply takes")
-    parser.add_argument(
-        "--other", action="store_true", help="the other answers to the questions the documents leave open"
-    )
+    parser.add_argument("--other", action="store_true", help="use the other position of every switch")
     parser.add_argument(
         "--interval", type=float, default=1, help="how many seconds apart the commands for one device have to be"
     )

@@ -1,4 +1,4 @@
-"""Authorization: which products a key or a token opens."""
+"""Authorization: the products that a key or a token gives access to."""
 
 import base64
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _RESERVED = re.compile(r"[+ /?#&=]")
 
 
 def authorize(onenet: OneNet, headers: Mapping[str, str], generation: Generation) -> list[Product]:
-    """Return the products that a request's headers open."""
+    """Return the products that a request's headers give access to."""
     key, token = headers.get("api-key"), headers.get("Authorization")
     if generation is Generation.LEGACY and key is not None:
         return [onenet.product(key)]

@@ -10,7 +10,7 @@ from .refusals import RefusalError, missing, no_device
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call: the products that its key opens, its query and its body."""
+    """A call: the products that its key gives access to, its query and its body."""
 
     onenet: OneNet
     generation: Generation

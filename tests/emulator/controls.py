@@ -27,72 +27,74 @@ def _describe(command: Command) -> dict[str, Any]:
     }
 
 
-def _wake(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """Let a device send an uplink; return the commands that it was sent."""
-    return [_describe(command) for command in server.onenet.wake(asked["imei"], Trigger(asked.get("trigger", 2)))]
+def _wake(server: Server, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Send an uplink from a device; return the commands that are sent to it."""
+    return [
+        _describe(command) for command in server.onenet.wake(parameters["imei"], Trigger(parameters.get("trigger", 2)))
+    ]
 
 
-def _answer(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """Let a device that hesitates answer; return the answered commands."""
-    return [_describe(command) for command in server.onenet.answer(asked["imei"])]
+def _answer(server: Server, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Answer the commands that a hesitating device has received; return them."""
+    return [_describe(command) for command in server.onenet.answer(parameters["imei"])]
 
 
-def _sleep(server: Server, asked: dict[str, Any]) -> None:
-    """Let a device go offline."""
-    server.onenet.sleep(asked["imei"])
+def _sleep(server: Server, parameters: dict[str, Any]) -> None:
+    """Set a device offline."""
+    server.onenet.sleep(parameters["imei"])
 
 
-def _set_online(server: Server, asked: dict[str, Any]) -> None:
+def _set_online(server: Server, parameters: dict[str, Any]) -> None:
     """Set whether one device or all are online, without sending commands."""
     everyone = [device.imei for device in server.onenet.every_device]
-    for imei in [asked["imei"]] if "imei" in asked else everyone:
-        server.onenet.set_online(imei, online=asked["online"])
+    for imei in [parameters["imei"]] if "imei" in parameters else everyone:
+        server.onenet.set_online(imei, online=parameters["online"])
 
 
-def _report(server: Server, asked: dict[str, Any]) -> None:
-    """Let a device report values; a time without a zone is Beijing time."""
-    at = datetime.fromisoformat(asked["at"]) if "at" in asked else None
+def _report(server: Server, parameters: dict[str, Any]) -> None:
+    """Report values of a device; a time without a zone is Beijing time."""
+    at = datetime.fromisoformat(parameters["at"]) if "at" in parameters else None
     if at and at.tzinfo is None:
         at = at.replace(tzinfo=BEIJING)
-    server.onenet.report(asked["imei"], _values(asked.get("values")), at)
+    server.onenet.report(parameters["imei"], _values(parameters.get("values")), at)
 
 
-def _report_all(server: Server, asked: dict[str, Any]) -> None:
-    """Let every device report values."""
-    server.onenet.report_all(_values(asked.get("values")))
+def _report_all(server: Server, parameters: dict[str, Any]) -> None:
+    """Report values of every device."""
+    server.onenet.report_all(_values(parameters.get("values")))
 
 
-def _values(asked: dict[str, Any] | None) -> dict[tuple[int, int, int], Any] | None:
+def _values(parameters: dict[str, Any] | None) -> dict[tuple[int, int, int], Any] | None:
     """Return values by path, from text such as 3303/0/5700; None stands for all present values."""
-    if asked is None:
+    if parameters is None:
         return None
     values: dict[tuple[int, int, int], Any] = {}
-    for path, value in asked.items():
+    for path, value in parameters.items():
         obj, instance, resource = map(int, path.split("/"))
         values[obj, instance, resource] = value
     return values
 
 
-def _add(server: Server, asked: dict[str, Any]) -> str:
+def _add(server: Server, parameters: dict[str, Any]) -> str:
     """Add a device to the first product; return its id."""
     product = server.onenet.products[0]
-    resources = _values(asked.get("resources"))
-    return str(product.add(asked["imei"], asked["title"], resources, asked.get("name", "")).id)
+    resources = _values(parameters.get("resources"))
+    return str(product.add(parameters["imei"], parameters["title"], resources, parameters.get("name", "")).id)
 
 
-def _remove(server: Server, asked: dict[str, Any]) -> None:
+def _remove(server: Server, parameters: dict[str, Any]) -> None:
     """Delete a device at the platform."""
-    server.onenet.remove(asked["imei"])
+    server.onenet.remove(parameters["imei"])
 
 
-def _set_clock(server: Server, asked: dict[str, Any]) -> None:
+def _set_clock(server: Server, parameters: dict[str, Any]) -> None:
     """Set the platform's clock to an offset from the real time."""
-    server.onenet.clock.offset = timedelta(seconds=asked["offset"])
+    server.onenet.clock.offset = timedelta(seconds=parameters["offset"])
 
 
-def _fill(server: Server, asked: dict[str, Any]) -> list[list[str]]:
+def _fill(server: Server, parameters: dict[str, Any]) -> list[list[str]]:
     """Queue a number of reads on every device; return the UUID and IMEI of each."""
-    return [[command.uuid, command.imei] for command in server.onenet.fill(asked["commands"])]
+    return [[command.uuid, command.imei] for command in server.onenet.fill(parameters["commands"])]
 
 
 def _commands(server: Server, _: dict[str, Any]) -> list[dict[str, Any]]:
@@ -106,9 +108,9 @@ def _forget(server: Server, _: dict[str, Any]) -> None:
         device.commands.clear()
 
 
-def _fault(server: Server, asked: dict[str, Any]) -> None:
+def _fault(server: Server, parameters: dict[str, Any]) -> None:
     """Add a fault."""
-    server.faults.append(Fault(**asked | {"kind": FaultKind(asked["kind"])}))
+    server.faults.append(Fault(**parameters | {"kind": FaultKind(parameters["kind"])}))
 
 
 def _heal(server: Server, _: dict[str, Any]) -> None:
@@ -116,25 +118,25 @@ def _heal(server: Server, _: dict[str, Any]) -> None:
     server.faults.clear()
 
 
-def _set_latency(server: Server, asked: dict[str, Any]) -> None:
+def _set_latency(server: Server, parameters: dict[str, Any]) -> None:
     """Set how many seconds every reply takes."""
-    server.latency = asked["seconds"]
+    server.latency = parameters["seconds"]
 
 
-def _set_interval(server: Server, asked: dict[str, Any]) -> None:
+def _set_interval(server: Server, parameters: dict[str, Any]) -> None:
     """Set the least number of seconds between two commands for one device."""
-    server.onenet.command_interval = asked["seconds"]
+    server.onenet.command_interval = parameters["seconds"]
 
 
-def _set_switches(server: Server, asked: dict[str, Any]) -> None:
+def _set_switches(server: Server, parameters: dict[str, Any]) -> None:
     """Set all switches to one position or to the other."""
-    server.onenet.switches = Switches.other() if asked["other"] else Switches()
+    server.onenet.switches = Switches.other() if parameters["other"] else Switches()
 
 
-def _requests(server: Server, asked: dict[str, Any]) -> list[dict[str, Any]]:
+def _requests(server: Server, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the requests that arrived, and optionally clear them."""
     logged = [vars(request) for request in server.requests]
-    if asked.get("clear"):
+    if parameters.get("clear"):
         server.requests.clear()
     return logged
 

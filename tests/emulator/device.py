@@ -69,7 +69,7 @@ class Device:
 
     `datapoints` has the newest reported value of every datastream and its time, `points` has all of them; a written
     value is in neither. `hesitates` delays every answer until `OneNet.answer`; `waiting` has the immediate commands
-    that this delays, `due` the cached commands that the last uplink set off and that were not sent yet.
+    that this delays, `due` the cached commands that the last uplink triggered and that were not sent yet.
     """
 
     id: int

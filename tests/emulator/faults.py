@@ -42,8 +42,8 @@ class Fault:
     location: str = ""
     data: Any = None
 
-    def concerns(self, path: str, query: Mapping[str, str]) -> bool:
-        """Return whether a request is one to spoil."""
+    def applies_to(self, path: str, query: Mapping[str, str]) -> bool:
+        """Return whether the fault applies to a request."""
         ids = query.get("devIds", "").split(",")
         name, value = self.parameter or ("", None)
         return (

@@ -19,7 +19,7 @@ def _devices(call: Call) -> dict[str, Any]:
     """Answer "Query devices"."""
     page = whole(call.query, "page", 1, minimum=1)
     per_page = whole(call.query, "per_page", 30, 1, PER_PAGE_MAX)
-    devices = [device for device in call.product.devices.values() if _is_asked_for(call.query, device)]
+    devices = [device for device in call.product.devices.values() if _matches(call.query, device)]
     return {
         "total_count": len(devices),
         "page": page,
@@ -38,8 +38,8 @@ def _devices(call: Call) -> dict[str, Any]:
     }
 
 
-def _is_asked_for(query: dict[str, str], device: Device) -> bool:
-    """Return whether the filters of "Query devices" let a device pass; no device has a tag."""
+def _matches(query: dict[str, str], device: Device) -> bool:
+    """Return whether a device matches the filters of "Query devices"; no device has a tag."""
     if (online := query.get("online", "true")) not in ("true", "false"):
         raise invalid("online")
     created = printed(CREATED)[:10]

@@ -161,7 +161,7 @@ class OneNet:
             raise device_answer(str(err)) from None
 
     async def _hesitate(self, device: Device, seconds: float) -> None:
-        """Wait until `answer` lets the device answer."""
+        """Wait until `answer` is called for the device."""
         device.waiting.append(answered := asyncio.Event())
         try:
             async with asyncio.timeout(seconds):
@@ -227,9 +227,9 @@ class OneNet:
         return not self.switches.cancel_before_valid_time or self.clock.now() < command.valid_time
 
     def wake(self, imei: str, trigger: Trigger) -> list[Command]:
-        """Let a device send an uplink, and send it the commands that this sets off; return those that were sent.
+        """Send an uplink from a device, and send it the commands that this triggers; return them.
 
-        A command follows the answer to the one before: a device that hesitates is sent the first one only.
+        The next command is sent after the answer to the one before: a hesitating device receives only the first one.
         """
         device = self._named(imei)
         now = self.clock.now()
@@ -247,11 +247,11 @@ class OneNet:
     def report(
         self, imei: str, values: Mapping[tuple[int, int, int], Any] | None = None, at: datetime | None = None
     ) -> None:
-        """Let a device report values, or all it has; it neither comes online nor is sent commands."""
+        """Report values of a device, all its values by default; its presence and its commands do not change."""
         self._named(imei).report(values, at or self.clock.now())
 
     def report_all(self, values: Mapping[tuple[int, int, int], Any] | None = None) -> None:
-        """Let every device report values at the same time."""
+        """Report values of every device at the same time."""
         now = self.clock.now()
         for device in self.every_device:
             device.report(values, now)
@@ -262,7 +262,7 @@ class OneNet:
         del product.devices[imei]
 
     def answer(self, imei: str) -> list[Command]:
-        """Let a device answer the commands that it was sent, and send it the next one; return the answered ones."""
+        """Answer the commands that a device has received, and send the next one; return the answered commands."""
         device = self._named(imei)
         for answered in device.waiting:
             answered.set()
@@ -273,7 +273,7 @@ class OneNet:
         return sent
 
     def sleep(self, imei: str) -> None:
-        """Let a device go offline."""
+        """Set a device offline."""
         self.set_online(imei, online=False)
 
     def set_online(self, imei: str, *, online: bool) -> None:
@@ -297,7 +297,7 @@ class OneNet:
         sent: list[Command] = []
         while device.due and not any(command.send_status is SendStatus.SENT for command in device.commands):
             command = device.due.popleft()
-            # It may have been cancelled, or have expired, since the uplink.
+            # The command may have been cancelled or expired since the uplink.
             if command.send_status is SendStatus.WAITING:
                 self._send(device, command)
                 sent.append(command)

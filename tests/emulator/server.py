@@ -95,7 +95,7 @@ class Server:
         # A sleep of 0 seconds would let other requests pass.
         if self.latency:
             await asyncio.sleep(self.latency)
-        fault = next((fault for fault in self.faults if fault.concerns(request.path, request.query)), None)
+        fault = next((fault for fault in self.faults if fault.applies_to(request.path, request.query)), None)
         if fault is None:
             return web.json_response(await self._call(request))
         fault.times -= 1
@@ -154,10 +154,10 @@ class Server:
                 return web.json_response(self._envelope(request.path).reply(fault.errno, fault.text))
             case FaultKind.RESET_BEFORE:
                 return self._reset(request)
-        return await self._spoil_reply(request, fault, json.dumps(await self._call(request)).encode())
+        return await self._corrupt_reply(request, fault, json.dumps(await self._call(request)).encode())
 
-    async def _spoil_reply(self, request: web.Request, fault: Fault, reply: bytes) -> web.StreamResponse:
-        """Lose or spoil the reply to a call that has been carried out."""
+    async def _corrupt_reply(self, request: web.Request, fault: Fault, reply: bytes) -> web.StreamResponse:
+        """Drop or corrupt the reply to a call that has been carried out."""
         response = web.StreamResponse()
         match fault.kind:
             case FaultKind.RESET_AFTER:

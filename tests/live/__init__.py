@@ -1,1 +1,1 @@
-"""The integration in a real Home Assistant, in a process of its own, as a person meets it."""
+"""Tests of the integration in a real Home Assistant, which runs in a process of its own."""

@@ -141,12 +141,12 @@ async def demonstrate(home_assistant: HomeAssistant, onenet: Server, events: asy
         {"imei": IMEI, "obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "expires_in": {"days": 1}},
     )
     show("Response of onenet_nbiot.offline_read", response)
-    await hear(events, "command_queued")
+    await next_event(events, "command_queued")
     print(f"\nUUID: {response['uuid']}\n\nThe device sleeps. 12 hours later it wakes ...", flush=True)
     onenet.onenet.clock.offset = timedelta()
     onenet.onenet.products[0].devices[IMEI].resources[TEMPERATURE] = 22.75
     onenet.onenet.wake(IMEI, Trigger.NOTIFY)
-    result = await hear(events, "command_succeeded")
+    result = await next_event(events, "command_succeeded")
     print(f"\nRESULT: {result['values'][0]['value']}", flush=True)
     await show_entities(home_assistant, "on", str(result["values"][0]["value"]))
     onenet.onenet.sleep(IMEI)
@@ -177,10 +177,10 @@ async def stay_up(
         f"\nEmulated OneNET: {onenet.url}; the device {IMEI} wakes every 30 seconds. Ctrl+C ends.",
         flush=True,
     )
-    await asyncio.gather(wake_repeatedly(onenet), hear(events))
+    await asyncio.gather(wake_repeatedly(onenet), next_event(events))
 
 
-async def hear(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[str, Any]:
+async def next_event(events: asyncio.Queue[dict[str, Any]], last: str = "") -> dict[str, Any]:
     """Print events, and return the first one of a type."""
     while True:
         event: dict[str, Any] = (await events.get())["data"]

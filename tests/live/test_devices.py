@@ -105,8 +105,8 @@ async def measured(house: House) -> dict[str, tuple[str, str, str]]:
     found = {}
     for entity_id in (SENSOR, PRESSURE):
         state = await house.home_assistant.get(f"/api/states/{entity_id}")
-        told = state["attributes"]
-        found[entity_id] = state["state"], told["unit_of_measurement"], told["measured_at"]
+        attributes = state["attributes"]
+        found[entity_id] = state["state"], attributes["unit_of_measurement"], attributes["measured_at"]
     return found
 
 
