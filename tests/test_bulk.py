@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.onenet_nbiot import bulk
 from custom_components.onenet_nbiot.devices import Device as KnownDevice
 
 from .common import (
@@ -254,6 +255,39 @@ async def test_devices_that_the_list_lacks_are_looked_up_by_imei(
     assert sum(paths.count("/devices") for paths in rounds) <= 2
     assert max(paths.count("/devices/getbyimei") for paths in rounds) <= 2
     assert values(devices)[:10] == [21.5, *map(float, range(1, 10))]
+
+
+@CURRENT_ONLY
+async def test_all_devices_that_a_long_list_lacks_are_looked_up_in_turn(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list takes two polls, and each device is looked up once an hour."""
+    monkeypatch.setattr(bulk, "_PER_PAGE", 10)
+    devices = add(account, onenet, 20)
+    product = onenet.onenet.products[0]
+    for number in range(40):
+        product.add(str(int(IMEI) + 1000 + number), "Other meter")
+    missing = devices[-3:]
+    for device in missing:
+        onenet.onenet.remove(device.imei)
+    rounds = [await poll(account, onenet) for _ in range(40)]
+    looked_up = [path for paths in rounds for path in paths if path == "/device/detail"]
+    assert all(device.not_found_since for device in missing)
+    assert len(looked_up) == len(missing)
+
+
+@LEGACY_ONLY
+async def test_ids_are_looked_up_one_by_one_without_the_list(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The list is not requested again in every poll."""
+    devices = add(account, onenet, 6)
+    onenet.faults.append(
+        Fault(kind=FaultKind.PAGE, status=404, path="/devices", parameter=("per_page", "100"), times=10**6)
+    )
+    rounds = [await poll(account, onenet) for _ in range(6)]
+    assert sum(paths.count("/devices") for paths in rounds) <= 2
+    assert all(device.key for device in devices)
 
 
 @LEGACY_ONLY

@@ -37,7 +37,7 @@ def test_polls_become_less_frequent(schedule: PollSchedule) -> None:
         while not schedule.due(now):
             now += timedelta(seconds=1)
         delays.append(round((now - start) / SOON))
-        schedule.polled("1", schedule.step("1"), now, None)
+        schedule.polled("1", schedule.start("1"), now, None)
     assert delays == [1, 6, 6, 12, 30, 60, 60]
 
 
@@ -45,29 +45,32 @@ def test_a_queued_command_makes_its_device_due_soon(schedule: PollSchedule) -> N
     """The poll of a device that was polled many times is not delayed."""
     schedule.set_devices(["1", "2"], NOON)
     for _ in range(5):
-        schedule.polled("1", schedule.step("1"), NOON, None)
+        schedule.polled("1", schedule.start("1"), NOON, None)
     schedule.queued("1", NOON)
     assert schedule.due(NOON) == ["2"]
     assert schedule.due(NOON + SOON, soon_only=True) == ["1"]
     assert schedule.due(NOON + SOON) == ["1", "2"]
 
 
-def test_a_command_that_is_queued_during_a_poll_is_polled_soon(schedule: PollSchedule) -> None:
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_command_that_is_queued_during_a_poll_is_polled_soon(schedule: PollSchedule, *, succeeds: bool) -> None:
     """The end of that poll does not delay it."""
     schedule.set_devices(["1"], NOON)
-    step = schedule.step("1")
-    schedule.queued("1", NOON)
-    schedule.polled("1", step, NOON, None)
-    assert schedule.due(NOON + SOON, soon_only=True) == ["1"]
-    schedule.queued("1", NOON)
-    schedule.failed("1", step, NOON)
-    assert schedule.due(NOON + SOON, soon_only=True) == ["1"]
+    # In the first turn its polls are rare, in the second one it has an early poll.
+    for _ in range(2):
+        token = schedule.start("1")
+        schedule.queued("1", NOON)
+        if succeeds:
+            schedule.polled("1", token, NOON, None)
+        else:
+            schedule.failed("1", token, NOON)
+        assert schedule.due(NOON + SOON, soon_only=True) == ["1"]
 
 
 def test_a_failed_poll_is_repeated_in_the_next_one(schedule: PollSchedule) -> None:
     """It is not repeated in an early poll of other devices."""
     schedule.set_devices(["1"], NOON)
-    schedule.failed("1", schedule.step("1"), NOON)
+    schedule.failed("1", schedule.start("1"), NOON)
     assert schedule.due(NOON + SOON) == ["1"]
     assert schedule.due(NOON + SOON, soon_only=True) == []
 
@@ -75,7 +78,7 @@ def test_a_failed_poll_is_repeated_in_the_next_one(schedule: PollSchedule) -> No
 def test_a_device_is_due_soon_after_a_command_becomes_valid(schedule: PollSchedule) -> None:
     """The time is that of the command, plus the delay of an early poll."""
     schedule.set_devices(["1"], NOON)
-    schedule.polled("1", schedule.step("1"), NOON, NOON + timedelta(seconds=20))
+    schedule.polled("1", schedule.start("1"), NOON, NOON + timedelta(seconds=20))
     assert schedule.due(NOON + timedelta(seconds=20)) == []
     assert schedule.due(NOON + timedelta(seconds=30), soon_only=True) == ["1"]
 

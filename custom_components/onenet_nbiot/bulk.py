@@ -108,7 +108,7 @@ class BulkUpdater:
             if (other := by_key.setdefault(device.key, device)) is not device:
                 del by_key[device.key]
                 for one in (device, other):
-                    one.key, one.last_lookup = None, NEVER
+                    self._devices.async_reset_key(one)
         return by_key
 
     async def _async_presence(self, devices: Sequence[Device]) -> dict[str, Presence]:
@@ -130,7 +130,7 @@ class BulkUpdater:
             new = [device for device in devices if device.key is None]
             return await self._async_look_up(new, _SINGLE_LOOKUPS, RETRY_AFTER)
         found, unlisted = await self._async_read_list({device.imei: device for device in devices})
-        return found | await self._async_look_up_unlisted(unlisted)
+        return found if unlisted is None else found | await self._async_look_up_unlisted(unlisted)
 
     async def _async_presence_by_id(self, devices: Sequence[Device]) -> dict[str, Presence]:
         """Return the presence of devices by IMEI, requested by id."""
@@ -157,7 +157,8 @@ class BulkUpdater:
     async def _async_resolve_ids(self, devices: Sequence[Device]) -> None:
         """Look up devices without an id: in the list if that takes fewer requests, else one by one."""
         now = self._client.now()
-        if len(devices) > max(_SINGLE_LOOKUPS, self._pages - 1) and now >= self._next_listing:
+        is_listing_shorter = len(devices) > max(_SINGLE_LOOKUPS, self._pages - 1)
+        if is_listing_shorter and now >= self._next_listing and self._calls.is_included("list", ""):
             _, unlisted = await self._async_read_list({device.imei: device for device in devices})
             if unlisted:
                 self._next_listing = now + RETRY_AFTER
@@ -198,10 +199,11 @@ class BulkUpdater:
             self._calls.clear_failures(found_device.name)
         self._devices.async_set_found(device, found_device.name)
 
-    async def _async_read_list(self, wanted: Mapping[str, Device]) -> tuple[dict[str, Presence], list[Device]]:
+    async def _async_read_list(self, wanted: Mapping[str, Device]) -> tuple[dict[str, Presence], list[Device] | None]:
         """Fetch pages of the list of devices from the next page on, until all wanted devices are found.
 
-        Return the presence of those found by IMEI, and at the end of the list the devices that it lacks.
+        Return the presence of the found devices by IMEI, and the wanted devices that the list lacks, None if that is
+        not known yet.
         """
         found: dict[str, Presence] = {}
         for _ in range(_PAGES_PER_POLL):
@@ -211,7 +213,7 @@ class BulkUpdater:
                 page = await self._calls.async_request(self._client.get_devices(page=self._page, per_page=_PER_PAGE))
             except (NotSupportedError, RequestRejectedError) as err:
                 self._calls.suspend_call("list", err)
-                return dict.fromkeys(wanted, _UNKNOWN), []
+                return dict.fromkeys(wanted, _UNKNOWN), None
             except OneNetError as err:
                 await self._connection.async_check(err)
                 # The next poll continues after this page, which may never be readable.
@@ -234,8 +236,8 @@ class BulkUpdater:
                 continue
             self._page = 1
             # With more pages than devices, looking up the others takes fewer requests.
-            return found, [] if page.more or self._has_gaps else unlisted
-        return found, []
+            return found, None if unlisted and (page.more or self._has_gaps) else unlisted
+        return found, None
 
     async def _async_iterate_newest(self, by_key: Mapping[str, Device]) -> AsyncIterator[dict[str, list[Datapoint]]]:
         """Yield the newest values of devices by key, some devices at a time."""
@@ -270,6 +272,9 @@ class BulkUpdater:
         A device that has had values is requested in every poll, another one, which may have none, once an hour.
         """
         now = self._client.now()
+        for times in (self._next_retry, self._last_single_request):
+            for removed in times.keys() - by_key.keys():
+                del times[removed]
         retried = [
             key
             for key in missing

@@ -35,7 +35,7 @@ from .const import (
     LOGGER,
 )
 from .device_registry import async_register_account, async_sync_devices, async_update_issues
-from .devices import AVAILABILITY, BATCH_SIZE, NEVER, Addition, Device, Devices
+from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .manager import SIGNAL_ACTION, CommandManager
 from .onenet.auth import AccessKey, ApiKey
@@ -190,10 +190,13 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self.async_set_updated_data(None)
         if queued:
             self._schedule.queued(imei, self._client.now())
+            if len(self._commands.unfinished(imei)) == 1:
+                # Earlier activity of the device has no effect on its first command.
+                self._devices.async_set_polled(imei)
             if (device := self._devices.added.get(imei)) is not None and device.missing:
                 # OneNET accepted a command for it; its key may have changed.
                 self._devices.async_set_found(device)
-                device.key, device.last_lookup = None, NEVER
+                self._devices.async_reset_key(device)
                 async_update_issues(self.hass, self.config_entry, self._devices)
         if is_back or (queued and self.update_interval != self._schedule.first_delay):
             self._schedule_early_poll()
@@ -217,9 +220,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             retry_after = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
             self._failures += 1
             self._schedule.request_full_poll(self._client.now())
-            if err.kind is ErrorKind.AUTHENTICATION:
-                # Polling goes on: a gateway may have caused the error, and it may be temporary.
-                self.config_entry.async_start_reauth(self.hass)
+            # Polling goes on: a gateway may have caused the error, and it may be temporary.
+            self._tracker.async_start_reauth_if_refused(err)
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False
@@ -295,8 +297,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                     return
                 try:
                     await self._async_poll_device(imei)
-                except OneNetError as wider:
-                    account_error = wider
+                except OneNetError as err:
+                    account_error = err
                 reached = True
                 await asyncio.sleep(PAUSE)
 
@@ -308,27 +310,26 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     async def _async_poll_device(self, imei: str) -> None:
         """Poll a device's commands, and schedule the next poll; raise OneNetError for an error about the account."""
-        device = self._devices.get(imei)
-        step = self._schedule.step(imei)
+        token = self._schedule.start(imei)
         try:
             changed, failure = await self._tracker.async_poll(imei)
         except OneNetError as err:
             changed, failure = [], err
         now = self._client.now()
-        is_temporary = failure is not None and (
-            not isinstance(failure, PlatformError) or failure.kind is ErrorKind.TRANSIENT
-        )
-        if device.active_since_poll and not is_temporary and not (failure and failure.is_account_wide):
-            device.active_since_poll = False
-            self._devices.async_save(device)
-        if is_temporary:
-            self._schedule.failed(imei, step, now)
-        else:
+        if failure is None or _is_lasting(failure):
+            self._devices.async_set_polled(imei)
             next_change = self._commands.next_change(imei, now - self._schedule.first_delay)
-            self._schedule.polled(imei, step, now, next_change)
+            self._schedule.polled(imei, token, now, next_change)
+        else:
+            self._schedule.failed(imei, token, now)
         if any(command.state is CommandState.QUEUED for command in changed):
             # A command whose reply was lost was found.
             self._schedule.queued(imei, now)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)
+
+
+def _is_lasting(err: OneNetError) -> bool:
+    """Return whether the next poll of a device's commands would fail in the same way."""
+    return isinstance(err, PlatformError) and err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide

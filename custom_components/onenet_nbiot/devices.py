@@ -238,9 +238,9 @@ class Devices:
         return {
             "known": len(self._known),
             "added": len(added),
-            "identified": sum(1 for device in added if device.key is not None),
+            "with_key": sum(1 for device in added if device.key is not None),
             "online": sum(1 for device in added if device.online),
-            "gone": sum(1 for device in added if device.missing),
+            "missing": sum(1 for device in added if device.missing),
         }
 
     def signal(self, imei: str) -> SignalType[set[str]]:
@@ -253,8 +253,8 @@ class Devices:
         self._platform = platform
         for device in self._known.values():
             if device.platform != platform:
-                device.key, device.online, device.platform = None, None, platform
-                device.last_lookup, device.not_found_since = NEVER, None
+                self.async_reset_key(device)
+                device.online, device.platform, device.not_found_since = None, platform, None
 
     @callback
     def async_add(self, imei: str, subentry: ConfigSubentry) -> Addition | None:
@@ -349,6 +349,18 @@ class Devices:
             device.key, device.platform = key, self._platform
             self.async_save(device)
         self._async_set_missing(device, missing=False)
+
+    @callback
+    def async_reset_key(self, device: Device) -> None:
+        """Reset the key of a device, so that it is looked up again."""
+        device.key, device.last_lookup = None, NEVER
+
+    @callback
+    def async_set_polled(self, imei: str) -> None:
+        """Mark a device as inactive since its commands were polled."""
+        if (device := self._known.get(imei)) is not None and device.active_since_poll:
+            device.active_since_poll = False
+            self.async_save(device)
 
     @callback
     def async_set_not_found(self, device: Device, now: datetime) -> None:

@@ -15,14 +15,18 @@ _TIMER_TOLERANCE = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class _Times:
-    """Hold the times of the last and the next poll, and the number of polls since a command was queued or changed."""
+    """Hold the times of the last and the next poll of a device.
+
+    `step` is the number of polls since a command was queued or changed, `queued` the number of queued commands.
+    """
 
     polled_at: datetime
     next_at: datetime
     step: int = 0
+    queued: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether a poll is due; it is, too, after the clock was set back."""
+        """Return whether a poll is due, which it also is after the clock was set back."""
         return not self.polled_at - _TIMER_TOLERANCE <= now < self.next_at - _TIMER_TOLERANCE
 
 
@@ -50,7 +54,7 @@ class PollSchedule:
         return set(self._devices)
 
     def due(self, now: datetime, *, soon_only: bool = False) -> list[str]:
-        """Return the IMEIs of the devices that are due, the most urgent first; `soon_only` are those polled soon."""
+        """Return the IMEIs of the devices that are due, the most urgent first; `soon_only` selects early polls."""
         due = [
             (times.step > 0, times.next_at, imei)
             for imei, times in self._devices.items()
@@ -62,25 +66,26 @@ class PollSchedule:
         """Return when a device's commands were last polled."""
         return self._devices[imei].polled_at if imei in self._devices else default
 
-    def step(self, imei: str) -> int:
-        """Return the number of polls of a device since a command was queued or changed."""
-        return self._devices[imei].step
+    def start(self, imei: str) -> int:
+        """Start the poll of a device; return a token for its end."""
+        return self._devices[imei].queued
 
     def queued(self, imei: str, now: datetime) -> None:
         """Schedule an early poll of a device, for which a command was queued."""
         times = self._devices.setdefault(imei, _Times(now, now + self.first_delay))
         times.next_at, times.step = min(times.next_at, now + self.first_delay), 0
+        times.queued += 1
 
-    def polled(self, imei: str, step: int, now: datetime, next_change: datetime | None) -> None:
-        """Schedule the next poll of a device after one that began at this step.
+    def polled(self, imei: str, token: int, now: datetime, next_change: datetime | None) -> None:
+        """Schedule the next poll of a device at the end of one.
 
         `next_change` is the first time since the delay of an early poll when one of its commands becomes valid, expires
         or is overdue.
         """
         times = self._devices[imei]
         times.polled_at = now
-        if times.step < step:
-            # A command was queued meanwhile, and its poll is scheduled already.
+        if times.queued != token:
+            # A command was queued meanwhile, and its early poll must not be delayed.
             return
         times.next_at = now + self._interval * _POLL_BACKOFF[min(times.step, len(_POLL_BACKOFF) - 1)]
         times.step += 1
@@ -88,12 +93,12 @@ class PollSchedule:
             times.next_at = next_change + self.first_delay
             times.step = 0
 
-    def failed(self, imei: str, step: int, now: datetime) -> None:
-        """Schedule the next poll of a device for the next poll of any, after a failed one that began at this step."""
+    def failed(self, imei: str, token: int, now: datetime) -> None:
+        """Make a device due at the next full poll, at the end of a failed poll of it."""
         times = self._devices[imei]
         times.polled_at = now
-        if times.step >= step:
-            times.next_at, times.step = now, max(step, 1)
+        if times.queued == token:
+            times.next_at, times.step = now, max(times.step, 1)
 
     def is_full_poll_due(self, now: datetime) -> bool:
         """Return whether a full poll is due."""
