@@ -39,6 +39,7 @@ from .common import (
     LEGACY_ONLY,
     VARIANTS,
     act,
+    add_device,
     coordinator_of,
     event_types,
     offline_read,
@@ -914,6 +915,62 @@ async def test_commands_of_a_device_that_was_removed_from_onenet_expire(
     assert event_types(events) == ["queued"]
     await polls(coordinator, clock, 30)
     assert event_types(events) == ["queued", "expired"]
+
+
+async def test_commands_whose_list_cannot_be_read_expire(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    onenet: Server,
+    events: list[Event],
+) -> None:
+    """OneNET can be reached, so it is not another server's reply."""
+    await offline_read(hass, expires_in={"hours": 1})
+    onenet.faults.append(Fault(kind=FaultKind.BODY, text="<html>", path="/history", times=10**6))
+    await polls(coordinator, clock, 60)
+    assert event_types(events) == ["queued"]
+    await polls(coordinator, clock, 30)
+    assert event_types(events) == ["queued", "expired"]
+
+
+async def test_a_read_without_a_confirm_time_updates_the_entity(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    account: MockConfigEntry,
+    onenet: Server,
+) -> None:
+    """The value has the time at which its command finished here."""
+    await add_device(hass, account, "3303/0/5700")
+    queued = await offline_read(hass, obj_inst_id=0, res_id=5700)
+    item = {"uuid": queued["uuid"], "cmd_uuid": queued["uuid"], "type": "READ", "send_status": 5, "confirm_status": 0}
+    read = {"cmd_result": [{"obj_inst_id": 0, "res": [{"res_id": 5700, "val": 19.5}]}]}
+    onenet.faults += [
+        Fault(kind=FaultKind.DATA, path=f"/history/{queued['uuid']}", data=item | read, times=10**6),
+        Fault(kind=FaultKind.DATA, path="/history", data={"total_count": 1, "items": [item]}, times=10**6),
+    ]
+    await polls(coordinator, clock, 2)
+    state = hass.states.get("sensor.water_meter_temperature")
+    assert state
+    assert state.state == "19.5"
+
+
+async def test_a_first_command_is_not_polled_because_of_earlier_activity(
+    hass: HomeAssistant,
+    coordinator: OneNetCoordinator,
+    clock: TickingDateTimeFactory,
+    account: MockConfigEntry,
+    onenet: Server,
+) -> None:
+    """A thousand devices that report by themselves would otherwise be polled at once."""
+    await add_device(hass, account, "3303/0/5700")
+    for _ in range(3):
+        onenet.onenet.report(IMEI)
+        await polls(coordinator, clock, 1)
+    device = account.runtime_data.devices.get(IMEI)
+    assert device.active_since_poll
+    await offline_read(hass)
+    assert not device.active_since_poll
 
 
 async def test_a_command_that_is_queued_during_a_poll_is_polled_soon(

@@ -24,7 +24,7 @@ async def test_diagnostics_have_the_state_of_the_account_without_keys_ids_and_ti
     assert diagnostics["entry"]["data"]["url"] == account.data["url"]
     # The title is redacted, since a user may put a key into it.
     assert diagnostics["entry"]["title"] == "**REDACTED**"
-    assert (diagnostics["reachable"], diagnostics["manager"]["commands"]) == (True, {"queued": 1})
+    assert (diagnostics["reachable"], diagnostics["commands"]["by_state"]) == (True, {"queued": 1})
     text = json.dumps(diagnostics, default=str)
     assert not [secret for secret in (*SECRETS, PRODUCT_ID, IMEI) if secret in text]
 

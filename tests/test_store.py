@@ -378,7 +378,7 @@ async def test_an_unreadable_row_leaves_the_other_commands(
     commands = account.commands
     assert commands.find("good")
     assert commands.find("later")
-    assert commands.summary()["commands"] == {CommandState.QUEUED: 2}
+    assert commands.summary()["by_state"] == {CommandState.QUEUED: 2}
     assert caplog.text.count("are ignored:") == 2
     known = account.devices.get(IMEI)
     assert (known.key, known.online, known.newest) == ("7", True, NOON)

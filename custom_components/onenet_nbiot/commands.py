@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, KeysView
+from collections.abc import Iterable, Iterator, KeysView
 from datetime import datetime, timedelta
 from typing import Any
 from weakref import WeakValueDictionary
@@ -101,10 +101,16 @@ class Commands:
         """Return the commands in these states that were queued here since then, the newest first."""
         commands = [
             command
-            for command in (*self._by_uuid.values(), *(one for imei in self._open for one in self.unconfirmed(imei)))
+            for command in self._all()
             if command.state in states and (since is None or command.asked_at >= since)
         ]
         return sorted(commands, key=lambda command: (command.asked_at, command.id), reverse=True)
+
+    def _all(self) -> Iterator[Command]:
+        """Yield all commands, with and without a UUID."""
+        yield from self._by_uuid.values()
+        for imei in self._open:
+            yield from self.unconfirmed(imei)
 
     def next_change(self, imei: str, since: datetime) -> datetime | None:
         """Return the first time after `since` when one of a device's commands becomes valid, expires, or is overdue."""
@@ -122,15 +128,12 @@ class Commands:
 
     def count_by_state(self, imei: str | None = None) -> Counter[str]:
         """Return the numbers of commands by state, of a device or of all devices."""
-        return Counter(
-            command.state for command in self._by_uuid.values() if imei in (None, command.asked.operation.imei)
-        )
+        return Counter(command.state for command in self._all() if imei in (None, command.asked.operation.imei))
 
     def summary(self) -> dict[str, Any]:
         """Return counts for the diagnostics."""
         return {
-            "commands": self.count_by_state(),
-            "lost": sum(len(self.unconfirmed(imei)) for imei in self._open),
+            "by_state": self.count_by_state(),
             "devices": len(self._open),
             "write_transactions": self._store.transactions,
         }

@@ -31,7 +31,7 @@ async def async_get_config_entry_diagnostics(
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "reachable": account.coordinator.last_update_success,
-        "manager": account.commands.summary(),
+        "commands": account.commands.summary(),
         "devices": account.devices.summary(),
     }
 
@@ -52,7 +52,7 @@ async def async_get_device_diagnostics(
     return {
         "reachable": account.coordinator.last_update_success,
         "platform": device.platform,
-        "identified": device.key is not None,
+        "has_key": device.key is not None,
         "missing": device.missing,
         "online": device.online,
         "last_seen": device.last_seen,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +32,7 @@ from .const import (
 )
 from .exceptions import action_error, unknown_uuid
 from .onenet.client import OneNetClient
-from .onenet.errors import OneNetError, OutcomeUnknownError, PlatformError, UnexpectedReplyError
+from .onenet.errors import OneNetError, OutcomeUnknownError, PlatformError
 from .onenet.models import HISTORY, CancelledCommands, CommandDetail, CommandRecord, CommandState
 from .onenet.operations import CachedCommand, Operation
 from .tracker import LIST_MARGIN, CommandTracker
@@ -231,7 +230,7 @@ class CommandManager:
             uuid = await self._client.queue(command.asked)
             if (known := self._commands.find(uuid)) is not None:
                 if known.asked.operation.imei != imei:
-                    raise UnexpectedReplyError(f"The UUID {uuid} is that of another device's command")
+                    raise OutcomeUnknownError(f"The UUID {uuid} is that of another device's command")
                 # OneNET merged the command with an equal one.
                 self._commands.async_delete(command)
                 return self._tracker.event_fields(known)
@@ -320,8 +319,7 @@ class CommandManager:
     async def _async_fetch_cancellable(self, imei: str, uuid: str, *states: CommandState) -> CommandDetail:
         """Return the details of a command in one of these states; raise ServiceValidationError for another state."""
         detail = await self.async_request(self._client.get_command(imei, uuid))
-        with suppress(OneNetError):
-            await self._tracker.async_match_unconfirmed(imei, [detail.record])
+        await self._async_try_match(imei, [detail.record])
         if detail.record.state not in states:
             if (command := self._commands.find(uuid, imei)) is not None:
                 self._tracker.async_update(command, detail.record, detail)
@@ -332,11 +330,17 @@ class CommandManager:
             )
         return detail
 
+    async def _async_try_match(self, imei: str, records: Sequence[CommandRecord]) -> None:
+        """Match a device's unconfirmed commands with records, the newest first, if OneNET returns their details."""
+        try:
+            await self._tracker.async_match_unconfirmed(imei, records)
+        except OneNetError as err:
+            self._tracker.async_start_reauth_if_refused(err)
+
     async def _async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all waiting commands of a device and fire an event for each."""
         waiting = await self._async_fetch_by_state(imei, CommandState.QUEUED)
-        with suppress(OneNetError):
-            await self._tracker.async_match_unconfirmed(imei, list(waiting.values())[::-1])
+        await self._async_try_match(imei, list(waiting.values())[::-1])
         error: OneNetError | None = None
         cancelled = CancelledCommands(succeeded=(), failed=())
         try:

@@ -94,9 +94,12 @@ class CommandTracker:
         since = min(now, *(command.asked_at for command in commands)) - LIST_MARGIN
         try:
             records = await self._client.get_all_commands(imei, start=max(since, now - HISTORY))
-        except PlatformError as err:
-            # The commands of a device that OneNET no longer knows expire nevertheless.
+        except OneNetError as err:
             if err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide:
+                if not isinstance(err, PlatformError):
+                    # The reply may be another server's, such as a proxy's.
+                    await self._client.check_connection()
+                # Commands expire, too, if OneNET does not know the device, or its list cannot be read.
                 self._async_expire_overdue(imei, undecided={command.id for command in commands})
             raise
         states = {command.id: command.state for command in commands}
@@ -178,10 +181,11 @@ class CommandTracker:
         if command.is_finished or command.id in self._commands.in_flight:
             return
         known = command.remain, command.send_time, command.confirm_time
+        # OneNET may leave out in one reply what it returned in another.
         new = command.remain, command.send_time, command.confirm_time = (
-            record.remain,
-            record.send_time,
-            record.confirm_time,
+            command.remain if record.remain is None else record.remain,
+            record.send_time or command.send_time,
+            record.confirm_time or command.confirm_time,
         )
         if command.can_become(record.state):
             command.reason, command.message = record.reason, record.message
@@ -241,10 +245,12 @@ class CommandTracker:
     @callback
     def async_apply_values(self, command: Command) -> None:
         """Update a device with the values that a command has read or written."""
-        if command.confirm_time is not None:
-            self._devices.async_update_from_read(
-                command.asked.operation.imei, command.confirmed_values(), command.confirm_time
-            )
+        at = command.confirm_time
+        if at is None and command.state is CommandState.SUCCEEDED:
+            # OneNET has not returned when the device answered.
+            at = command.over_at
+        if at is not None:
+            self._devices.async_update_from_read(command.asked.operation.imei, command.confirmed_values(), at)
 
     @callback
     def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
