@@ -1,4 +1,4 @@
-"""Constants and helpers that several test modules share; fixtures stand in conftest.py."""
+"""Constants and helpers that several test modules share; fixtures are in conftest.py."""
 
 import asyncio
 from base64 import b64encode
@@ -280,6 +280,7 @@ async def start(
         entry.add_to_hass(hass)
         assert await hass.config_entries.async_setup(entry.entry_id)
         await poll_device(entry)
+        # Another poll must not fire the same events again.
         await poll_device(entry)
         yield hass, events
         assert await hass.config_entries.async_unload(entry.entry_id)
@@ -288,13 +289,13 @@ async def start(
 
 def delay_reply(onenet: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Delay the reply to a request that a fault selects, after it was carried out, until the returned event is set."""
-    go_on = asyncio.Event()
+    release = asyncio.Event()
 
     # Private, since the emulator has no fault that delays a reply after the call was carried out.
     async def answer(request: web.Request, fault: Fault) -> web.Response:
         reply = await onenet._call(request)  # noqa: SLF001
-        await go_on.wait()
+        await release.wait()
         return web.json_response(reply)
 
     monkeypatch.setattr(onenet, "_spoil", answer)
-    return go_on
+    return release

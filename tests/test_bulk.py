@@ -90,7 +90,7 @@ async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """All other devices are up to date after every poll."""
-    expected_warnings.append("OneNET cannot be asked for the newest of one device")
+    expected_warnings.append("The newest values of a device could not be fetched")
     devices = add(account, onenet, 70)
     onenet.onenet.report(devices[33].imei, {PICTURE: "x" * 5_000_000})
     for minute in range(4):
@@ -103,7 +103,7 @@ async def test_a_device_with_unreadable_values_is_suspended_and_logged_once(
     await poll(account, onenet, timedelta(hours=1, minutes=1))
     assert values(devices)[33] == 33.0
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len([record for record in warnings if "left out" in record.getMessage()]) == 1
+    assert len([record for record in warnings if "the device is skipped" in record.getMessage()]) == 1
 
 
 @pytest.mark.parametrize("path", ["/datapoints", "current-datapoints", "/devices/status"])
@@ -295,7 +295,7 @@ async def test_a_temporary_error_of_one_device_leaves_the_others_up_to_date(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
     """OneNET answers its batch with an internal error; the number of requests stays small."""
-    expected_warnings.append("OneNET cannot be asked for the newest of one device")
+    expected_warnings.append("The newest values of a device could not be fetched")
     devices = add(account, onenet, 300)
     for _ in range(4):
         await poll(account, onenet)
@@ -389,7 +389,7 @@ async def test_several_devices_that_are_refused_leave_the_others_up_to_date(
     bad: slice,
 ) -> None:
     """They are found wherever they are in the order of devices."""
-    expected_warnings.append("OneNET cannot be asked for the newest of one device")
+    expected_warnings.append("The newest values of a device could not be fetched")
     devices = add(account, onenet, 100)
     await poll(account, onenet)
     for device in devices[bad]:

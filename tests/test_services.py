@@ -676,9 +676,9 @@ async def test_the_account_of_a_device_is_looked_up_once(
     [
         ((UNKNOWN, NOT_PERMITTED), "which_account", "found in 0 accounts"),
         ((None, None), "which_account", "found in 2 accounts"),
-        ((UNREACHABLE, UNKNOWN), "which_account_unasked", "could not be asked about OneNET ("),
-        ((UNKNOWN, AddressNotPermittedError("ip limit", 1)), "which_account_unasked", "asked about OneNET 2 ("),
-        ((UNREACHABLE, UNREACHABLE), "which_account_unasked", "asked about OneNET ("),
+        ((UNREACHABLE, UNKNOWN), "which_account_unreachable", "failed for OneNET ("),
+        ((UNKNOWN, AddressNotPermittedError("ip limit", 1)), "which_account_unreachable", "failed for OneNET 2 ("),
+        ((UNREACHABLE, UNREACHABLE), "which_account_unreachable", "failed for OneNET ("),
     ],
 )
 async def test_an_imei_without_one_account_is_an_error_that_names_the_accounts(

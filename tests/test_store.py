@@ -565,7 +565,7 @@ def renamed_files(file: Path) -> list[Path]:
         (garbage, "file is not a database"),
         (damage, "Tree "),
         (cut, "it is empty"),
-        (newer, "it is of version 2, this is version 1"),
+        (newer, "it has version 2, but only versions up to 1 are supported"),
     ],
 )
 async def test_an_unreadable_file_is_renamed(
@@ -856,7 +856,7 @@ async def test_a_failing_checkpoint_does_not_stop_the_backup(
     expected_warnings += [
         "zlib_ng",
         "The file of the commands may be incomplete",
-        "The file of the commands could not be opened",
+        "Automatic checkpoints of the command file could not be resumed",
     ]
 
     async def fail() -> None:

@@ -78,9 +78,10 @@ async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> One
 
 
 async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
-    """Return the id of the account that has a device, loaded or not, or None if there is at most one account.
+    """Return the id of the account to use for a device; None if there is at most one account.
 
-    Raise ServiceValidationError if no account has it, or several have.
+    OneNET is queried only if several loaded accounts are possible. Raise ServiceValidationError if no account has it,
+    or several have.
     """
     entries: list[OneNetConfigEntry] = hass.config_entries.async_entries(
         DOMAIN, include_ignore=False, include_disabled=False
@@ -100,8 +101,8 @@ async def _async_find(hass: HomeAssistant, imei: str) -> str | None:
     answers = await asyncio.gather(*(_async_has(entry.runtime_data.client, imei) for entry in loaded))
     owners = [entry for entry, has in zip(loaded, answers, strict=True) if has]
     if len(owners) != 1:
-        unasked = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
-        raise which_account(imei, owners or loaded, found=len(owners), unasked=unasked)
+        unreachable = [entry for entry, has in zip(loaded, answers, strict=True) if has is None]
+        raise which_account(imei, owners or loaded, found=len(owners), unreachable=unreachable)
     found[imei] = owners[0].entry_id, hass.loop.time() + _FOUND_FOR
     return owners[0].entry_id
 

@@ -22,4 +22,4 @@ async def async_post_backup(hass: HomeAssistant) -> None:
     try:
         await async_get_store(hass).async_resume_checkpoints()
     except sqlite3.Error as err:
-        LOGGER.warning("The file of the commands could not be opened for writing after the backup: %s", err)
+        LOGGER.warning("Automatic checkpoints of the command file could not be resumed after the backup: %s", err)

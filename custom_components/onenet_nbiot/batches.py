@@ -14,7 +14,7 @@ from .onenet.errors import ErrorKind, NotSupportedError, OneNetError, SlowReplyE
 RETRY_AFTER = timedelta(hours=1)
 # Seconds for which a successful check of the connection is not repeated.
 _CHECK_VALID_FOR = 5
-# A call ends until the next poll after so many failed requests: in total, and while none was successful.
+# A call is given up until the next poll after this many failed requests, or after fewer if none has succeeded.
 _MAX_FAILURES = 24
 _MAX_FAILURES_WITHOUT_REPLY = 12
 # The lower bound of the size limit that a call keeps for later polls.
@@ -30,7 +30,10 @@ class ConnectionCheck:
         self._valid_until = 0.0
 
     async def async_check(self, err: OneNetError) -> None:
-        """Raise an error about the account; after another, check the connection and raise its error."""
+        """Raise `err` if it is account-wide. Otherwise check the connection, and raise the error of that check.
+
+        The check is skipped for an error that is not due to the connection, and shortly after a successful check.
+        """
         if err.is_account_wide:
             raise err
         if err.kind in (ErrorKind.TRANSIENT, ErrorKind.PLATFORM) and time.monotonic() >= self._valid_until:
@@ -73,7 +76,8 @@ class BatchCaller:
         single: dict[str, OneNetError] = {}
         # A batch of the largest size is halved at most nine times until a single device remains.
         while pending and failures < (_MAX_FAILURES if largest else _MAX_FAILURES_WITHOUT_REPLY):
-            # After a device that failed alone, a batch from the other end may show that the call works.
+            # If a single device failed and nothing has succeeded yet, try the last batch next: its success shows that
+            # the call itself works.
             batch = pending.pop() if single and not largest else pending.popleft()
             try:
                 result = await self.async_request(request(batch))
@@ -116,7 +120,7 @@ class BatchCaller:
     def suspend_call(self, call: str, err: OneNetError | None) -> None:
         """Suspend a call about several devices for an hour."""
         self._suspended_until[call] = self._client.now() + RETRY_AFTER
-        LOGGER.debug("OneNET cannot be asked for the %s of several devices: %s", call, err)
+        LOGGER.debug("The bulk request for the %s failed and is suspended for an hour: %s", call, err)
 
     def _suspend_devices(self, call: str, failed: Mapping[str, OneNetError]) -> None:
         """Suspend the devices of a call that also failed in their last single request, and log each device once."""
@@ -129,7 +133,9 @@ class BatchCaller:
             # For a device that OneNET does not know there is a repair issue.
             if name not in self._logged and not isinstance(err, UnknownDeviceError):
                 self._logged.add(name)
-                LOGGER.warning("OneNET cannot be asked for the %s of one device, it is left out: %s", call, err)
+                LOGGER.warning(
+                    "The %s of a device could not be fetched; the device is skipped for an hour: %s", call, err
+                )
 
     def set_limit(self, call: str, size: int) -> None:
         """Limit the size of a call's batches for an hour."""

@@ -21,9 +21,9 @@ from .onenet.models import Datapoint, Device as OneNetDevice
 _PER_PAGE = 100
 # The calls for newest values: of all devices, of those that the replies lacked, and of single ones that were lacking
 # again. Each suspends devices of its own: OneNET may omit a device from a reply, and refuse a request about it alone.
-_NEWEST = "newest"
+_NEWEST = "newest values"
 _OMITTED = "omitted newest values"
-_SINGLE = "newest values"
+_SINGLE = "single newest values"
 # Up to so many devices are looked up one by one, by IMEI, instead of in the list of all devices.
 _SINGLE_LOOKUPS = 2
 # Number of pages of the list that are fetched in a poll; the next poll continues.
@@ -291,7 +291,8 @@ class BulkUpdater:
             left += [key for key in keys if key not in some]
             if not some:
                 self._next_retry |= dict.fromkeys(keys, now + RETRY_AFTER)
-        # A reply may lack its last device; where replies lack more, OneNET limits the number of devices in a reply.
+        # One missing device per reply is normal. More than one means that OneNET limits the number of devices in a
+        # reply.
         if recovered > len(sizes) > 0:
             self._calls.set_limit(_NEWEST, max(sizes))
         for key in nsmallest(_SINGLE_LOOKUPS, left, key=lambda key: self._last_single_request.get(key, NEVER)):

@@ -59,7 +59,7 @@ _READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
 @dataclass(kw_only=True, slots=True, eq=False)
 class Command:
-    """Hold a command; as JSON, a row of the store, whose names are those of the fields.
+    """Hold a queued command; its JSON is a row of the store, so renaming a field changes the rows.
 
     `caller` are the ids of the caller's context, its user and its parent; the context itself would keep an event and
     more in memory until the command is finished. `asked_at`, in the platform's time, is when the command was created,
@@ -265,7 +265,7 @@ def _as_typed(value: WrittenValue) -> Any:
 
 
 def describe_record(record: CommandRecord) -> dict[str, Any]:
-    """Return the fields of a command that was not queued here, from OneNET's list."""
+    """Return the fields of a command as OneNET lists it."""
     return _without_none(
         {
             ATTR_UUID: record.uuid,
@@ -284,7 +284,7 @@ def describe_record(record: CommandRecord) -> dict[str, Any]:
 
 
 def describe_detail(detail: CommandDetail) -> dict[str, Any]:
-    """Return the fields of a command that was not queued here, from OneNET's details."""
+    """Return the fields of a command from its details."""
     found = _without_none(
         {
             ATTR_OBJ_ID: detail.obj_id,

@@ -201,7 +201,7 @@ class Commands:
         return self._locks.setdefault(target, asyncio.Lock())
 
     async def async_wait_for_requests(self, imei: str, uuid: str) -> None:
-        """Wait for a device's requests in flight, one of which may still fire `command_queued` for this UUID."""
+        """Wait until no request in flight can still fire `command_queued` for this UUID."""
         for target, lock in list(self._locks.items()):
             command = self.find(uuid, imei)
             if target[0] == imei and (command is None or command.id in self.in_flight):

@@ -84,7 +84,7 @@ _OPTIONS_SCHEMA = vol.Schema(
 
 
 def _account_schema(kind: str, suggested: Mapping[str, Any]) -> vol.Schema:
-    """Return the form of an account with this kind of key; sections with other values than the usual are open."""
+    """Return the form of an account with this kind of key; sections with non-default values are expanded."""
     fields: VolDictType = {vol.Required(CONF_API_KEY): _SECRET}
     if kind == CONF_ACCESS_KEY:
         platform = suggested.get(CONF_PLATFORM, CURRENT.name)
@@ -92,7 +92,7 @@ def _account_schema(kind: str, suggested: Mapping[str, Any]) -> vol.Schema:
         fields = {
             vol.Required(CONF_PRODUCT_ID): TextSelector(),
             vol.Required(CONF_ACCESS_KEY): _SECRET,
-            # The default is for programs, which may leave out the platform.
+            # The default is for API clients that omit the platform.
             vol.Required(CONF_PLATFORM, default=platform): _PLATFORM,
             vol.Optional(_USER): section(_USER_SCHEMA, {"collapsed": is_product_key}),
         }
@@ -139,7 +139,7 @@ def _kind(data: Mapping[str, Any]) -> str:
 
 def _reason(kind: str, err: OneNetError) -> str:
     """Return the key of the error text for a failed check of an account."""
-    # The check names no device: unknown is the product.
+    # The request names no device, so an unknown-device error is about the product.
     if isinstance(err, AuthenticationError | UnknownDeviceError):
         return "access_refused" if kind == CONF_ACCESS_KEY else AuthenticationError.reason
     return form_error(err)
@@ -193,7 +193,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             # A form never shows a key.
             visible = {name: value for name, value in known.items() if name not in _KINDS}
             return self._show_account(kind, visible | sections)
-        # A program may leave out sections: they keep their values.
+        # API clients may omit sections, which then keep their values.
         typed = sections | user_input
         if (data := await self._async_account(kind, typed)) is None:
             return self._show_account(kind, typed)

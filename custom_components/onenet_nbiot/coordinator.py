@@ -52,7 +52,8 @@ type OneNetConfigEntry = ConfigEntry[OneNetRuntimeData]
 SIGNAL_ADDITION: SignalTypeFormat[Addition] = SignalTypeFormat(f"{DOMAIN}_addition_{{}}")
 # Seconds until the next poll after one, two, ... failed ones.
 _RETRY_DELAYS = (30, 60, 120, 300, 600)
-# The most requests of a poll; only the commands of devices that were active since their last poll may add to it.
+# A full poll adds due devices until it has this many requests, but at least one. Bulk requests and active devices may
+# exceed it. Other polls are of at most this many devices.
 _MAX_REQUESTS = 10
 # Number of simultaneous requests for commands, and the pause in seconds after each: OneNET allows 300 calls a second.
 _WORKERS = 3
@@ -60,7 +61,10 @@ PAUSE = 0.02
 
 
 def platform_of(data: Mapping[str, Any]) -> Platform:
-    """Return the platform of an account; the data of one with an API key lacks it, since only one has API keys."""
+    """Return the platform of an account.
+
+    One with an API key has no platform in its data, since only the legacy platform has API keys.
+    """
     return PLATFORMS[data.get(CONF_PLATFORM, LEGACY.name)]
 
 
@@ -122,8 +126,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._bulk = BulkUpdater(client, devices, self._connection)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
-        # Whether OneNET was reachable when the entities of devices were last updated with that.
-        self._published = True
+        # The reachability that the device entities last showed.
+        self._published_reachable = True
         self._polling = False
         self._failures = 0
         super().__init__(
@@ -182,7 +186,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _async_action_called(self, imei: str, queued: bool) -> None:  # noqa: FBT001 - a signal has no names
-        """Mark OneNET as reachable after a successful action, and poll soon if a command was queued."""
+        """Mark OneNET as reachable after a command was queued or cancelled, and poll soon if one was queued."""
         # A poll in progress updates the state itself.
         is_back = not self.last_update_success and not self._polling
         if is_back:
@@ -243,8 +247,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     def async_update_listeners(self) -> None:
         """Update the account's entities, and those of all devices if OneNET has become reachable or unreachable."""
         super().async_update_listeners()
-        if self.last_update_success is not self._published:
-            self._published = self.last_update_success
+        if self.last_update_success is not self._published_reachable:
+            self._published_reachable = self.last_update_success
             self.config_entry.async_create_background_task(
                 self.hass, self._async_publish_availability(), "OneNET availability"
             )

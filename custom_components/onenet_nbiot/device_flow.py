@@ -30,7 +30,7 @@ from .validation import imei as valid_imei
 _PER_PAGE = 100
 _PAGES_AT_ONCE = 5
 _PAGES_MAX = 100
-# How many objects a device is asked for. OneNET takes one call per device and second, and the person waits.
+# How many objects a device is asked for. OneNET takes one call per device and second, and the user waits.
 _DISCOVERIES = 3
 # The object that every LwM2M device has.
 _DEVICE_OBJECT = 3
@@ -262,7 +262,7 @@ async def _batches_of_pages(client: OneNetClient) -> AsyncIterator[list[DevicePa
 async def _find_resources(client: OneNetClient, imei: str, device: Device) -> tuple[set[Resource], list[OneNetError]]:
     """Return the resources of a device from every source that answers, and the errors of the others.
 
-    What has a value can be shown; what is only listed must be readable, too.
+    A resource with a value is always offered; a resource that is only listed is offered if it is readable.
     """
     failures: list[OneNetError] = []
     newest, past = await asyncio.gather(
@@ -273,7 +273,10 @@ async def _find_resources(client: OneNetClient, imei: str, device: Device) -> tu
 
 
 async def _attempt(source: Awaitable[set[Resource]], failures: list[OneNetError]) -> set[Resource]:
-    """Return the resources of a source; none of one that does not exist, or that fails, with its error in failures."""
+    """Return the resources of a source; empty if the platform lacks it, or if it fails.
+
+    Add that failure to `failures`.
+    """
     try:
         return await source
     except (NotSupportedError, RequestRejectedError) as err:

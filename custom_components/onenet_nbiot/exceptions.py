@@ -68,10 +68,10 @@ def unknown_uuid(uuid: str) -> ServiceValidationError:
 
 
 def which_account(
-    imei: str, accounts: Sequence[ConfigEntry[Any]], *, found: int, unasked: Sequence[ConfigEntry[Any]]
+    imei: str, accounts: Sequence[ConfigEntry[Any]], *, found: int, unreachable: Sequence[ConfigEntry[Any]]
 ) -> ServiceValidationError:
-    """Return the exception for a device in none or several of these accounts; `unasked` could not be queried."""
-    key = "which_account_unasked" if unasked else "which_account"
+    """Return the exception for a device in none or several of these accounts; `unreachable` could not be queried."""
+    key = "which_account_unreachable" if unreachable else "which_account"
     return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key=key,
@@ -79,7 +79,7 @@ def which_account(
             ATTR_IMEI: imei,
             "count": str(found),
             "accounts": _names(accounts),
-            "unasked": _names(unasked),
+            "unreachable": _names(unreachable),
         },
     )
 
@@ -91,8 +91,8 @@ def _names(accounts: Sequence[ConfigEntry[Any]]) -> str:
 
 def form_error(err: OneNetError) -> str:
     """Return the translation key of a form's error."""
-    own = isinstance(err, AuthenticationError | CannotConnectError | NoReplyError | UnknownDeviceError)
-    return err.reason if own else PlatformError.reason
+    has_own_text = isinstance(err, AuthenticationError | CannotConnectError | NoReplyError | UnknownDeviceError)
+    return err.reason if has_own_text else PlatformError.reason
 
 
 def escape_markdown(text: str) -> str:

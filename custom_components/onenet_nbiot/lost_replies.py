@@ -18,20 +18,20 @@ class Match(Enum):
 
     SAME = auto()
     OTHER = auto()
-    # It is another client's command for the same target, or a clock is wrong.
+    # The record is older than the command, or its values differ: another client's command, or a wrong clock.
     UNDECIDED = auto()
 
 
-def candidates(command: Command, records: Iterable[CommandRecord], commands: Commands) -> Iterator[CommandRecord]:
-    """Yield the records of a device's list, the oldest first, that may be an unconfirmed command.
+def matching_records(command: Command, records: Iterable[CommandRecord], commands: Commands) -> Iterator[CommandRecord]:
+    """Yield the records of a device's list, the oldest first, that could match an unconfirmed command.
 
     Each record is checked when it is yielded, since commands may change between two of them.
     """
-    return (record for record in reversed(list(records)) if may_be(command, record, commands))
+    return (record for record in reversed(list(records)) if could_match(command, record, commands))
 
 
-def may_be(command: Command, record: CommandRecord, commands: Commands) -> bool:
-    """Return whether an unconfirmed command may be this record of its device's list."""
+def could_match(command: Command, record: CommandRecord, commands: Commands) -> bool:
+    """Return whether a record of a device's list could match an unconfirmed command."""
     operation = command.asked.operation
     return (
         commands.is_unconfirmed(command)
@@ -47,7 +47,7 @@ def may_be(command: Command, record: CommandRecord, commands: Commands) -> bool:
 
 
 def compare(command: Command, record: CommandRecord, detail: CommandDetail) -> Match:
-    """Compare an unconfirmed command with a record that it may be, and the record's details."""
+    """Compare an unconfirmed command with a record that could match, and the record's details."""
     operation = command.asked.operation
     if not detail.could_match(operation):
         return Match.OTHER

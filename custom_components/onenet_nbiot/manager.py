@@ -37,7 +37,7 @@ from .onenet.models import HISTORY, CancelledCommands, CommandDetail, CommandRec
 from .onenet.operations import CachedCommand, Operation
 from .tracker import LIST_MARGIN, CommandTracker
 
-# An action has reached OneNET: the IMEI of the device, and whether a command may have been queued.
+# A command was queued or cancelled: the IMEI of its device, and whether a command may have been queued.
 SIGNAL_ACTION: SignalTypeFormat[str, bool] = SignalTypeFormat(f"{DOMAIN}_action_{{}}")
 
 # Seconds after a lost reply until the device's list is fetched: OneNET needs time to add a command to it.
@@ -160,7 +160,7 @@ class CommandManager:
         return task.result()
 
     def _notify_coordinator(self, imei: str, *, queued: bool = False) -> None:
-        """Send the signal that an action has reached OneNET."""
+        """Send the signal that a command was queued or cancelled."""
         async_dispatcher_send(self._hass, SIGNAL_ACTION.format(self._entry_id), imei, queued)
 
     def _all_fields(self, command: Command) -> dict[str, Any]:
@@ -254,7 +254,8 @@ class CommandManager:
         imei = command.asked.operation.imei
         client = self._client
         try:
-            # The list must not start after the command: a first reply corrects the platform's time.
+            # This request only synchronizes the platform's time, so that the list below does not start after the
+            # command was created.
             skew = client.skew
             await client.get_commands(imei, start=client.now() - LIST_MARGIN, per_page=1)
             command.asked_at += client.skew - skew
@@ -274,7 +275,10 @@ class CommandManager:
         return False
 
     async def _async_find_waiting(self, asked: CachedCommand) -> list[Command]:
-        """Return the waiting commands for the same target that are valid no later than this one, the latest last."""
+        """Return the waiting commands for the same target that are valid no later than this one.
+
+        They are sorted by the time from which they are valid.
+        """
         operation = asked.operation
         start = asked.valid_time or self._client.now()
 
@@ -287,7 +291,7 @@ class CommandManager:
 
         if find():
             await self.async_request(self._tracker.async_poll(operation.imei))
-        # A command with state `sent` may be waiting again after a failed delivery.
+        # Includes state `sent`: after a failed delivery, OneNET queues the command again.
         return sorted(find(), key=lambda command: command.asked.valid_time or command.asked_at)
 
     async def _async_replace(self, command: Command, context: Context) -> None:
@@ -389,9 +393,10 @@ class CommandManager:
 
 
 def _latest_if_same(waiting: Sequence[Command], operation: Operation) -> Command | None:
-    """Return the latest waiting command if its operation is the same: of several writes, the latest one takes effect.
+    """Return the latest confirmed command with the same operation, None if a later command has another operation.
 
-    A same command without a UUID is skipped, since OneNET may not have it; a different one without a UUID is not.
+    Commands without a UUID are not returned, since OneNET may not have them; but one with another operation ends the
+    search.
     """
     for command in reversed(waiting):
         if command.asked.operation.identity != operation.identity:
@@ -404,6 +409,6 @@ def _latest_if_same(waiting: Sequence[Command], operation: Operation) -> Command
 def _log_failure(task: asyncio.Task[Any]) -> None:
     """Log the error of a task whose caller was cancelled."""
     if not task.cancelled() and (err := task.exception()) is not None:
-        # The message of a HomeAssistantError is enough.
+        # A HomeAssistantError is logged without a traceback.
         trace = None if isinstance(err, HomeAssistantError) else err
         LOGGER.warning("A command failed after its caller was cancelled: %s", err, exc_info=trace)

@@ -37,7 +37,7 @@ async def async_setup_entry(
 
 
 class WaitingCommandsSensor(SensorEntity):
-    """Count the commands that are not finished."""
+    """Count the unfinished commands that OneNET has accepted."""
 
     _signal_key: str
 

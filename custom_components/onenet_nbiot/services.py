@@ -1,9 +1,6 @@
 """The actions: their schemas and handlers."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import timedelta
-from typing import Any
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID, ATTR_STATE
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
@@ -57,9 +54,9 @@ from .const import (
     SERVICE_WRITE,
 )
 from .coordinator import OneNetRuntimeData
-from .exceptions import action_error, device_asleep
+from .exceptions import device_asleep
 from .manager import IfWaiting
-from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.errors import DeviceOfflineError, DeviceTimeoutError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
     RETRY_MAX,
@@ -74,28 +71,9 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
-from .validation import ActionSchema, IfOffline, lwm2m_id
+from .validation import ActionSchema, IfOffline, build, lwm2m_id
 
 _SECONDS_MAX = 2**31 - 1
-
-
-def _build[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
-    """Build an operation or a command from the fields of a call."""
-    names = {field.name for field in fields(kind) if field.init}
-    return kind(**{name: data[name] for name in names & data.keys()}, **more)
-
-
-def _check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]:
-    """Return a check for more than OneNET accepts, to be made before any command is sent or cancelled."""
-
-    def check(data: dict[str, Any]) -> None:
-        try:
-            _build(kind, data).body()
-        except BodyTooLargeError as err:
-            raise action_error(err) from err
-
-    return check
-
 
 _ACCOUNT: VolDictType = {vol.Optional(ATTR_CONFIG_ENTRY_ID): validation.text}
 _DEVICE: VolDictType = {
@@ -156,11 +134,11 @@ OFFLINE_WRITE_SCHEMA = ActionSchema(
     {**_WRITE, **_CACHED},
     validation.check_device,
     validation.check_values,
-    _check_size(Write),
+    validation.check_size(Write),
     validation.check_expiry,
 )
 OFFLINE_EXECUTE_SCHEMA = ActionSchema(
-    {**_EXECUTE, **_CACHED}, validation.check_device, _check_size(Execute), validation.check_expiry
+    {**_EXECUTE, **_CACHED}, validation.check_device, validation.check_size(Execute), validation.check_expiry
 )
 READ_SCHEMA = ActionSchema(
     {**_READ, **_IMMEDIATE}, validation.check_device, validation.check_resource, validation.check_if_offline
@@ -169,11 +147,11 @@ WRITE_SCHEMA = ActionSchema(
     {**_WRITE, **_IMMEDIATE},
     validation.check_device,
     validation.check_values,
-    _check_size(Write),
+    validation.check_size(Write),
     validation.check_if_offline,
 )
 EXECUTE_SCHEMA = ActionSchema(
-    {**_EXECUTE, **_IMMEDIATE}, validation.check_device, _check_size(Execute), validation.check_if_offline
+    {**_EXECUTE, **_IMMEDIATE}, validation.check_device, validation.check_size(Execute), validation.check_if_offline
 )
 DISCOVER_SCHEMA = ActionSchema({**_OBJECT, **_TIMEOUT}, validation.check_device)
 OBSERVE_SCHEMA = ActionSchema(
@@ -200,7 +178,7 @@ LIST_COMMANDS_SCHEMA = ActionSchema(
     validation.check_any_device,
 )
 WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
-    {**_ACCOUNT, vol.Required(ATTR_UUID): validation.uuid, vol.Required(ATTR_TIMEOUT): validation.patience},
+    {**_ACCOUNT, vol.Required(ATTR_UUID): validation.uuid, vol.Required(ATTR_TIMEOUT): validation.wait_timeout},
     # The timeout of the other actions is OneNET's, in seconds.
     texts={ATTR_TIMEOUT: "invalid_wait"},
 )
@@ -226,7 +204,7 @@ async def _async_queue(
 ) -> ServiceResponse:
     """Queue an operation and return the fields of the event; `expires_in` counts from the platform's time now."""
     data = validation.resolve_times(call.data, account.client.now())
-    asked = _build(CachedCommand, data, operation=operation)
+    asked = build(CachedCommand, data, operation=operation)
     response = await account.manager.async_queue(asked, data.get(ATTR_IF_WAITING, IfWaiting.ADD), call.context)
     return response if call.return_response else None
 
@@ -235,12 +213,12 @@ async def _async_offline_read(call: ServiceCall) -> ServiceResponse:
     """Queue a cached read for a sleeping device.
 
     Takes the parameters of Read and CachedCommand, with `device_id` allowed in place of `imei` and `expires_in` in
-    place of `expired_time`, `if_waiting`, and `config_entry_id` for an IMEI from which the account does not follow.
+    place of `expired_time`, `if_waiting`, and `config_entry_id` for an IMEI that does not identify the account.
     Return the fields of the event `command_queued`. Raise ServiceValidationError for a wrong field or a device that the
     account does not have, HomeAssistantError for every other refusal and if it is unknown whether the command was
     queued. Source: "Cached command: read device resources".
     """
-    return await _async_queue(call, await _async_get_data(call), _build(Read, call.data))
+    return await _async_queue(call, await _async_get_data(call), build(Read, call.data))
 
 
 async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
@@ -250,7 +228,7 @@ async def _async_offline_write(call: ServiceCall) -> ServiceResponse:
     (`plain`, `text` for any value as text, `opaque` or `time`), at most 2,048 bytes of JSON. Otherwise as offline_read.
     Source: "Cached command: write device resources".
     """
-    return await _async_queue(call, await _async_get_data(call), _build(Write, call.data))
+    return await _async_queue(call, await _async_get_data(call), build(Write, call.data))
 
 
 async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
@@ -259,7 +237,7 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute and CachedCommand except `bin2hex`; `args` has at most 2,048 bytes. Otherwise as
     offline_read. Source: "Cached command: execute".
     """
-    return await _async_queue(call, await _async_get_data(call), _build(Execute, call.data))
+    return await _async_queue(call, await _async_get_data(call), build(Execute, call.data))
 
 
 async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
@@ -298,7 +276,7 @@ async def _async_read(call: ServiceCall) -> ServiceResponse:
     ServiceValidationError for a wrong field or a device that the account does not have, HomeAssistantError for a
     sleeping device and every other refusal. Source: "Immediate command: read".
     """
-    return await _async_send_immediate(call, _build(Read, call.data))
+    return await _async_send_immediate(call, build(Read, call.data))
 
 
 async def _async_write(call: ServiceCall) -> ServiceResponse:
@@ -308,7 +286,7 @@ async def _async_write(call: ServiceCall) -> ServiceResponse:
     and its instance; if the write was queued instead, what offline_write returns. Raise as read does, and
     HomeAssistantError if it is unknown whether the device was written to. Source: "Immediate command: write".
     """
-    return await _async_send_immediate(call, _build(Write, call.data))
+    return await _async_send_immediate(call, build(Write, call.data))
 
 
 async def _async_execute(call: ServiceCall) -> ServiceResponse:
@@ -317,7 +295,7 @@ async def _async_execute(call: ServiceCall) -> ServiceResponse:
     Takes the parameters of Execute, and the other parameters of read. Return the resource; if the execute was queued
     instead, what offline_execute returns. Raise as write does. Source: "Immediate command: execute".
     """
-    return await _async_send_immediate(call, _build(Execute, call.data))
+    return await _async_send_immediate(call, build(Execute, call.data))
 
 
 async def _async_observe(call: ServiceCall) -> None:
@@ -328,7 +306,7 @@ async def _async_observe(call: ServiceCall) -> None:
     """
     account = await _async_get_data(call)
     await account.manager.async_request(
-        account.client.observe(_build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
+        account.client.observe(build(Observe, call.data), device_timeout=call.data.get(ATTR_TIMEOUT))
     )
 
 
@@ -339,7 +317,7 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
     `obj_inst_id` and `res_id` under `resources`. Raise as read does. Source: "Immediate command: discover".
     """
     account = await _async_get_data(call)
-    operation = _build(Discover, call.data)
+    operation = build(Discover, call.data)
     found = await account.manager.async_request(
         account.client.discover(operation, device_timeout=call.data.get(ATTR_TIMEOUT))
     )
@@ -347,10 +325,10 @@ async def _async_discover(call: ServiceCall) -> ServiceResponse:
 
 
 async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
-    """List the resources of a device that OneNET knows, without asking the device.
+    """List the resources of a device that OneNET has stored; no command is sent to the device.
 
     Takes `device_id` or `imei`, `obj_id`, which defaults to all, and `config_entry_id` as offline_read does. Return
-    what discover returns. Raise HomeAssistantError if OneNET cannot be asked. Source: "Get the resource list".
+    what discover returns. Raise HomeAssistantError if the request to OneNET fails. Source: "Get the resource list".
     """
     account = await _async_get_data(call)
     imei = call.data[ATTR_IMEI]
@@ -363,10 +341,10 @@ async def _async_get_command(call: ServiceCall) -> ServiceResponse:
 
     Takes `uuid`, `device_id` or `imei` of a command that was not queued here, `include_log`, and `config_entry_id` as
     offline_read does. Return the fields of an event with `state`, `reason` and `message` of a failed command, the known
-    times, how many deliveries `remain`, the `values` of a finished read, and `log`. If OneNET cannot be asked about a
-    command that was queued here, return its last known state. Raise ServiceValidationError for an unknown command,
-    HomeAssistantError if OneNET cannot be asked. Sources: "View the details of a cached command", "Full-link log of a
-    cached command".
+    times, how many deliveries `remain`, the `values` of a finished read, and `log`. If the request to OneNET fails for
+    a command that was queued here, return its last known state. Raise ServiceValidationError for an unknown command,
+    HomeAssistantError if the request to OneNET fails. Sources: "View the details of a cached command", "Full-link log
+    of a cached command".
     """
     data = call.data
     account = await _async_get_data(call)
@@ -379,8 +357,8 @@ async def _async_list_commands(call: ServiceCall) -> ServiceResponse:
     Takes `device_id` or `imei`, `since`, `state`, which defaults to all, and `config_entry_id` as offline_read does.
     Return them under `commands`. With a device, these are OneNET's list, by default of the last week; commands that
     were queued elsewhere come without resources and values, which OneNET returns for one command at a time. Without a
-    device, these are all commands that are kept here. Raise HomeAssistantError if OneNET cannot be asked. Source: "View
-    the list of a device's cached commands".
+    device, these are all commands that are kept here. Raise HomeAssistantError if the request to OneNET fails. Source:
+    "View the list of a device's cached commands".
     """
     since = call.data.get(ATTR_SINCE)
     states = call.data.get(ATTR_STATE) or set(CommandState)
@@ -405,7 +383,7 @@ async def _async_cancel_command(call: ServiceCall) -> ServiceResponse:
 
     Takes `uuid`, `device_id` or `imei` of a command that was not queued here, and `config_entry_id` as offline_read
     does. Return the fields of the event `command_cancelled`. Raise ServiceValidationError for a command that was sent
-    or is finished, HomeAssistantError if OneNET cannot be asked. Source: "Cancel a cached command".
+    or is finished, HomeAssistantError if the request to OneNET fails. Source: "Cancel a cached command".
     """
     account = await _async_get_data(call)
     response = await account.manager.async_cancel(call.data[ATTR_UUID], call.data.get(ATTR_IMEI), call.context)
@@ -417,7 +395,7 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
 
     Takes `device_id` or `imei`, and `config_entry_id` as offline_read does. Return the fields of each event
     `command_cancelled` under `commands`, and the UUIDs of those that OneNET could not cancel under `failed`. Raise
-    HomeAssistantError if OneNET cannot be asked. Source: "Cancel all waiting commands of a device".
+    HomeAssistantError if the request to OneNET fails. Source: "Cancel all waiting commands of a device".
     """
     account = await _async_get_data(call)
     response = await account.manager.async_cancel_all(call.data[ATTR_IMEI], call.context)
@@ -428,21 +406,21 @@ async def _async_cancel_commands(call: ServiceCall) -> ServiceResponse:
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
     # A command is useful without its response, a query is not.
-    act, ask = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
+    optional, only = SupportsResponse.OPTIONAL, SupportsResponse.ONLY
     for name, handler, schema, supports_response in (
-        (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, act),
-        (SERVICE_OFFLINE_WRITE, _async_offline_write, OFFLINE_WRITE_SCHEMA, act),
-        (SERVICE_OFFLINE_EXECUTE, _async_offline_execute, OFFLINE_EXECUTE_SCHEMA, act),
-        (SERVICE_READ, _async_read, READ_SCHEMA, act),
-        (SERVICE_WRITE, _async_write, WRITE_SCHEMA, act),
-        (SERVICE_EXECUTE, _async_execute, EXECUTE_SCHEMA, act),
+        (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, optional),
+        (SERVICE_OFFLINE_WRITE, _async_offline_write, OFFLINE_WRITE_SCHEMA, optional),
+        (SERVICE_OFFLINE_EXECUTE, _async_offline_execute, OFFLINE_EXECUTE_SCHEMA, optional),
+        (SERVICE_READ, _async_read, READ_SCHEMA, optional),
+        (SERVICE_WRITE, _async_write, WRITE_SCHEMA, optional),
+        (SERVICE_EXECUTE, _async_execute, EXECUTE_SCHEMA, optional),
         (SERVICE_OBSERVE, _async_observe, OBSERVE_SCHEMA, SupportsResponse.NONE),
-        (SERVICE_DISCOVER, _async_discover, DISCOVER_SCHEMA, ask),
-        (SERVICE_GET_RESOURCES, _async_get_resources, GET_RESOURCES_SCHEMA, ask),
-        (SERVICE_GET_COMMAND, _async_get_command, GET_COMMAND_SCHEMA, ask),
-        (SERVICE_LIST_COMMANDS, _async_list_commands, LIST_COMMANDS_SCHEMA, ask),
-        (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, ask),
-        (SERVICE_CANCEL_COMMAND, _async_cancel_command, CANCEL_COMMAND_SCHEMA, act),
-        (SERVICE_CANCEL_COMMANDS, _async_cancel_commands, CANCEL_COMMANDS_SCHEMA, act),
+        (SERVICE_DISCOVER, _async_discover, DISCOVER_SCHEMA, only),
+        (SERVICE_GET_RESOURCES, _async_get_resources, GET_RESOURCES_SCHEMA, only),
+        (SERVICE_GET_COMMAND, _async_get_command, GET_COMMAND_SCHEMA, only),
+        (SERVICE_LIST_COMMANDS, _async_list_commands, LIST_COMMANDS_SCHEMA, only),
+        (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, only),
+        (SERVICE_CANCEL_COMMAND, _async_cancel_command, CANCEL_COMMAND_SCHEMA, optional),
+        (SERVICE_CANCEL_COMMANDS, _async_cancel_commands, CANCEL_COMMANDS_SCHEMA, optional),
     ):
         hass.services.async_register(DOMAIN, name, handler, schema=schema, supports_response=supports_response)

@@ -182,7 +182,7 @@ class CommandStore:
             with closing(self._connect()) as connection:
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
                 if version > _VERSION:
-                    return f"it is of version {version}, this is version {_VERSION}"
+                    return f"it has version {version}, but only versions up to {_VERSION} are supported"
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
                 return None if verdict == "ok" else str(verdict)
         except sqlite3.DatabaseError as err:
@@ -224,7 +224,7 @@ class CommandStore:
         """Add a statement to the next transaction."""
         self._pending[row] = (statement, parameters)
         if self._scheduled is not None and self._failing:
-            # Earlier than the retry.
+            # Commit now instead of at the retry.
             self._scheduled.cancel()
             self._scheduled = None
         self._async_schedule_commit()

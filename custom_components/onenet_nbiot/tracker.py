@@ -26,7 +26,7 @@ from .const import (
     LOGGER,
 )
 from .devices import Devices
-from .lost_replies import Match, candidates, compare, may_be
+from .lost_replies import Match, compare, could_match, matching_records
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
@@ -117,7 +117,7 @@ class CommandTracker:
         """
         undecided = set()
         for command in self._commands.unconfirmed(imei):
-            for record in candidates(command, records, self._commands):
+            for record in matching_records(command, records, self._commands):
                 try:
                     detail = await self._client.get_command(imei, record.uuid)
                 except OneNetError as err:
@@ -126,7 +126,7 @@ class CommandTracker:
                     undecided.add(command.id)
                     continue
                 # A simultaneous poll may have matched it first.
-                if not may_be(command, record, self._commands):
+                if not could_match(command, record, self._commands):
                     continue
                 match compare(command, record, detail):
                     case Match.SAME:
@@ -244,7 +244,7 @@ class CommandTracker:
 
     @callback
     def async_apply_values(self, command: Command) -> None:
-        """Update a device with the values that a command has read or written."""
+        """Update a device's readings and `last_seen` from the device's reply to a command."""
         at = command.confirm_time
         if at is None and command.state is CommandState.SUCCEEDED:
             # OneNET has not returned when the device answered.

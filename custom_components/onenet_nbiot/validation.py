@@ -5,6 +5,7 @@ A validator raises vol.Invalid or ValueError for every wrong value, of whatever 
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from enum import Enum, StrEnum
 from functools import reduce
@@ -43,8 +44,20 @@ from .const import (
     ATTR_VALUES,
     DOMAIN,
 )
+from .exceptions import action_error
+from .onenet.errors import BodyTooLargeError
 from .onenet.models import UUID, CommandState
-from .onenet.operations import LWM2M_ID_MAX, Trigger, ValueType, WriteMode, WrittenValue
+from .onenet.operations import (
+    LWM2M_ID_MAX,
+    CachedCommand,
+    Execute,
+    Operation,
+    Trigger,
+    ValueType,
+    Write,
+    WriteMode,
+    WrittenValue,
+)
 
 _IMEI = re.compile(r"[0-9]{15}|[0-9]{4}")
 _IMEI_MIN = 10**14
@@ -53,9 +66,11 @@ _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 _WRONG_VALUE = (vol.Invalid, ValueError)
 _DURATION_UNITS = {"weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds"}
 _ENTRY_FIELDS = {ATTR_RES_ID, ATTR_VALUE, ATTR_TYPE}
-# A type of our own: OneNET takes it for a plain value.
+# Not a type of OneNET: the value is sent as plain.
 _TEXT = "text"
+# A valid_time less than this in the past is accepted: a template's now() has passed when the action is called.
 _JUST_NOW = timedelta(seconds=1)
+# A valid_time at most this in the future counts as now. Also the largest lag of the local clock that is compensated.
 _ABOUT_NOW = timedelta(seconds=5)
 _WAIT_MAX = timedelta(hours=24)
 
@@ -87,7 +102,7 @@ def _shown(value: object) -> str:
 
 
 class _WrongValueError(ValueError):
-    """Name the translated error of a wrong value, where `invalid_<field>` with the whole value would say less."""
+    """Carry a translation key that is more specific than `invalid_<field>`."""
 
     def __init__(self, key: str, **placeholders: object) -> None:
         """Keep the translation key and its placeholders."""
@@ -97,7 +112,7 @@ class _WrongValueError(ValueError):
 
 
 def _require(value: Any, *types: type) -> None:
-    """Raise ValueError for a value of another type; a truth value is not a number."""
+    """Raise ValueError for a value of another type; a Boolean is not a number."""
     if isinstance(value, bool) or not isinstance(value, types):
         raise ValueError  # noqa: TRY004 - a TypeError is a bug
 
@@ -149,7 +164,7 @@ def _member[T: Enum](kind: type[T], name: Any) -> T:
 
 
 def flag(value: Any) -> bool:
-    """Return a truth value, from one, its text or a number."""
+    """Return a Boolean, from a Boolean, its text or a number."""
     if not isinstance(value, bool):
         _require(value, str, int, float)
     return cv.boolean(value)
@@ -207,7 +222,7 @@ def moment(value: Any) -> datetime:
         text(value)
     _require(value, str, datetime)
     try:
-        # In UTC: times in one other zone would be compared by wall clock, even across a change of the clocks.
+        # In UTC, because Python compares two times in the same zone by wall clock, which is wrong across a DST change.
         return _whole_second(dt_util.as_utc(cv.datetime(value)))
     except OverflowError as err:
         raise ValueError from err
@@ -236,7 +251,7 @@ def _duration(value: Any) -> timedelta:
     return period
 
 
-def patience(value: Any) -> timedelta:
+def wait_timeout(value: Any) -> timedelta:
     """Return how long to wait, at most 24 hours."""
     period = duration(value)
     if period > _WAIT_MAX:
@@ -245,7 +260,7 @@ def patience(value: Any) -> timedelta:
 
 
 def text(value: Any) -> str:
-    """Return a text, from a text, a number or a truth value, without unpaired surrogates."""
+    """Return a text, from a text, a number or a Boolean, without unpaired surrogates."""
     if isinstance(value, bool):
         # As in YAML, not as in Python.
         return str(value).lower()
@@ -316,7 +331,7 @@ def _written(entry: Any) -> WrittenValue:
 
 
 def _plain(value: Any) -> bool | float | str:
-    """Return a truth value, a number or a text as it is."""
+    """Return a Boolean, a number or a text as it is."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -413,10 +428,10 @@ def check_expiry(data: dict[str, Any]) -> None:
 def _check_order(start: datetime, expired_time: datetime) -> None:
     """Refuse an expiry that is not after the start."""
     if expired_time <= start:
-        raise invalid("expired_time_past", value=_local(expired_time), start=_local(start))
+        raise invalid("expired_time_past", value=_local_time(expired_time), start=_local_time(start))
 
 
-def _local(moment: datetime) -> datetime:
+def _local_time(moment: datetime) -> datetime:
     """Return a time as people read it in an error: in Home Assistant's time zone, in whole seconds."""
     return dt_util.as_local(moment.replace(microsecond=0))
 
@@ -431,9 +446,9 @@ def resolve_times(data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     # A template's now() counts as now even if the clock here is a few seconds slow.
     slow = min(max(now - dt_util.utcnow(), timedelta()), _ABOUT_NOW)
     if start <= now - slow - _JUST_NOW:
-        raise invalid("valid_time_past", value=_local(start), now=_local(now))
+        raise invalid("valid_time_past", value=_local_time(start), now=_local_time(now))
     if start <= now + _ABOUT_NOW:
-        # It may be in the past when it arrives at the platform; without it, the command starts at once, too.
+        # valid_time may have passed when the request arrives. Without it, the command is valid at once, too.
         resolved.pop(ATTR_VALID_TIME, None)
     expires_in: timedelta | None = resolved.pop(ATTR_EXPIRES_IN, None)
     if expires_in is not None:
@@ -460,6 +475,24 @@ def check_values(data: dict[str, Any]) -> None:
     for res_id, count in counted.items():
         if count > 1:
             raise invalid("resource_twice", res_id=res_id)
+
+
+def build[T: Operation | CachedCommand](kind: type[T], data: Mapping[str, Any], **more: Any) -> T:
+    """Build an operation or a command from the fields of a call."""
+    names = {field.name for field in fields(kind) if field.init}
+    return kind(**{name: data[name] for name in names & data.keys()}, **more)
+
+
+def check_size(kind: type[Write | Execute]) -> Callable[[dict[str, Any]], None]:
+    """Return a check that the body is not larger than OneNET accepts, which runs before any request."""
+
+    def check(data: dict[str, Any]) -> None:
+        try:
+            build(kind, data).body()
+        except BodyTooLargeError as err:
+            raise action_error(err) from err
+
+    return check
 
 
 def check_observation(data: dict[str, Any]) -> None:

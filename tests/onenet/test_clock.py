@@ -1,5 +1,6 @@
 """Tests of the conversion of times."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,10 +26,19 @@ def test_to_wire_converts_to_beijing_time(moment: datetime, wire: str) -> None:
     assert clock.to_wire(moment) == wire
 
 
-def test_to_wire_rejects_a_naive_datetime() -> None:
-    """`to_wire` rejects a naive datetime."""
+@pytest.mark.parametrize("convert", [clock.to_wire, clock.to_unix, clock.to_unix_ms])
+def test_a_naive_datetime_is_rejected(convert: Callable[[datetime], object]) -> None:
+    """A naive datetime is rejected."""
     with pytest.raises(ValueError, match="no time zone"):
-        clock.to_wire(datetime(2026, 1, 1))  # noqa: DTZ001 - the invalid value under test
+        convert(datetime(2026, 1, 1))  # noqa: DTZ001 - the invalid value under test
+
+
+def test_unix_times_are_in_seconds_or_milliseconds() -> None:
+    """Unix times are in whole seconds or in milliseconds."""
+    moment = datetime(2020, 12, 2, 1, 2, 24, 500_000, tzinfo=UTC)
+    assert clock.to_unix(moment) == 1_606_870_944
+    assert clock.to_unix_ms(moment) == 1_606_870_944_500
+    assert clock.from_unix(1_606_870_944.5) == moment
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])

@@ -10,6 +10,8 @@ import re
 from typing import override
 from urllib.parse import quote, unquote
 
+from . import clock
+
 # Seconds until a token expires. The expiry is rounded to the minute, so that requests in the same minute share a token.
 _LIFETIME = 600
 _MINUTE = 60
@@ -55,9 +57,7 @@ class AccessKey(Credentials):
     @override
     def headers(self, authorization_version: str, now: datetime) -> dict[str, str]:
         """Return a token in a header; it is valid for 9 to 10 minutes, and equal within one minute."""
-        return {
-            "Authorization": self.token(authorization_version, int(now.timestamp()) // _MINUTE * _MINUTE + _LIFETIME)
-        }
+        return {"Authorization": self.token(authorization_version, clock.to_unix(now) // _MINUTE * _MINUTE + _LIFETIME)}
 
     def token(self, version: str, expires_at: int) -> str:
         """Return a signed token; `version` is the authorization version, `expires_at` is in Unix seconds."""

@@ -9,10 +9,18 @@ import aiohttp
 
 from . import clock, platforms
 from .auth import Credentials
-from .errors import NotSupportedError, UnexpectedReplyError
-from .models import Datapoint, DatapointPage, Device, DevicePage, Presence, Product, statuses_from_wire
+from .errors import NotSupportedError
+from .models import (
+    Datapoint,
+    DatapointPage,
+    Device,
+    DevicePage,
+    Presence,
+    Product,
+    push_active_from_wire,
+    statuses_from_wire,
+)
 from .nbiot import NbIotCalls
-from .parsing import parse_bool
 from .transport import Transport
 
 # Seconds between two commands for one device. OneNET accepts one command per second, measured on arrival.
@@ -132,8 +140,8 @@ class OneNetClient(NbIotCalls):
         """
         query: dict[str, str | float] = {
             "device_name": name,
-            "start_time": int(start.timestamp() * 1000),
-            "end_time": int(end.timestamp() * 1000),
+            "start_time": clock.to_unix_ms(start),
+            "end_time": clock.to_unix_ms(end),
         }
         query |= self._platform.page_query(page, per_page)
         return Presence.all_from_wire(await self._transport.request_devices("/device/status-history", query))
@@ -192,7 +200,6 @@ class OneNetClient(NbIotCalls):
 
         Source: "HTTP push: development guide".
         """
-        data = await self._transport.request_account("/third/platform/status", {"pid": product_id})
-        if (active := parse_bool(data.get("status")) if isinstance(data, dict) else None) is None:
-            raise UnexpectedReplyError("The reply does not contain the state of the push")
-        return active
+        return push_active_from_wire(
+            await self._transport.request_account("/third/platform/status", {"pid": product_id})
+        )

@@ -1,4 +1,4 @@
-"""Convert between aware datetimes and OneNET's times, which are in Beijing's time zone."""
+"""Convert between aware datetimes and OneNET's times, which are in Beijing's time zone or Unix times."""
 
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -20,9 +20,28 @@ def to_wire(moment: datetime) -> str:
 
     Raise ValueError for a naive datetime. Source: "Cached command: read device resources".
     """
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment} has no time zone")
+    _require_zone(moment)
     return moment.astimezone(BEIJING).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def to_unix(moment: datetime) -> int:
+    """Return an aware datetime as Unix time in whole seconds; raise ValueError for a naive datetime."""
+    _require_zone(moment)
+    return int(moment.timestamp())
+
+
+def to_unix_ms(moment: datetime) -> int:
+    """Return an aware datetime as Unix time in milliseconds; raise ValueError for a naive datetime."""
+    _require_zone(moment)
+    return int(moment.timestamp() * 1000)
+
+
+def from_unix(seconds: float) -> datetime:
+    """Return a Unix time in seconds as a datetime in UTC.
+
+    Raise OverflowError, OSError or ValueError for a number that is not a time.
+    """
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def from_wire(value: object) -> datetime:
@@ -35,7 +54,7 @@ def from_wire(value: object) -> datetime:
     of a cached command", "Device list".
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_unix(value)
+        return _from_wire_unix(value)
     if not isinstance(value, str):
         raise ValueError(f"{type(value).__name__} is not a time")  # noqa: TRY004 - one error for all invalid values
     text = value.strip()
@@ -47,7 +66,7 @@ def from_wire(value: object) -> datetime:
         moment = datetime.strptime(" ".join(match.groups()), "%b %d %H:%M:%S %Y")  # noqa: DTZ007 - the zone follows
         return _in_utc(moment.replace(tzinfo=BEIJING))
     if _DIGITS.fullmatch(text):
-        return _from_unix(int(text))
+        return _from_wire_unix(int(text))
     raise ValueError(f"{text[:40]!r} is not a time")
 
 
@@ -63,10 +82,16 @@ def same_second(one: datetime, other: datetime) -> bool:
     return one.replace(microsecond=0) == other.replace(microsecond=0)
 
 
-def _from_unix(value: float) -> datetime:
+def _require_zone(moment: datetime) -> None:
+    """Raise ValueError for a naive datetime."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+
+
+def _from_wire_unix(value: float) -> datetime:
     """Return a Unix time, in seconds or milliseconds, as a datetime in UTC; raise ValueError if it is invalid."""
     try:
-        moment = datetime.fromtimestamp(value if abs(value) < _SECONDS_MAX else value / 1000, UTC)
+        moment = from_unix(value if abs(value) < _SECONDS_MAX else value / 1000)
     except (OverflowError, OSError) as err:
         raise ValueError(f"{value} is not a time") from err
     if value <= 0:

@@ -830,3 +830,11 @@ def uuid_from_wire(data: Any) -> str:
     if uuid is None:
         raise UnexpectedReplyError("The reply has no UUID")
     return uuid
+
+
+def push_active_from_wire(data: Any) -> bool:
+    """Parse whether the push of a product is active; raise UnexpectedReplyError if the reply does not contain it."""
+    active = parse_bool(data.get("status")) if isinstance(data, dict) else None
+    if active is None:
+        raise UnexpectedReplyError("The reply does not contain the state of the push")
+    return active

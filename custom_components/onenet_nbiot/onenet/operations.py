@@ -1,7 +1,7 @@
 """LwM2M operations, which OneNET sends to a device immediately or as cached commands."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, IntFlag
 import json
@@ -127,14 +127,12 @@ class WrittenValue:
     @classmethod
     def time(cls, res_id: int, moment: datetime) -> Self:
         """Return a time value in whole seconds from an aware datetime; raise ValueError for a naive one."""
-        if moment.tzinfo is None:
-            raise ValueError(f"{moment} has no time zone")
-        return cls(res_id, int(moment.timestamp()), ValueType.TIME)
+        return cls(res_id, clock.to_unix(moment), ValueType.TIME)
 
     @property
     def moment(self) -> datetime:
         """Return the time in UTC; raise OverflowError, OSError, TypeError or ValueError if the value is not a time."""
-        return datetime.fromtimestamp(float(self.value), UTC)
+        return clock.from_unix(float(self.value))
 
     def content(self) -> dict[str, Any]:
         """Return the value as a member of the request's body."""
