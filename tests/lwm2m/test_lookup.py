@@ -42,6 +42,8 @@ from custom_components.onenet_nbiot.lwm2m import (
         ("3424/0/1", "Water meter Cumulated water volume"),
         ("3424/1/5518", "Water meter 1 Timestamp"),
         ("3408/0/9", "Manhole Cover 9"),
+        # Not the name of the registry, which another resource has.
+        ("3416/0/27", "Outdoor lamp controller Control gear thermal shutdown counter reset"),
     ],
 )
 def test_every_resource_has_the_name_of_the_registry_or_of_onenet(path: str, name: str) -> None:
