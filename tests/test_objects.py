@@ -4,8 +4,11 @@ from typing import Any
 
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.const import DOMAIN
 
 from .common import IMEI, add_device
 from .emulator import Server
@@ -88,3 +91,17 @@ async def test_a_time_that_is_not_valid_is_unknown(
     shown = hass.states.get("sensor.west_street_water_meter_measurement_time")
     assert shown
     assert shown.state == state
+
+
+async def test_an_entity_that_another_platform_shows_now_is_removed(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """The binary sensor replaces the text sensor of a former version, with the same unique id; others stay."""
+    registry = er.async_get(hass)
+    unique_ids = {path: f"{account.entry_id}_{IMEI}_{path}" for path in ("3408/0/3", "3408/0/2")}
+    for unique_id in unique_ids.values():
+        registry.async_get_or_create("sensor", DOMAIN, unique_id, config_entry=account)
+    await add_device(hass, account, *unique_ids)
+    assert registry.async_get_entity_id("sensor", DOMAIN, unique_ids["3408/0/3"]) is None
+    assert registry.async_get_entity_id("binary_sensor", DOMAIN, unique_ids["3408/0/3"])
+    assert registry.async_get_entity_id("sensor", DOMAIN, unique_ids["3408/0/2"])
