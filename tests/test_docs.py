@@ -742,13 +742,16 @@ def test_the_errors_that_an_action_lists_are_explained() -> None:
 # --- resources.md
 
 
-def test_the_listed_resources_are_those_with_names_and_units() -> None:
-    """Each row has the name of an object, and the ids, names and units of its described resources."""
+def test_the_listed_resources_are_those_that_the_dialog_preselects() -> None:
+    """Each row has the name of an object, and the ids, names and units of its preselected resources."""
     described: dict[str, set[str]] = {}
     for (obj_id, res_id), description in lwm2m.DESCRIPTIONS.items():
+        if not lwm2m.is_measurement(f"{obj_id}/0/{res_id}"):
+            continue
         is_sensor = isinstance(description, lwm2m.ResourceSensorDescription)
-        texts = ENGLISH["entity"]["sensor" if is_sensor else "binary_sensor"][description.translation_key]
+        texts = ENGLISH["entity"][description.platform][description.translation_key]
         unit = getattr(description, "native_unit_of_measurement", None) if is_sensor else "on or off"
+        unit = "time" if description.device_class == "timestamp" else unit
         name = texts["name"].removesuffix("{number}")
         described.setdefault(str(obj_id), set()).add(f"{res_id} {name}" + (f" ({unit})" if unit else ""))
     table = rows(section("docs/resources.md", "names-and-units"))

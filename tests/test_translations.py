@@ -14,7 +14,6 @@ import voluptuous as vol
 from custom_components.onenet_nbiot import device_flow, lwm2m, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
-from custom_components.onenet_nbiot.lwm2m import ResourceSensorDescription
 from custom_components.onenet_nbiot.manager import IfWaiting
 from custom_components.onenet_nbiot.onenet import errors
 from custom_components.onenet_nbiot.onenet.models import CommandState
@@ -151,8 +150,7 @@ def test_every_entity_has_an_icon_or_a_device_class_with_one(language: str) -> N
         ("binary_sensor", connectivity.translation_key): {connectivity.device_class}
     }
     for row in lwm2m.DESCRIPTIONS.values():
-        platform = "sensor" if isinstance(row, ResourceSensorDescription) else "binary_sensor"
-        device_classes.setdefault((platform, row.translation_key), set()).add(row.device_class)
+        device_classes.setdefault((row.platform, row.translation_key), set()).add(row.device_class)
     assert icons <= texts
     # Entities without an icon have a device class wherever they occur.
     assert texts - icons == {key for key, classes in device_classes.items() if None not in classes}

@@ -19,7 +19,7 @@ import voluptuous as vol
 from .const import ATTR_MESSAGE, CONF_IMEI, CONF_ONENET_ID, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, LOGGER
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
-from .lwm2m import ResourceSensorDescription, describe, is_measurement, is_readable, lwm2m_name
+from .lwm2m import describe, is_measurement, is_readable, lwm2m_name
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
@@ -338,6 +338,5 @@ def _ids(resource: Resource) -> tuple[int, int, int]:
 def _name(resource: Resource, texts: Mapping[str, str]) -> str:
     """Return the name that the entity of a resource will have."""
     description = describe(resource.path)
-    kind = "sensor" if isinstance(description, ResourceSensorDescription) else "binary_sensor"
-    text = texts.get(f"component.{DOMAIN}.entity.{kind}.{description.translation_key}.name")
+    text = texts.get(f"component.{DOMAIN}.entity.{description.platform}.{description.translation_key}.name")
     return lwm2m_name(resource.path) if text is None else text.format(number=description.number)

@@ -12,6 +12,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from .const import DOMAIN, ISSUE_DEVICE_GONE, MODEL_DEVICE, SUBENTRY_DEVICE
 from .devices import BATCH_SIZE, Addition, Device, Devices
 from .exceptions import escape_markdown
+from .lwm2m import describe
 
 
 @callback
@@ -68,12 +69,14 @@ def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
 
 @callback
 def _async_remove_entities(hass: HomeAssistant, entry_id: str, devices: Devices) -> None:
-    """Remove the entities of resources that are no longer selected."""
+    """Remove the entities of resources that are no longer selected, or that another platform shows now."""
     registry = er.async_get(hass)
     for entity in er.async_entries_for_config_entry(registry, entry_id):
         _, _, key = entity.unique_id.partition("_")
         imei, _, path = key.partition("_")
-        if "/" in path and imei in devices.added and path not in devices.added[imei].resource_paths:
+        if "/" not in path or imei not in devices.added:
+            continue
+        if path not in devices.added[imei].resource_paths or entity.domain != describe(path).platform:
             registry.async_remove(entity.entity_id)
 
 

@@ -1,11 +1,12 @@
 """Sensors: numbers of waiting commands, and values of resources."""
 
+from datetime import UTC, datetime
 import json
 import math
 import re
 from typing import Any, Final, override
 
-from homeassistant.components.sensor import SensorEntity, SensorStateClass
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import STATE_CLASS_UNITS
 from homeassistant.const import MAX_LENGTH_STATE_STATE
 from homeassistant.core import Context, HomeAssistant, callback
@@ -122,6 +123,9 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
         state_class = description.state_class
         suits = state_class is not None and unit in STATE_CLASS_UNITS.get(state_class, {unit})
         self._attr_state_class = state_class if suits else None
+        if device_class is SensorDeviceClass.TIMESTAMP:
+            self._attr_native_value = _time(self._value)
+            return
         if state_class or device_class or unit:
             self._attr_native_value = _number(self._value, factor)
             return
@@ -156,6 +160,19 @@ def _number(value: Any, factor: float) -> float | None:
         return number if math.isfinite(number) else None
     except OverflowError:
         # An integer beyond any float.
+        return None
+
+
+def _time(value: Any) -> datetime | None:
+    """Return the time of a number of Unix seconds, or of a text that is one; None for anything else, and for 0.
+
+    LwM2M has no other value for a time that is not set.
+    """
+    seconds = _number(value, 1)
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds is not None and seconds > 0 else None
+    except OSError, OverflowError, ValueError:
+        # After the year 9999, such as milliseconds.
         return None
 
 

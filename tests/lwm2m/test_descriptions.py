@@ -21,6 +21,7 @@ from custom_components.onenet_nbiot.lwm2m import (
     lwm2m_name,
 )
 from custom_components.onenet_nbiot.lwm2m.deviations import FORMER_REUSABLE
+from custom_components.onenet_nbiot.lwm2m.meanings import MEANINGS
 from custom_components.onenet_nbiot.lwm2m.registry import OBJECTS, REUSABLE
 from custom_components.onenet_nbiot.sensor import ATTR_FULL_VALUE
 
@@ -30,11 +31,11 @@ SENSORS = [row for row in DESCRIBED.values() if isinstance(row, ResourceSensorDe
 
 
 def words(*, without_class: bool = False) -> Iterator[tuple[str, str]]:
-    """Yield the platform and the translation key of every measurement."""
+    """Yield the platform and the translation key of every description."""
     for row in DESCRIBED.values():
         assert row.translation_key
         if not (without_class and row.device_class):
-            yield "sensor" if isinstance(row, ResourceSensorDescription) else "binary_sensor", row.translation_key
+            yield row.platform, row.translation_key
 
 
 def load(name: str) -> dict[str, Any]:
@@ -85,8 +86,9 @@ def test_a_common_measurement_has_its_device_class_and_unit(
 def test_the_unit_and_the_state_class_of_a_measurement_fit_its_device_class(row: ResourceSensorDescription) -> None:
     """Home Assistant accepts the unit and the state class together with the device class."""
     if row.device_class:
-        assert row.native_unit_of_measurement in DEVICE_CLASS_UNITS[row.device_class]
-        assert row.state_class in DEVICE_CLASS_STATE_CLASSES[row.device_class]
+        assert row.native_unit_of_measurement in DEVICE_CLASS_UNITS.get(row.device_class, {None})
+        # Settings and times have no statistics.
+        assert row.state_class in {None, *DEVICE_CLASS_STATE_CLASSES[row.device_class]}
     # Home Assistant accepts no other angle.
     if row.state_class is SensorStateClass.MEASUREMENT_ANGLE:
         assert row.native_unit_of_measurement == "°"
@@ -100,15 +102,15 @@ def test_meters_are_totals_and_coordinates_have_no_statistics() -> None:
         assert getattr(DESCRIBED[path], "state_class", None) is None
 
 
-@pytest.mark.parametrize("path", DESCRIBED)
+@pytest.mark.parametrize("path", (f"{obj_id}/0/{res_id}" for obj_id, res_id in DESCRIPTIONS if obj_id not in MEANINGS))
 def test_resources_about_the_device_itself_are_diagnostic(path: str) -> None:
-    """Only the resources of the objects 3 and 4 are diagnostic."""
+    """Of the core and IPSO objects, only the resources of the objects 3 and 4 are diagnostic."""
     category = EntityCategory.DIAGNOSTIC if path.startswith(("3/", "4/")) else None
     assert DESCRIBED[path].entity_category is category
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans"])
-def test_every_measurement_has_a_name_that_ends_with_the_instance(language: str) -> None:
+def test_every_described_resource_has_a_name_that_ends_with_the_instance(language: str) -> None:
     """A name ends with the placeholder for the object instance."""
     names = load(f"translations/{language}.json")
     for platform, word in words():
@@ -124,13 +126,20 @@ def test_a_measurement_without_a_device_class_has_an_icon() -> None:
         assert icons[platform][word]["default"].startswith("mdi:")
 
 
-def test_different_objects_have_different_names() -> None:
-    """Two objects share a name only where a device has one or the other."""
-    objects: dict[tuple[str, str], set[str]] = {}
-    for path, word in zip(DESCRIBED, words(), strict=True):
-        objects.setdefault(word, set()).add(path.split("/", maxsplit=1)[0])
-    either = [{"6", "3336"}, {"6", "3321", "3336"}, {"3305", "3329"}]
-    assert all(len(of) == 1 or of in either for of in objects.values())
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_different_objects_have_different_names(language: str) -> None:
+    """Two objects share a name only where a device has one or the other, two resources only if they are the same."""
+    texts = load(f"translations/{language}.json")
+    objects: dict[str, set[str]] = {}
+    keys: dict[str, set[tuple[str, str]]] = {}
+    for path, (platform, key) in zip(DESCRIBED, words(), strict=True):
+        name = texts[platform][key]["name"]
+        objects.setdefault(name, set()).add(path.split("/", maxsplit=1)[0])
+        keys.setdefault(name, set()).add((platform, key))
+    location = [{"6", "3336"}, {"6", "3321", "3336"}]
+    either = [*location, {"3305", "3329", "3421"}, {"3316", "3421"}, {"3317", "3421"}, {"3318", "3421"}]
+    assert [of for of in objects.values() if len(of) > 1 and of not in either] == []
+    assert [name for name, of in keys.items() if len(of) > len(objects[name])] == []
 
 
 @pytest.mark.parametrize(
@@ -147,8 +156,8 @@ def test_different_objects_have_different_names() -> None:
         *((path, ResourceSensorDescription) for path in ("3200/0/5505", "3202/0/5605", "3311/0/5750", "3338/0/5548")),
         *((path, ResourceSensorDescription) for path in ("3316/0/5821", "3322/0/5821")),
         *((f"3310/0/{res_id}", ResourceSensorDescription) for res_id in range(5824, 5829)),
-        # Of objects outside of IPSO, also Booleans.
-        *((path, ResourceSensorDescription) for path in ("3408/0/3", "3424/0/1", "3424/0/10", "3407/0/6046")),
+        # Not in the list of the object.
+        *((path, ResourceSensorDescription) for path in ("3408/0/9", "3424/0/5500")),
         # Executed or secret.
         *((path, ResourceSensorDescription) for path in ("0/0/5", "3/0/4", "5/0/0", "3/0/12")),
     ],

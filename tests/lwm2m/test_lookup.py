@@ -42,13 +42,16 @@ from custom_components.onenet_nbiot.lwm2m import (
         ("3424/0/1", "Water meter Cumulated water volume"),
         ("3424/1/5518", "Water meter 1 Timestamp"),
         ("3408/0/9", "Manhole Cover 9"),
+        # Not the name of the registry, which another resource has.
+        ("3416/0/27", "Outdoor lamp controller Control gear thermal shutdown counter reset"),
     ],
 )
 def test_every_resource_has_the_name_of_the_registry_or_of_onenet(path: str, name: str) -> None:
-    """The ids replace unknown names."""
+    """The ids replace unknown names; the entity has this name unless it has a translated one."""
     assert lwm2m_name(path) == name
+    obj_id, _, res_id = map(int, path.split("/"))
     row = describe(path)
-    assert is_measurement(path) or (row.key, row.name) == (path, name)
+    assert (obj_id, res_id) in DESCRIPTIONS or (row.key, row.name) == (path, name)
 
 
 def test_an_instance_without_a_resource_has_a_name_and_cannot_be_read() -> None:
@@ -92,7 +95,7 @@ def test_an_executed_or_written_resource_is_not_readable(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(f"{obj_id}/0/{res_id}" for obj_id, res_id in DESCRIPTIONS if (obj_id, res_id) != (3312, 5851)),
+        *(path for ids in DESCRIPTIONS if is_measurement(path := f"{ids[0]}/0/{ids[1]}") and path != "3312/0/5851"),
         *("3/0/0", "1/0/1", "5/0/3", "3303/0/5601", "3303/0/5701", "3311/0/5851", "3338/0/5548", "31024/0/4"),
         *("19/0/0", "3408/0/3", "3424/0/1", "3424/0/6", "3425/0/3"),
     ],

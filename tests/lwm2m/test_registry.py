@@ -84,6 +84,13 @@ def test_every_definition_is_valid() -> None:
         # Only in former versions.
         (5, 4, ResourceDefinition(name="Update Supported Objects", operations="RW", type="Boolean")),
         (3300, 5535, ResourceDefinition(name="Calibration Offset", operations="R", type="Float")),
+        # Corrected.
+        (
+            3408,
+            2,
+            ResourceDefinition(name="Manhole Cover Tilt", operations="R", type="Integer", units="deg", range="0..180"),
+        ),
+        (3421, 9, ResourceDefinition(name="High current threshold", operations="R", type="Float", units="A")),
         # OneNET's.
         (3200, 5505, ResourceDefinition(name="Digital Input Counter Reset", operations="E", type="Opaque")),
         (3310, 5827, ResourceDefinition(name="Avg Load AdjPct", operations="RW", type="String", units="/100")),

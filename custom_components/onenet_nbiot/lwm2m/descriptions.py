@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import ClassVar
 
 from homeassistant.components.binary_sensor import (  # type: ignore[attr-defined] # 2026.8 has the class only here.
     BinarySensorDeviceClass,
@@ -14,6 +15,7 @@ from homeassistant.const import (
     SIGNAL_STRENGTH_DECIBELS,
     SIGNAL_STRENGTH_DECIBELS_MILLIWATT,
     EntityCategory,
+    Platform,
     UnitOfConductivity,
     UnitOfElectricCurrent,
     UnitOfElectricPotential,
@@ -30,19 +32,25 @@ from homeassistant.const import (
     UnitOfSoundPressure,
     UnitOfSpeed,
     UnitOfTemperature,
+    UnitOfVolumeFlowRate,
 )
 from homeassistant.helpers.entity import EntityDescription
 
-from .lookup import IPSO_OBJECTS, find_resource, lwm2m_name, split_path, unit_path
+from .definitions import ResourceDefinition
+from .lookup import IPSO_OBJECTS, definitions_of, find_resource, lwm2m_name, split_path, unit_path
+from .meanings import BY_UNIT, MEANINGS, Meaning
+from .units import known_unit
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceDescription(EntityDescription):
-    """Describe the entity of a resource; the `key` is the path of the resource.
+    """Describe the entity of a resource on a `platform`; the `key` is the path of the resource.
 
     `unit_path` is the path of the resource that holds the unit, empty without one. `number` is the suffix of the
     name: the object instance, empty for instance 0.
     """
+
+    platform: ClassVar[Platform]
 
     unit_path: str = ""
     number: str = ""
@@ -50,16 +58,21 @@ class ResourceDescription(EntityDescription):
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceSensorDescription(SensorEntityDescription, ResourceDescription):
-    """Describe the sensor of a number or a text."""
+    """Describe the sensor of a number, a time or a text."""
+
+    platform = Platform.SENSOR
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceBinarySensorDescription(BinarySensorEntityDescription, ResourceDescription):
     """Describe the binary sensor of a Boolean."""
 
+    platform = Platform.BINARY_SENSOR
+
 
 # The translation key of the sensors that have the registry's name.
 KEY_RESOURCE = "resource"
+_FRACTIONAL_TIMESTAMP = 6050
 
 type Description = ResourceSensorDescription | ResourceBinarySensorDescription
 
@@ -130,9 +143,21 @@ def _direction(key: str) -> ResourceSensorDescription:
     return _sensor(key, unit=DEGREE, precision=0, state_class=SensorStateClass.MEASUREMENT_ANGLE)
 
 
-# The measurements by object and resource, in the unit that IPSO specifies or gives as an example. A precision is set
-# where Home Assistant has no default, or a default that would round away significant digits.
-DESCRIPTIONS: dict[tuple[int, int], Description] = {
+# The device classes of meter readings, which Home Assistant does not accept as measurements.
+_TOTALS = {
+    SensorDeviceClass.ENERGY,
+    SensorDeviceClass.GAS,
+    SensorDeviceClass.REACTIVE_ENERGY,
+    SensorDeviceClass.WATER,
+}
+# The flows of a home are tiny in the unit of the registry.
+_SUGGESTED_UNITS: dict[str | None, str] = {
+    UnitOfVolumeFlowRate.CUBIC_METERS_PER_SECOND: UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR
+}
+# The measurements of the core and IPSO objects by object and resource, in the unit that IPSO specifies or gives as an
+# example. A precision is set where Home Assistant has no default, or a default that would round away significant
+# digits.
+_MEASUREMENTS: dict[tuple[int, int], Description] = {
     (3, 7): _diagnostic("power_source_voltage", SensorDeviceClass.VOLTAGE, UnitOfElectricPotential.MILLIVOLT),
     (3, 8): _diagnostic("power_source_current", SensorDeviceClass.CURRENT, UnitOfElectricCurrent.MILLIAMPERE),
     (3, 9): _diagnostic("battery_level", SensorDeviceClass.BATTERY, UnitOfRatio.PERCENTAGE),
@@ -225,12 +250,57 @@ DESCRIPTIONS: dict[tuple[int, int], Description] = {
 }
 
 
+def _describe_definition(obj_id: int, res_id: int, definition: ResourceDefinition, meaning: Meaning) -> Description:
+    """Return the description of a resource from its definition and the meaning of its object."""
+    key = f"{obj_id}_{res_id}"
+    is_time = definition.type == "Time"
+    is_measured = not is_time and res_id in {*meaning.preselected, *meaning.measured, *meaning.totals}
+    category = None if is_measured and res_id not in meaning.diagnostic else EntityCategory.DIAGNOSTIC
+    if definition.type == "Boolean":
+        return replace(_binary(key, meaning.binary_sensors.get(res_id)), entity_category=category)
+    if is_time:
+        return replace(_sensor(key, SensorDeviceClass.TIMESTAMP, state_class=None), entity_category=category)
+    # A fraction of a time is no duration.
+    by_unit = (None, None) if res_id == _FRACTIONAL_TIMESTAMP else BY_UNIT.get(definition.units, (None, None))
+    device_class, precision = by_unit
+    device_class = meaning.sensors.get(res_id, device_class)
+    # A unit that Home Assistant does not have is shown as it is.
+    unit, _ = known_unit(definition.units, device_class) or (definition.units or None, 1)
+    if device_class is SensorDeviceClass.POWER_FACTOR:
+        precision = 2
+    elif definition.type == "Integer" and unit is not None:
+        precision = 0
+    state_class = None
+    if res_id in meaning.net_totals:
+        state_class = SensorStateClass.TOTAL
+    elif res_id in meaning.totals or device_class in _TOTALS:
+        state_class = SensorStateClass.TOTAL_INCREASING
+    elif is_measured:
+        state_class = SensorStateClass.MEASUREMENT
+    return replace(
+        _sensor(key, device_class, unit, precision=precision, state_class=state_class),
+        entity_category=category,
+        suggested_unit_of_measurement=_SUGGESTED_UNITS.get(unit),
+    )
+
+
+# All descriptions by object and resource.
+DESCRIPTIONS: dict[tuple[int, int], Description] = _MEASUREMENTS | {
+    (obj_id, res_id): _describe_definition(obj_id, res_id, definition, meaning)
+    for obj_id, meaning in MEANINGS.items()
+    for res_id, definition in definitions_of(obj_id).items()
+}
+_PRESELECTED = _MEASUREMENTS.keys() | {
+    (obj_id, res_id) for obj_id, meaning in MEANINGS.items() for res_id in meaning.preselected
+}
+
+
 # Devices of one kind share their resources, so few paths make up most calls.
 @lru_cache(maxsize=4096)
 def describe(path: str) -> Description:
     """Return the entity description of any resource, whatever its operations; raise ValueError for an invalid path.
 
-    A measurement has a translated name, any other resource the name of the registry.
+    A measurement and any resource of an object with a meaning have a translated name, others the registry's.
     """
     obj_id, obj_inst_id, res_id = split_path(path)
     if res_id is None:
@@ -253,6 +323,6 @@ def describe(path: str) -> Description:
 
 
 def is_measurement(path: str) -> bool:
-    """Return whether a resource is a measurement, which the dialog preselects."""
+    """Return whether a resource is a measurement that people want to see, which the dialog preselects."""
     obj_id, _, res_id = split_path(path)
-    return (obj_id, res_id) in DESCRIPTIONS
+    return (obj_id, res_id) in _PRESELECTED

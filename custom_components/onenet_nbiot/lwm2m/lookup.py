@@ -31,6 +31,13 @@ def find_resource(obj_id: int, res_id: int) -> ResourceDefinition | None:
     return obj.resources.get(res_id) or (_REUSABLE.get(res_id) if obj.reusable else None)
 
 
+def definitions_of(obj_id: int) -> dict[int, ResourceDefinition]:
+    """Return the definitions of the resources that the registry lists for an object, by id."""
+    obj = OBJECTS[obj_id]
+    listed = {**obj.resources, **{res_id: REUSABLE[res_id] for res_id in obj.reusable}}
+    return {res_id: DEVIATIONS.get((obj_id, res_id), definition) for res_id, definition in listed.items()}
+
+
 def lwm2m_name(path: str) -> str:
     """Return the name of a resource or of an object instance, with the ids in place of unknown names."""
     obj_id, obj_inst_id, res_id = split_path(path)
