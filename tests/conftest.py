@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 import logging
 from pathlib import Path
+from unittest.mock import patch
 
 from homeassistant.const import CONF_URL
 from homeassistant.core import Event, HomeAssistant
@@ -139,6 +140,13 @@ async def account(hass: HomeAssistant, entry: MockConfigEntry, device: Device) -
     assert await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+@pytest.fixture
+def entity_registry_enabled_by_default() -> Iterator[None]:
+    """Enable all entities."""
+    with patch("homeassistant.helpers.entity.Entity.entity_registry_enabled_default", new=True):
+        yield
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +22,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.onenet_nbiot.const import (
     CONF_IMEI,
     CONF_ONENET_ID,
+    CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
     CONF_RESOURCES,
     DOMAIN,
@@ -125,10 +127,10 @@ def paths(onenet: Server) -> list[str]:
 
 
 def field(result: SubentryFlowResult) -> tuple[Any, Any]:
-    """Return the one field of a form, and its selector."""
+    """Return the first field of a form, and its selector."""
     assert result["type"] is FlowResultType.FORM
     assert result["data_schema"]
-    ((key, selector),) = result["data_schema"].schema.items()
+    key, selector = next(iter(result["data_schema"].schema.items()))
     return key, selector
 
 
@@ -1046,7 +1048,8 @@ async def test_the_forms_are_valid_json(
     response = await client.post(f"{url}/{form['flow_id']}", json={CONF_IMEI: IMEI})
     assert response.status == HTTPStatus.OK
     form = await response.json()
-    (shown,) = form["data_schema"]
+    shown, duration = form["data_schema"]
+    assert (duration["name"], duration["required"]) == (CONF_OVERDUE_AFTER, False)
     assert shown["name"] == CONF_RESOURCES
     assert (shown["selector"]["select"]["multiple"], shown["selector"]["select"]["custom_value"]) == (True, True)
     assert shown["description"] == {"suggested_value": [TEMPERATURE]}
@@ -1251,3 +1254,28 @@ async def test_resources_of_the_device_object_are_diagnostic(
     ids = resource_ids(hass, subentry)
     categories = {path: er.async_get(hass).entities[entity_id].entity_category for path, entity_id in ids.items()}
     assert categories == {TEMPERATURE: None, "3/0/9": EntityCategory.DIAGNOSTIC}
+
+
+async def test_the_time_until_a_device_is_overdue_can_be_set_and_cleared(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """It is stored in seconds, shown again, and learned without a duration."""
+    result = await submit(hass, await start(hass, account), imei=IMEI)
+    for wrong in ({"minutes": 9}, {"days": 401}):
+        result = await submit(hass, result, resources=[TEMPERATURE], overdue_after=wrong)
+        assert result["errors"] == {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
+    result = await submit(hass, result, resources=[TEMPERATURE], overdue_after={"days": 1, "hours": 2, "minutes": 30})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    (subentry,) = account.subentries.values()
+    assert subentry.data[CONF_OVERDUE_AFTER] == 95_400
+    assert devices_of(account).get(IMEI).overdue_after == timedelta(seconds=95_400)
+    # Its entity is enabled, since the user has asked for it.
+    assert hass.states.get("binary_sensor.water_meter_overdue")
+    result = await reconfigure(hass, account, subentry)
+    assert result["data_schema"]
+    _, shown = result["data_schema"].schema
+    assert shown.description == {"suggested_value": {"days": 1, "hours": 2, "minutes": 30}}
+    await submit(hass, result, resources=[TEMPERATURE], overdue_after={"days": 0, "hours": 0, "minutes": 0})
+    (subentry,) = account.subentries.values()
+    assert CONF_OVERDUE_AFTER not in subentry.data
+    assert devices_of(account).get(IMEI).overdue_after is None

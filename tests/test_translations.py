@@ -65,7 +65,7 @@ def test_every_error_abort_and_step_of_the_device_flow_has_a_text(language: str)
     texts = load(f"translations/{language}.json")["config_subentries"]["device"]
     source = inspect.getsource(device_flow)
     typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
-    assert typed == {"invalid_imei", "already_added", "invalid_resource"}
+    assert typed == {"invalid_imei", "already_added", "invalid_resource", "invalid_overdue_after"}
     reasons = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
     assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | reasons | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))

@@ -25,7 +25,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, RequestReadingButton)
+    await async_add_device_entities(entry, async_add_entities, (RequestReadingButton,))
 
 
 class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from datetime import timedelta
 import re
 from typing import Any
 
 from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.helpers.selector import (
+    DurationSelector,
+    DurationSelectorConfig,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -16,7 +19,16 @@ from homeassistant.helpers.selector import (
 from homeassistant.helpers.translation import async_get_translations
 import voluptuous as vol
 
-from .const import ATTR_MESSAGE, CONF_IMEI, CONF_ONENET_ID, CONF_PLATFORM, CONF_RESOURCES, DOMAIN, LOGGER
+from .const import (
+    ATTR_MESSAGE,
+    CONF_IMEI,
+    CONF_ONENET_ID,
+    CONF_OVERDUE_AFTER,
+    CONF_PLATFORM,
+    CONF_RESOURCES,
+    DOMAIN,
+    LOGGER,
+)
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
 from .lwm2m import describe, is_measurement, is_readable, lwm2m_name
@@ -34,6 +46,10 @@ _PAGES_MAX = 100
 _DISCOVERIES = 3
 # The object that every LwM2M device has.
 _DEVICE_OBJECT = 3
+# After how long a silence a device may be overdue.
+_OVERDUE_MIN = timedelta(minutes=10)
+_OVERDUE_MAX = timedelta(days=400)
+_DURATION = DurationSelector(DurationSelectorConfig(enable_day=True, enable_second=False))
 _INVISIBLE_CHARACTERS = "invisible_characters"
 _CHARACTERS = "characters"
 
@@ -50,6 +66,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._devices: dict[str, Device] = {}
         self._choices: list[SelectOptionDict] = []
         self._suggested: list[str] = []
+        self._overdue_after: dict[str, float] | None = None
         self._errors: dict[str, str] = {}
         self._message = ""
         self._characters = ""
@@ -81,12 +98,12 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
 
     async def async_step_resources(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Select the resources of a new device, and add it."""
-        if user_input is None or (paths := self._selected_paths(user_input)) is None:
+        if user_input is None or (selected := self._selected(user_input)) is None:
             return self._show_new_resources()
         if self._imei in self._added_imeis():
             # Another flow has added it meanwhile.
             return self.async_abort(reason="already_configured")
-        data = {CONF_IMEI: self._imei, CONF_RESOURCES: paths, **self._identity}
+        data = {CONF_IMEI: self._imei, **selected, **self._identity}
         return self.async_create_entry(title=self._title, data=data, unique_id=self._imei)
 
     # The same form with another text.
@@ -99,6 +116,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         if user_input is None:
             self._imei, self._title = subentry.data[CONF_IMEI], subentry.title
             self._suggested = list(subentry.data[CONF_RESOURCES])
+            self._overdue_after = _as_duration(subentry.data.get(CONF_OVERDUE_AFTER))
             client = self._client()
             try:
                 device = await client.get_device(self._imei)
@@ -106,8 +124,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device)
-        elif (paths := self._selected_paths(user_input)) is not None:
-            data = {**subentry.data, CONF_RESOURCES: paths, **self._identity}
+        elif (selected := self._selected(user_input)) is not None:
+            kept = {name: value for name, value in subentry.data.items() if name != CONF_OVERDUE_AFTER}
+            data = {**kept, **selected, **self._identity}
             self.hass.config_entries.async_update_subentry(self._get_entry(), subentry, data=data)
             return self.async_abort(reason="resources_changed")
         return self._show_resources("reconfigure")
@@ -184,16 +203,23 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             for resource in sorted(found, key=_ids)
         ]
 
-    def _selected_paths(self, user_input: Mapping[str, Any]) -> list[str] | None:
-        """Return the paths of the selected and typed resources; set the error and return None if one is invalid."""
+    def _selected(self, user_input: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the selected resources and the settings; set the error and return None if one is invalid."""
         self._suggested = user_input.get(CONF_RESOURCES, [])
+        self._overdue_after = user_input.get(CONF_OVERDUE_AFTER)
         self._errors = {}
         try:
             resources = [Resource.from_path(typed) for typed in self._suggested]
         except ValueError:
             self._errors = {CONF_RESOURCES: "invalid_resource"}
             return None
-        return [resource.path for resource in dict.fromkeys(resources)]
+        overdue_after = timedelta(**self._overdue_after or {})
+        # Without a duration, or with zeros, it is learned.
+        if overdue_after and not _OVERDUE_MIN <= overdue_after <= _OVERDUE_MAX:
+            self._errors = {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
+            return None
+        settings = {CONF_OVERDUE_AFTER: overdue_after.total_seconds()} if overdue_after else {}
+        return {CONF_RESOURCES: [resource.path for resource in dict.fromkeys(resources)], **settings}
 
     def _show_new_resources(self) -> SubentryFlowResult:
         """Show the form of a new device's resources, with a text that suits what is offered."""
@@ -209,11 +235,11 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 options=self._choices, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN
             )
         )
+        schema = vol.Schema({vol.Optional(CONF_RESOURCES): which, vol.Optional(CONF_OVERDUE_AFTER): _DURATION})
+        suggested = {CONF_RESOURCES: self._suggested, CONF_OVERDUE_AFTER: self._overdue_after}
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(
-                vol.Schema({vol.Optional(CONF_RESOURCES): which}), {CONF_RESOURCES: self._suggested}
-            ),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=self._errors,
             description_placeholders={
                 ATTR_MESSAGE: self._message,
@@ -223,6 +249,14 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 CONF_IMEI: self._imei,
             },
         )
+
+
+def _as_duration(seconds: float | None) -> dict[str, float] | None:
+    """Return a duration as the selector has it, None for none."""
+    if seconds is None:
+        return None
+    minutes = round(seconds / 60)
+    return {"days": minutes // 1440, "hours": minutes // 60 % 24, "minutes": minutes % 60}
 
 
 def _unidentified(imei: str) -> Device:

@@ -18,6 +18,7 @@ from .const import (
     ATTR_RES_ID,
     ATTR_VALUE,
     CONF_ONENET_ID,
+    CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
     CONF_RESOURCES,
     DOMAIN,
@@ -35,6 +36,14 @@ PRESENCE: Final = "presence"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # Loops over devices yield to the event loop after this many.
 BATCH_SIZE: Final = 50
+# How long a device is usually silent is learned from this many of its latest silences, of at least this length: shorter
+# ones are within one wake-up.
+_SILENCES_MIN = 3
+_SILENCES_MAX = 8
+_SILENCE_MIN = timedelta(minutes=10)
+# A device is overdue after its longest usual silence times this factor, but not before an hour.
+_OVERDUE_FACTOR = 1.5
+_OVERDUE_MIN = timedelta(hours=1)
 # A device is missing if OneNET did not find it in two lookups at least this far apart.
 _MISSING_AFTER = timedelta(hours=1)
 
@@ -93,6 +102,10 @@ class Device:
     datapoint, `last_seen` when it last sent anything. `active_since_poll` is whether it sent anything or changed its
     presence since its commands were last polled, `missing` whether the account no longer has it.
 
+    `silences` are the latest times between two wake-ups of the device, in seconds. `overdue_after` is how long the user
+    expects it to be silent, None to learn that. `observed_since` is when it was first polled after the start of Home
+    Assistant: how often it was seen before is not known.
+
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `resource_paths` are the resources with entities,
     `tracked_paths` those and the resources with their units.
@@ -106,6 +119,7 @@ class Device:
     missing: bool = False
     platform: str = LEGACY.name
     readings: dict[str, Reading] = field(default_factory=dict)
+    silences: list[float] = field(default_factory=list)
 
     imei: str
     subentry_id: str = ""
@@ -115,6 +129,8 @@ class Device:
     not_found_since: datetime | None = None
     resource_paths: tuple[str, ...] = ()
     tracked_paths: frozenset[str] = frozenset()
+    overdue_after: timedelta | None = None
+    observed_since: datetime | None = None
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -131,6 +147,7 @@ class Device:
             # Rows without a platform are from a version that only supported this one.
             platform=data.get("platform", LEGACY.name),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
+            silences=[float(seconds) for seconds in data.get("silences", [])],
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -144,7 +161,16 @@ class Device:
             "gone": self.missing,
             "platform": self.platform,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
+            "silences": self.silences,
         }
+
+    @property
+    def overdue_at(self) -> datetime | None:
+        """Return when the device is overdue unless it is seen before; None if that is not known yet."""
+        after = self.overdue_after
+        if after is None and len(self.silences) >= _SILENCES_MIN:
+            after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=max(self.silences)))
+        return None if after is None or self.last_seen is None else self.last_seen + after
 
     def reads(self) -> list[Read]:
         """Return the reads that fetch the resources with entities.
@@ -265,8 +291,14 @@ class Devices:
         paths = tuple(subentry.data[CONF_RESOURCES])
         device = self.get(imei)
         is_new = imei not in self.added
-        if not is_new and (device.title, device.resource_paths) == (subentry.title, paths):
+        seconds = subentry.data.get(CONF_OVERDUE_AFTER)
+        overdue_after = None if seconds is None else timedelta(seconds=seconds)
+        selected = device.title, device.resource_paths, device.overdue_after
+        if not is_new and selected == (subentry.title, paths, overdue_after):
             return None
+        if device.overdue_after != overdue_after:
+            device.overdue_after = overdue_after
+            self.async_notify_entities(device, {PRESENCE})
         added = [path for path in paths if is_new or path not in device.resource_paths]
         if device.key is None and is_new and subentry.data.get(CONF_PLATFORM) == self._platform:
             device.key = subentry.data.get(CONF_ONENET_ID)
@@ -308,6 +340,7 @@ class Devices:
     @callback
     def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> None:
         """Update a device from OneNET's data, save it, and notify its entities."""
+        device.observed_since = device.observed_since or update.now
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
         changed = self._update_readings(device, update.datapoints, update.now)
         sent = bool(changed) or newest not in (None, device.newest)
@@ -397,6 +430,9 @@ class Devices:
         """Update when a device was last seen, and return the resulting changes."""
         if at is None or (device.last_seen is not None and at <= device.last_seen):
             return set()
+        before, observed_since = device.last_seen, device.observed_since
+        if before and observed_since and before >= observed_since and at - before >= _SILENCE_MIN:
+            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
         device.last_seen = at
         return {PRESENCE}
 

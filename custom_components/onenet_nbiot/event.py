@@ -24,7 +24,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the event entities of an account and of its devices."""
     async_add_entities([AccountCommandEvent(entry.runtime_data)])
-    await async_add_device_entities(entry, async_add_entities, DeviceCommandEvent)
+    await async_add_device_entities(entry, async_add_entities, (DeviceCommandEvent,))
 
 
 class CommandEvent(EventEntity):

@@ -1,4 +1,4 @@
-"""Sensors: numbers of waiting commands, and values of resources."""
+"""Sensors: numbers of waiting commands, when devices were last seen, and values of resources."""
 
 from datetime import UTC, datetime
 import json
@@ -8,13 +8,14 @@ from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import STATE_CLASS_UNITS
-from homeassistant.const import MAX_LENGTH_STATE_STATE
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
+from .devices import AVAILABILITY, PRESENCE
 from .entity import OneNetAccountEntity, OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceSensorDescription, is_unit, known_unit
 from .onenet.models import Opaque
@@ -34,7 +35,8 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of an account and of its devices."""
     async_add_entities([AccountWaitingCommandsSensor(entry.runtime_data)])
-    await async_add_device_entities(entry, async_add_entities, DeviceWaitingCommandsSensor, ResourceSensor)
+    of_device = (DeviceWaitingCommandsSensor, LastSeenSensor)
+    await async_add_device_entities(entry, async_add_entities, of_device, ResourceSensor)
 
 
 class WaitingCommandsSensor(SensorEntity):
@@ -77,6 +79,23 @@ class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     def native_value(self) -> int:
         """Return the number of waiting commands."""
         return self.account.commands.waiting_for(self.device.imei)
+
+
+class LastSeenSensor(OneNetDeviceEntity, SensorEntity):
+    """Show when a device was last seen."""
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    # Home Assistant accepts 10,000 enabled entities of an account; the connectivity has the same time as an attribute.
+    _attr_entity_registry_enabled_default = False
+    _attr_translation_key = "last_seen"
+    _watched = frozenset({AVAILABILITY, PRESENCE})
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Return when the device was last seen, None while that is unknown."""
+        return self.device.last_seen
 
 
 class ResourceSensor(OneNetResourceEntity, SensorEntity):
