@@ -162,9 +162,9 @@ class Device:
                 imei=self.imei,
                 obj_id=obj_id,
                 obj_inst_id=obj_inst_id,
-                # Read a value together with its unit, which may change.
+                # While the unit of a value is unknown, read both together.
                 res_id=resources[0].res_id
-                if len(resources) == 1 and not describe(resources[0].path).unit_path
+                if len(resources) == 1 and describe(resources[0].path).unit_path in {"", *self.readings}
                 else None,
             )
             for (obj_id, obj_inst_id), resources in instances.items()

@@ -59,7 +59,7 @@ from .const import (
 from .coordinator import OneNetRuntimeData
 from .exceptions import action_error, device_asleep
 from .manager import IfWaiting
-from .onenet.errors import BodyTooLargeError, DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.errors import BodyTooLargeError, DeviceOfflineError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
     RETRY_MAX,
@@ -74,6 +74,7 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
+from .reading import ASLEEP
 from .validation import ActionSchema, IfOffline, lwm2m_id
 
 _SECONDS_MAX = 2**31 - 1
@@ -210,7 +211,7 @@ CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
 # The errors after which a command is queued instead. After a timeout the device may have carried out the command: only
 # a read may be repeated.
 _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
-    Read: (DeviceOfflineError, DeviceTimeoutError),
+    Read: ASLEEP,
     Write: (DeviceOfflineError,),
     Execute: (DeviceOfflineError,),
 }
