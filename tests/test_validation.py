@@ -18,11 +18,13 @@ import voluptuous as vol
 
 from custom_components.onenet_nbiot import validation
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.targets import TARGET_FIELDS
 from custom_components.onenet_nbiot.validation import ActionSchema, imei as valid_imei, resolve_times
 
 from .common import (
     ACTIONS,
     DEVICE_ACTIONS,
+    EXPIRY,
     IMEI,
     OFFLINE_READ,
     OPERATIONS,
@@ -700,6 +702,16 @@ async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
             continue
         refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("field", sorted(TARGET_FIELDS - {"device_id"}))
+async def test_an_odd_target_is_accepted_or_refused_with_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, field: str
+) -> None:
+    """No value, of whatever type, makes the target raise another exception."""
+    for odd in ODD:
+        with suppress(ServiceValidationError):
+            ACTIONS["offline_read"]({"obj_id": 3303} | EXPIRY | {field: odd})
 
 
 @pytest.mark.parametrize("bug", [AttributeError, TypeError, KeyError, IndexError, ZeroDivisionError, OverflowError])
