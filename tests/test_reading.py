@@ -1,5 +1,6 @@
 """Requested readings: by the button, and by the action for a target."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +30,7 @@ from .common import (
     add_device,
     devices_of,
     run_with,
+    until,
 )
 from .emulator import Device, Fault, FaultKind, Server
 
@@ -37,8 +39,16 @@ variant = run_with(EVERY_PLATFORM)
 BUTTON = "button.water_meter_request_reading"
 TEMPERATURE = "sensor.water_meter_temperature"
 BATTERY = "sensor.water_meter_battery_level"
+INPUT = "binary_sensor.water_meter_digital_input"
+CONNECTIVITY = "binary_sensor.water_meter_connectivity"
 GAS_METER = "sensor.gas_meter_temperature"
 PATHS = ("3303/0/5700", "3/0/9", "3200/0/5500")
+VALUES = [
+    {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5},
+    {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5701, "value": "Cel"},
+    {"obj_id": 3, "obj_inst_id": 0, "res_id": 9, "value": 80},
+    {"obj_id": 3200, "obj_inst_id": 0, "res_id": 5500, "value": True},
+]
 
 
 @pytest.fixture
@@ -90,6 +100,12 @@ def tried(onenet: Server) -> list[str]:
     return paths_of(
         request.query for request in onenet.requests if request.method == "GET" and "timeout" in request.query
     )
+
+
+async def request_reading(hass: HomeAssistant, **fields: Any) -> dict[str, dict[str, Any]]:
+    """Request a reading of a target; return the response by device."""
+    devices: dict[str, dict[str, Any]] = (await act(hass, "request_reading", **fields))["devices"]
+    return devices
 
 
 async def select(hass: HomeAssistant, kind: str, *, device_id: str = "", entity_id: str = "") -> dict[str, Any]:
@@ -155,15 +171,18 @@ async def test_all_reads_are_queued_after_the_first_that_finds_the_device_asleep
 async def test_the_remaining_reads_are_queued_when_the_device_falls_asleep(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, meter: str
 ) -> None:
-    """The entity of the first read has its value."""
+    """The response has the values of the first read, and the commands of the others."""
     wake(account, device)
     onenet.faults.append(
         Fault(kind=FaultKind.ERRNO, errno=2001, text="device not online", parameter=("obj_id", "3"), times=1)
     )
-    await press(hass)
+    response = await request_reading(hass, device_id=meter)
     assert tried(onenet) == ["3303/0", "3/0/9"]
     assert queued(onenet) == ["3/0/9", "3200/0/5500"]
-    assert hass.states.get(TEMPERATURE).state == "21.5"  # type: ignore[union-attr]
+    assert response[meter]["values"] == VALUES[:2]
+    assert [command["uuid"] for command in response[meter]["commands"]] == [
+        command.uuid for command in onenet.onenet.commands
+    ]
 
 
 async def test_a_unit_is_read_while_it_is_unknown(
@@ -199,6 +218,167 @@ async def test_a_refused_queued_read_does_not_stop_the_others(
     with pytest.raises(HomeAssistantError, match="as many waiting commands"):
         await press(hass)
     assert queued(onenet) == ["3/0/9", "3200/0/5500"]
+
+
+@pytest.mark.parametrize(
+    ("entities", "paths"),
+    [
+        ([BATTERY], ["3/0/9"]),
+        ([TEMPERATURE, BATTERY], ["3303/0", "3/0/9"]),
+        ([CONNECTIVITY], ["3303/0", "3/0/9", "3200/0/5500"]),
+        ([BATTERY, BUTTON], ["3303/0", "3/0/9", "3200/0/5500"]),
+    ],
+)
+async def test_the_resources_of_selected_entities_are_read(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, entities: list[str], paths: list[str]
+) -> None:
+    """An entity without a resource stands for the whole device."""
+    response = await request_reading(hass, entity_id=entities)
+    assert queued(onenet) == paths
+    assert paths_of(response[meter]["commands"]) == paths
+
+
+@pytest.mark.parametrize("kind", ["area_id", "floor_id", "label_id", "group"])
+async def test_entities_are_selected_by_area_floor_label_and_group(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str, kind: str
+) -> None:
+    """Only the resource of the entity is read."""
+    response = await request_reading(hass, **await select(hass, kind, entity_id=INPUT))
+    assert list(response) == [meter]
+    assert (queued(onenet), queued(onenet, OTHER_IMEI)) == (["3200/0/5500"], [])
+
+
+@pytest.mark.parametrize("kind", ["area_id", "floor_id", "label_id"])
+async def test_devices_are_selected_by_area_floor_and_label(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str, kind: str
+) -> None:
+    """All resources of the device are read, and the other device is not."""
+    response = await request_reading(hass, **await select(hass, kind, device_id=gas_meter), expires_in={"days": 1})
+    assert list(response) == [gas_meter]
+    assert (queued(onenet), queued(onenet, OTHER_IMEI)) == ([], ["3303/0"])
+    (command,) = onenet.onenet.commands
+    assert 0.99 < (command.expired_time - command.create_time).total_seconds() / 86_400 < 1.01
+
+
+async def test_the_response_has_commands_and_values_by_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, meter: str, gas_meter: str
+) -> None:
+    """The device that is awake has values, the sleeping one a command that waits for 7 days."""
+    wake(account, device)
+    response = await request_reading(hass, device_id=[meter, gas_meter])
+    origin = {"config_entry_id": account.entry_id}
+    (command,) = onenet.onenet.commands
+    asleep = response[gas_meter]
+    assert response == {
+        meter: origin | {"imei": IMEI, "device_id": meter, "values": VALUES},
+        gas_meter: origin | {"imei": OTHER_IMEI, "device_id": gas_meter, "commands": asleep["commands"]},
+    }
+    (queued_read,) = asleep["commands"]
+    looked_up = await act(hass, "get_command", uuid=command.uuid)
+    assert queued_read == {name: looked_up[name] for name in queued_read}
+    assert 6.99 < (command.expired_time - command.create_time).total_seconds() / 86_400 < 7.01
+
+
+async def test_a_failure_of_one_device_does_not_stop_the_others(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str
+) -> None:
+    """The response has the text of the error at its device, beside the commands that were queued."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", imei=IMEI))
+    response = await request_reading(hass, device_id=[meter, gas_meter])
+    assert "as many waiting commands" in response[meter]["error"]
+    assert paths_of(response[meter]["commands"]) == ["3/0/9", "3200/0/5500"]
+    assert response[gas_meter].keys() == {"config_entry_id", "imei", "device_id", "commands"}
+
+
+async def test_a_failure_of_one_device_is_logged_without_a_response(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    meter: str,
+    gas_meter: str,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The action succeeds for the other device."""
+    warning = f"The reading of device {meter} is incomplete: The device already has as many waiting commands"
+    expected_warnings.append(warning)
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", imei=IMEI))
+    devices = {"device_id": [meter, gas_meter]}
+    await hass.services.async_call(DOMAIN, "request_reading", devices, blocking=True)
+    assert warning in caplog.text
+    assert queued(onenet, OTHER_IMEI) == ["3303/0"]
+
+
+async def test_failures_of_all_devices_raise_the_first_error(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str
+) -> None:
+    """So does the failure of a single device, also of an account that is not loaded."""
+    onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", times=5))
+    for devices in ([meter], [gas_meter]):
+        with pytest.raises(HomeAssistantError, match="as many waiting commands"):
+            await request_reading(hass, device_id=devices)
+    onenet.faults[:] = [Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", times=5)]
+    with pytest.raises(HomeAssistantError, match="as many waiting commands"):
+        await request_reading(hass, device_id=[meter, gas_meter])
+    assert await hass.config_entries.async_unload(account.entry_id)
+    with pytest.raises(ServiceValidationError, match="not loaded"):
+        await request_reading(hass, device_id=[meter, gas_meter])
+
+
+async def test_a_device_without_resources_raises_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The message names the device and explains how to select resources."""
+    await add_device(hass, account)
+    with pytest.raises(ServiceValidationError, match=r"Water meter has no .* Select its resources"):
+        await request_reading(hass, device_id=devices_of(account).added[IMEI].device_id)
+
+
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [
+        ({}, "no_device_in_target"),
+        ({"device_id": "d3f29c71"}, "no_device_in_target"),
+        ({"entity_id": ["sensor.onenet_waiting_commands", "sun.sun"]}, "no_device_in_target"),
+        ({"entity_id": "all"}, "no_device_in_target"),
+        ({"area_id": "nowhere"}, "no_device_in_target"),
+        ({"entity_id": "temperature"}, "invalid_target"),
+        ({"label_id": [1]}, "invalid_target"),
+        ({"imei": IMEI}, "unknown_field"),
+    ],
+)
+async def test_a_target_without_a_device_of_this_integration_raises_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, target: dict[str, Any], key: str
+) -> None:
+    """The message says what to do, and nothing is sent."""
+    onenet.requests.clear()
+    with pytest.raises(ServiceValidationError) as caught:
+        await act(hass, "request_reading", **target)
+    assert (caught.value.translation_domain, caught.value.translation_key) == (DOMAIN, key)
+    assert not onenet.requests
+
+
+async def test_ten_devices_are_read_at_the_same_time(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """An eleventh device is read after one of the others."""
+    imeis = [f"8669710300001{number:02}" for number in range(12)]
+    meters = [onenet.onenet.products[0].add(imei, "Meter", {(3, 0, 9): 80}) for imei in imeis]
+    for meter in meters:
+        await add_device(hass, account, "3/0/9", imei=meter.imei, title=meter.imei)
+        wake(account, meter)
+        meter.hesitates = True
+    devices = [devices_of(account).added[imei].device_id for imei in imeis]
+    reading = hass.async_create_task(request_reading(hass, device_id=devices))
+    await until(lambda: sum(len(meter.waiting) for meter in meters) == 10)
+    await asyncio.sleep(0.1)
+    assert sum(len(meter.waiting) for meter in meters) == 10
+    for meter in meters:
+        meter.hesitates = False
+        onenet.onenet.answer(meter.imei)
+    response = await reading
+    assert sorted(response) == sorted(devices)
+    assert all(len(fields["values"]) == 1 for fields in response.values())
 
 
 # --- The other actions

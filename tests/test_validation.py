@@ -679,6 +679,8 @@ def filled(action: str) -> dict[str, Any]:
     """Return valid fields of an action."""
     if action == "wait_for_command":
         return {"uuid": UNKNOWN_UUID, "timeout": 60}
+    if action == "request_reading":
+        return {}
     return {"imei": IMEI} | REQUIRED_FIELDS[action]
 
 
@@ -704,14 +706,16 @@ async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
     assert refused
 
 
+@pytest.mark.parametrize("action", ["request_reading", "offline_read"])
 @pytest.mark.parametrize("field", sorted(TARGET_FIELDS - {"device_id"}))
 async def test_an_odd_target_is_accepted_or_refused_with_a_translated_error(
-    hass: HomeAssistant, account: MockConfigEntry, field: str
+    hass: HomeAssistant, account: MockConfigEntry, action: str, field: str
 ) -> None:
     """No value, of whatever type, makes the target raise another exception."""
+    base = {"obj_id": 3303} | EXPIRY if action == "offline_read" else {}
     for odd in ODD:
         with suppress(ServiceValidationError):
-            ACTIONS["offline_read"]({"obj_id": 3303} | EXPIRY | {field: odd})
+            ACTIONS[action](base | {field: odd})
 
 
 @pytest.mark.parametrize("bug", [AttributeError, TypeError, KeyError, IndexError, ZeroDivisionError, OverflowError])

@@ -146,13 +146,17 @@ class Device:
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
         }
 
-    def reads(self) -> list[Read]:
-        """Return the reads that fetch the resources with entities.
+    def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
+        """Return the reads that fetch the resources with entities, or those with these keys.
 
         There is one for each object instance, or one for each object if OneNET's queue for a device has too few places.
+        A key that is not the path of a resource stands for the whole device.
         """
+        paths = self.resource_paths
+        if keys is not None and keys <= set(paths):
+            paths = tuple(path for path in paths if path in keys)
         instances: dict[tuple[int, int], list[Resource]] = {}
-        for path in self.resource_paths:
+        for path in paths:
             resource = Resource.from_path(path)
             instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
         if len(instances) > WAITING_MAX:

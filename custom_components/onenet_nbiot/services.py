@@ -17,6 +17,8 @@ from .const import (
     ATTR_ARGS,
     ATTR_BIN2HEX,
     ATTR_CANCEL,
+    ATTR_DEVICES,
+    ATTR_ERROR,
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
     ATTR_GT,
@@ -41,6 +43,7 @@ from .const import (
     ATTR_VALID_TIME,
     ATTR_VALUES,
     DOMAIN,
+    LOGGER,
     SERVICE_CANCEL_COMMAND,
     SERVICE_CANCEL_COMMANDS,
     SERVICE_DISCOVER,
@@ -53,6 +56,7 @@ from .const import (
     SERVICE_OFFLINE_READ,
     SERVICE_OFFLINE_WRITE,
     SERVICE_READ,
+    SERVICE_REQUEST_READING,
     SERVICE_WAIT_FOR_COMMAND,
     SERVICE_WRITE,
 )
@@ -74,7 +78,8 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
-from .reading import ASLEEP
+from .reading import ASLEEP, EXPIRES_IN, async_request_readings
+from .targets import async_find_devices
 from .validation import ActionSchema, IfOffline, lwm2m_id
 
 _SECONDS_MAX = 2**31 - 1
@@ -207,6 +212,7 @@ WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
 )
 CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND, validation.check_any_device)
 CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
+REQUEST_READING_SCHEMA = ActionSchema({vol.Optional(ATTR_EXPIRES_IN): validation.duration}, has_target=True)
 
 # The errors after which a command is queued instead. After a timeout the device may have carried out the command: only
 # a read may be repeated.
@@ -289,6 +295,27 @@ async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Exe
     confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
     account.devices.async_update_from_read(operation.imei, confirmed, client.now())
     return response if call.return_response else None
+
+
+async def _async_request_reading(call: ServiceCall) -> ServiceResponse:
+    """Read what the entities of a target show: immediately while a device answers, otherwise when it wakes.
+
+    Takes the fields of a target and `expires_in`, which defaults to 7 days. Return by device id, under `devices`, the
+    account, `imei` and `device_id`, the fields of each queued command under `commands`, the `values` of the immediate
+    reads, and the text of an `error`. Raise ServiceValidationError for a target without a device of this integration,
+    and the first error if there is one for each device. Log the other errors if no response is requested. Sources:
+    those of read and offline_read.
+    """
+    if not (targets := async_find_devices(call.hass, call.data)):
+        raise validation.invalid("no_device_in_target")
+    expires_in = call.data.get(ATTR_EXPIRES_IN, EXPIRES_IN)
+    response = await async_request_readings(call.hass, targets, call.context, expires_in)
+    if call.return_response:
+        return response
+    for device_id, reading in response[ATTR_DEVICES].items():
+        if ATTR_ERROR in reading:
+            LOGGER.warning("The reading of device %s is incomplete: %s", device_id, reading[ATTR_ERROR])
+    return None
 
 
 async def _async_read(call: ServiceCall) -> ServiceResponse:
@@ -434,6 +461,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, act),
         (SERVICE_OFFLINE_WRITE, _async_offline_write, OFFLINE_WRITE_SCHEMA, act),
         (SERVICE_OFFLINE_EXECUTE, _async_offline_execute, OFFLINE_EXECUTE_SCHEMA, act),
+        (SERVICE_REQUEST_READING, _async_request_reading, REQUEST_READING_SCHEMA, act),
         (SERVICE_READ, _async_read, READ_SCHEMA, act),
         (SERVICE_WRITE, _async_write, WRITE_SCHEMA, act),
         (SERVICE_EXECUTE, _async_execute, EXECUTE_SCHEMA, act),

@@ -338,22 +338,33 @@ class ActionSchema(vol.Schema):
     """Validate an action's fields one by one, then together; raise a translated error for a wrong one."""
 
     def __init__(
-        self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None], texts: Mapping[str, str] | None = None
+        self,
+        fields: VolDictType,
+        *checks: Callable[[dict[str, Any]], None],
+        texts: Mapping[str, str] | None = None,
+        has_target: bool = False,
     ) -> None:
-        """Keep the checks, which may also change the validated data, and the translation keys that deviate."""
+        """Keep the checks, which may also change the validated data, and the translation keys that deviate.
+
+        With `has_target`, the fields of a target are validated and kept. Otherwise they select the one `device_id`.
+        """
         super().__init__(fields)
         self._validators = {str(key): validator for key, validator in fields.items()}
         self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
         self._checks = checks
         self._texts = texts or {}
+        self._has_target = has_target
 
     @override
     def __call__(self, data: Any, **options: Any) -> Any:
         """Return the validated data; raise ServiceValidationError."""
-        if isinstance(data, dict) and ATTR_DEVICE_ID in self._validators:
+        target: dict[str, Any] = {}
+        if isinstance(data, dict) and self._has_target:
+            data, target = _split_target(data)
+        elif isinstance(data, dict) and ATTR_DEVICE_ID in self._validators:
             data = _resolve_target(data)
         try:
-            validated = super().__call__(data, **options)
+            validated = super().__call__(data, **options) | target
         except _WRONG_VALUE as err:
             if not isinstance(data, dict):
                 raise

@@ -324,6 +324,20 @@ async def test_the_resources_of_a_device_are_changed(house: House) -> None:
     await remove_device(house, lamp)
 
 
+async def test_a_reading_is_requested_by_area(house: House) -> None:
+    """The sleeping device of the area is read when it wakes."""
+    home_assistant = house.home_assistant
+    lamp = await home_assistant.add_device(house.account, LAMP, ["3311/0/5850"])
+    device_id = (await home_assistant.device(LAMP))["id"]
+    area = (await home_assistant.order("config/area_registry/create", name="Street"))["area_id"]
+    await home_assistant.order("config/device_registry/update", device_id=device_id, area_id=area)
+    response = await home_assistant.call("onenet_nbiot.request_reading", {"area_id": area})
+    assert [command["obj_id"] for command in response["devices"][device_id]["commands"]] == [3311]
+    cancelled = await home_assistant.call("onenet_nbiot.cancel_commands", {"area_id": [area]})
+    assert len(cancelled["commands"]) == 1
+    await remove_device(house, lamp)
+
+
 async def test_a_device_is_removed_with_its_entities(house: House) -> None:
     """Neither the states nor the registry have it afterwards."""
     home_assistant = house.home_assistant
