@@ -408,7 +408,8 @@ async def test_read_now_queues_each_read_once(
     await poll_device(account)
     assert shown(hass).state == "21.5"
     await press(hass)
-    assert queued_paths(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
+    # The unit is known now.
+    assert queued_paths(onenet)[3:] == ["3303/0/5700", "3/0/9", "3200/0"]
 
 
 async def test_read_now_fits_into_a_devices_queue(
@@ -1054,16 +1055,15 @@ async def test_a_refused_key_starts_reauthentication_with_devices(
 async def test_a_value_is_read_together_with_its_unit(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:
-    """A device may be set to Fahrenheit."""
+    """The first reading of a device that is set to Fahrenheit is converted."""
     await add_device(hass, account, "3303/0/5700")
-    for unit, value in (("Cel", 20.0), ("[degF]", 68.0)):
-        device.resources |= {TEMPERATURE: value, UNIT: unit}
-        await press(hass)
-        # A value of the same second does not count as newer.
-        onenet.onenet.clock.offset += MINUTE
-        onenet.onenet.wake(IMEI, Trigger.UPDATE)
-        await poll_device(account)
-        assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
+    device.resources |= {TEMPERATURE: 68.0, UNIT: "[degF]"}
+    await press(hass)
+    # A value of the same second does not count as newer.
+    onenet.onenet.clock.offset += MINUTE
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await poll_device(account)
+    assert float(shown(hass).state) == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.parametrize("cached", [True, False])

@@ -10,7 +10,7 @@ from typing import Any
 
 from homeassistant.core import Event, HomeAssistant, SupportsResponse
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
@@ -354,6 +354,27 @@ async def test_select_the_device_by_name(
     assert events[0].data["device_id"] == device_id
 
 
+async def test_read_everything_in_an_area(
+    hass: HomeAssistant,
+    onenet: Server,
+    cover: Device,
+    account: MockConfigEntry,
+    load_automation: Loader,
+    notifications: list[Any],
+) -> None:
+    """The devices of the area are read, and the notification counts the queued reads."""
+    await add_device(hass, account, "3303/0/5700")
+    area = ar.async_get(hass).async_create("Basement")
+    assert area.id == "basement"
+    registry = dr.async_get(hass)
+    for device in dr.async_entries_for_config_entry(registry, account.entry_id):
+        if device.serial_number:
+            registry.async_update_device(device.id, area_id=area.id)
+    await trigger(hass, await load_automation("Read the meters in the basement every week"))
+    assert {command.imei for command in onenet.onenet.commands} == {IMEI, COVER}
+    assert [notification.data["message"] for notification in notifications] == ["Queued reads: 2"]
+
+
 async def test_use_the_entities(
     hass: HomeAssistant,
     onenet: Server,
@@ -660,6 +681,11 @@ async def test_every_field_of_a_response_is_explained(
         "write": [await hass.services.async_call(DOMAIN, "write", actuator, blocking=True, return_response=True)],
         "discover": [await act(hass, "discover", imei=IMEI, obj_id=3303)],
         "cancel_commands": [await act(hass, "cancel_commands", imei=IMEI)],
+        "request_reading": [
+            reading
+            for entity in ("sensor.water_meter_temperature", "sensor.water_meter_waiting_commands")
+            for reading in (await act(hass, "request_reading", entity_id=entity))["devices"].values()
+        ],
     }
     event_fields = words(section("docs/events.md", "fields")) | words(section("docs/events.md", "values"))
     listed = words(section("docs/actions.md", "get_command")) | event_fields

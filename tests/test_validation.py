@@ -18,11 +18,13 @@ import voluptuous as vol
 
 from custom_components.onenet_nbiot import validation
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
+from custom_components.onenet_nbiot.targets import TARGET_FIELDS
 from custom_components.onenet_nbiot.validation import ActionSchema, imei as valid_imei, resolve_times
 
 from .common import (
     ACTIONS,
     DEVICE_ACTIONS,
+    EXPIRY,
     IMEI,
     OFFLINE_READ,
     OPERATIONS,
@@ -677,6 +679,8 @@ def filled(action: str) -> dict[str, Any]:
     """Return valid fields of an action."""
     if action == "wait_for_command":
         return {"uuid": UNKNOWN_UUID, "timeout": 60}
+    if action == "request_reading":
+        return {}
     return {"imei": IMEI} | REQUIRED_FIELDS[action]
 
 
@@ -700,6 +704,18 @@ async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
             continue
         refused += 1
     assert refused
+
+
+@pytest.mark.parametrize("action", ["request_reading", "offline_read"])
+@pytest.mark.parametrize("field", sorted(TARGET_FIELDS - {"device_id"}))
+async def test_an_odd_target_is_accepted_or_refused_with_a_translated_error(
+    hass: HomeAssistant, account: MockConfigEntry, action: str, field: str
+) -> None:
+    """No value, of whatever type, makes the target raise another exception."""
+    base = {"obj_id": 3303} | EXPIRY if action == "offline_read" else {}
+    for odd in ODD:
+        with suppress(ServiceValidationError):
+            ACTIONS[action](base | {field: odd})
 
 
 @pytest.mark.parametrize("bug", [AttributeError, TypeError, KeyError, IndexError, ZeroDivisionError, OverflowError])

@@ -1,24 +1,17 @@
-"""Buttons that queue reads of sleeping devices."""
+"""Buttons that request readings of devices."""
 
-from datetime import timedelta
 from typing import override
 
 from homeassistant.components.button import ButtonEntity
 from homeassistant.core import Context, HomeAssistant
-from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN
 from .coordinator import OneNetConfigEntry
 from .entity import OneNetDeviceEntity, async_add_device_entities
-from .manager import IfWaiting
-from .onenet.operations import CachedCommand
+from .reading import async_request_reading
 
 # An automation may press the buttons of a thousand devices at the same time.
 PARALLEL_UPDATES = 3
-
-# Long enough for a device that wakes once a week.
-_EXPIRES_IN = timedelta(days=7)
 
 
 async def async_setup_entry(
@@ -29,21 +22,13 @@ async def async_setup_entry(
 
 
 class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
-    """Queue reads of a device's resources with entities, unless the same reads are already waiting."""
+    """Read a device's resources with entities immediately if it is online, otherwise when it wakes."""
 
     _attr_translation_key = "read_now"
 
     @override
     async def async_press(self) -> None:
-        """Queue the reads; raise HomeAssistantError for the first that cannot be queued."""
-        if not (reads := self.device.reads()):
-            raise ServiceValidationError(
-                translation_domain=DOMAIN,
-                translation_key="nothing_shown",
-                translation_placeholders={"name": self.device.title},
-            )
-        # OneNET accepts whole seconds only.
-        expired_time = (self.account.client.now() + _EXPIRES_IN).replace(microsecond=0)
-        for read in reads:
-            command = CachedCommand(operation=read, expired_time=expired_time)
-            await self.account.manager.async_queue(command, IfWaiting.KEEP, self._context or Context())
+        """Request the reading; raise HomeAssistantError for the first read that fails."""
+        outcome = await async_request_reading(self.account, self.device, self._context or Context())
+        if outcome.failure is not None:
+            raise outcome.failure

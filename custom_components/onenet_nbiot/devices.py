@@ -172,13 +172,17 @@ class Device:
             after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=max(self.silences)))
         return None if after is None or self.last_seen is None else self.last_seen + after
 
-    def reads(self) -> list[Read]:
-        """Return the reads that fetch the resources with entities.
+    def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
+        """Return the reads that fetch the resources with entities, or those with these keys.
 
         There is one for each object instance, or one for each object if OneNET's queue for a device has too few places.
+        A key that is not the path of a resource stands for the whole device.
         """
+        paths = self.resource_paths
+        if keys is not None and keys <= set(paths):
+            paths = tuple(path for path in paths if path in keys)
         instances: dict[tuple[int, int], list[Resource]] = {}
-        for path in self.resource_paths:
+        for path in paths:
             resource = Resource.from_path(path)
             instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
         if len(instances) > WAITING_MAX:
@@ -188,9 +192,9 @@ class Device:
                 imei=self.imei,
                 obj_id=obj_id,
                 obj_inst_id=obj_inst_id,
-                # Read a value together with its unit, which may change.
+                # While the unit of a value is unknown, read both together.
                 res_id=resources[0].res_id
-                if len(resources) == 1 and not describe(resources[0].path).unit_path
+                if len(resources) == 1 and describe(resources[0].path).unit_path in {"", *self.readings}
                 else None,
             )
             for (obj_id, obj_inst_id), resources in instances.items()

@@ -14,6 +14,8 @@ from .const import (
     ATTR_ARGS,
     ATTR_BIN2HEX,
     ATTR_CANCEL,
+    ATTR_DEVICES,
+    ATTR_ERROR,
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
     ATTR_GT,
@@ -38,6 +40,7 @@ from .const import (
     ATTR_VALID_TIME,
     ATTR_VALUES,
     DOMAIN,
+    LOGGER,
     SERVICE_CANCEL_COMMAND,
     SERVICE_CANCEL_COMMANDS,
     SERVICE_DISCOVER,
@@ -50,13 +53,14 @@ from .const import (
     SERVICE_OFFLINE_READ,
     SERVICE_OFFLINE_WRITE,
     SERVICE_READ,
+    SERVICE_REQUEST_READING,
     SERVICE_WAIT_FOR_COMMAND,
     SERVICE_WRITE,
 )
 from .coordinator import OneNetRuntimeData
 from .exceptions import device_asleep
 from .manager import IfWaiting
-from .onenet.errors import DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.errors import DeviceOfflineError, OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
     RETRY_MAX,
@@ -71,6 +75,8 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
+from .reading import ASLEEP, EXPIRES_IN, async_request_readings
+from .targets import async_find_devices
 from .validation import ActionSchema, IfOffline, build, lwm2m_id
 
 _SECONDS_MAX = 2**31 - 1
@@ -184,11 +190,12 @@ WAIT_FOR_COMMAND_SCHEMA = ActionSchema(
 )
 CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND, validation.check_any_device)
 CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
+REQUEST_READING_SCHEMA = ActionSchema({vol.Optional(ATTR_EXPIRES_IN): validation.duration}, has_target=True)
 
 # The errors after which a command is queued instead. After a timeout the device may have carried out the command: only
 # a read may be repeated.
 _ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
-    Read: (DeviceOfflineError, DeviceTimeoutError),
+    Read: ASLEEP,
     Write: (DeviceOfflineError,),
     Execute: (DeviceOfflineError,),
 }
@@ -266,6 +273,27 @@ async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Exe
     confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
     account.devices.async_update_from_read(operation.imei, confirmed, client.now())
     return response if call.return_response else None
+
+
+async def _async_request_reading(call: ServiceCall) -> ServiceResponse:
+    """Read what the entities of a target show: immediately while a device answers, otherwise when it wakes.
+
+    Takes the fields of a target and `expires_in`, which defaults to 7 days. Return by device id, under `devices`, the
+    account, `imei` and `device_id`, the fields of each queued command under `commands`, the `values` of the immediate
+    reads, and the text of an `error`. Raise ServiceValidationError for a target without a device of this integration,
+    and the first error if there is one for each device. Log the other errors if no response is requested. Sources:
+    those of read and offline_read.
+    """
+    if not (targets := async_find_devices(call.hass, call.data)):
+        raise validation.invalid("no_device_in_target")
+    expires_in = call.data.get(ATTR_EXPIRES_IN, EXPIRES_IN)
+    response = await async_request_readings(call.hass, targets, call.context, expires_in)
+    if call.return_response:
+        return response
+    for device_id, reading in response[ATTR_DEVICES].items():
+        if ATTR_ERROR in reading:
+            LOGGER.warning("The reading of device %s is incomplete: %s", device_id, reading[ATTR_ERROR])
+    return None
 
 
 async def _async_read(call: ServiceCall) -> ServiceResponse:
@@ -411,6 +439,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_OFFLINE_READ, _async_offline_read, OFFLINE_READ_SCHEMA, optional),
         (SERVICE_OFFLINE_WRITE, _async_offline_write, OFFLINE_WRITE_SCHEMA, optional),
         (SERVICE_OFFLINE_EXECUTE, _async_offline_execute, OFFLINE_EXECUTE_SCHEMA, optional),
+        (SERVICE_REQUEST_READING, _async_request_reading, REQUEST_READING_SCHEMA, optional),
         (SERVICE_READ, _async_read, READ_SCHEMA, optional),
         (SERVICE_WRITE, _async_write, WRITE_SCHEMA, optional),
         (SERVICE_EXECUTE, _async_execute, EXECUTE_SCHEMA, optional),

@@ -19,6 +19,7 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import async_get_hass
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr
+from homeassistant.helpers.target import TargetSelection
 from homeassistant.helpers.template import ResultWrapper
 from homeassistant.helpers.typing import VolDictType
 from homeassistant.util import dt as dt_util
@@ -58,6 +59,7 @@ from .onenet.operations import (
     WriteMode,
     WrittenValue,
 )
+from .targets import TARGET_FIELDS, async_find_devices, identify
 
 _IMEI = re.compile(r"[0-9]{15}|[0-9]{4}")
 _IMEI_MIN = 10**14
@@ -73,6 +75,7 @@ _JUST_NOW = timedelta(seconds=1)
 # A valid_time at most this in the future counts as now. Also the largest lag of the local clock that is compensated.
 _ABOUT_NOW = timedelta(seconds=5)
 _WAIT_MAX = timedelta(hours=24)
+_TARGET = vol.Schema(cv.ENTITY_SERVICE_FIELDS)
 
 
 class IfOffline(StrEnum):
@@ -350,20 +353,33 @@ class ActionSchema(vol.Schema):
     """Validate an action's fields one by one, then together; raise a translated error for a wrong one."""
 
     def __init__(
-        self, fields: VolDictType, *checks: Callable[[dict[str, Any]], None], texts: Mapping[str, str] | None = None
+        self,
+        fields: VolDictType,
+        *checks: Callable[[dict[str, Any]], None],
+        texts: Mapping[str, str] | None = None,
+        has_target: bool = False,
     ) -> None:
-        """Keep the checks, which may also change the validated data, and the translation keys that deviate."""
+        """Keep the checks, which may also change the validated data, and the translation keys that deviate.
+
+        With `has_target`, the fields of a target are validated and kept. Otherwise they select the one `device_id`.
+        """
         super().__init__(fields)
         self._validators = {str(key): validator for key, validator in fields.items()}
         self._required = [str(key) for key in fields if isinstance(key, vol.Required)]
         self._checks = checks
         self._texts = texts or {}
+        self._has_target = has_target
 
     @override
     def __call__(self, data: Any, **options: Any) -> Any:
         """Return the validated data; raise ServiceValidationError."""
+        target: dict[str, Any] = {}
+        if isinstance(data, dict) and self._has_target:
+            data, target = _split_target(data)
+        elif isinstance(data, dict) and ATTR_DEVICE_ID in self._validators:
+            data = _resolve_target(data)
         try:
-            validated = super().__call__(data, **options)
+            validated = super().__call__(data, **options) | target
         except _WRONG_VALUE as err:
             if not isinstance(data, dict):
                 raise
@@ -386,6 +402,32 @@ class ActionSchema(vol.Schema):
         return invalid(f"missing_{next(name for name in self._required if name not in data)}")
 
 
+def _split_target(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the data without its target, and the validated target."""
+    target = {name: value for name, value in data.items() if name in TARGET_FIELDS}
+    try:
+        validated: dict[str, Any] = _TARGET(target)
+    except (*_WRONG_VALUE, TypeError) as err:
+        # Home Assistant's validator of entity ids iterates over values of any type.
+        raise invalid("invalid_target", value=target) from err
+    return {name: value for name, value in data.items() if name not in TARGET_FIELDS}, validated
+
+
+def _resolve_target(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the data with the device_id of its target, which must select one device."""
+    if data.keys() & TARGET_FIELDS <= {ATTR_DEVICE_ID}:
+        return data
+    others, target = _split_target(data)
+    if not TargetSelection(target).has_any_target:
+        return others
+    devices = async_find_devices(async_get_hass(), target)
+    if len(devices) > 1:
+        raise invalid("several_devices", count=len(devices))
+    if not devices:
+        raise invalid("no_device_in_target")
+    return others | {ATTR_DEVICE_ID: devices[0].device_id}
+
+
 def check_device(data: dict[str, Any]) -> None:
     """Replace device_id by the IMEI and the account of the device; refuse both or neither of device_id and imei."""
     if ATTR_DEVICE_ID not in data and ATTR_IMEI not in data:
@@ -400,15 +442,11 @@ def check_any_device(data: dict[str, Any]) -> None:
     if ATTR_IMEI in data:
         raise invalid("one_device")
     device = dr.async_get(async_get_hass()).async_get(device_id)
-    # The identifiers of other integrations may have any form.
-    ours = [identifier[1] for identifier in device.identifiers if identifier[0] == DOMAIN] if device else []
-    for entry_id, _, imei in (identifier.partition("_") for identifier in ours):
-        if imei:
-            if data.setdefault(ATTR_CONFIG_ENTRY_ID, entry_id) != entry_id:
-                raise invalid("device_of_other_account")
-            data[ATTR_IMEI] = imei
-            return
-    raise invalid("no_nbiot_device", device=(device and (device.name_by_user or device.name)) or device_id)
+    if device is None or (ours := identify(device.identifiers)) is None:
+        raise invalid("no_nbiot_device", device=(device and (device.name_by_user or device.name)) or device_id)
+    entry_id, data[ATTR_IMEI] = ours
+    if data.setdefault(ATTR_CONFIG_ENTRY_ID, entry_id) != entry_id:
+        raise invalid("device_of_other_account")
 
 
 def check_resource(data: dict[str, Any]) -> None:

@@ -262,7 +262,7 @@ class HomeAssistant:
         url = f"{SUBENTRY_FLOWS}/{flow['flow_id']}"
         form = await self.post(url, {"imei": imei})
         if resources is None:
-            (field,) = form["data_schema"]
+            field = form["data_schema"][0]
             resources = field["description"]["suggested_value"]
         await self.post(url, {"resources": resources})
         return await self.device(imei)

@@ -312,7 +312,7 @@ async def test_the_resources_of_a_device_are_changed(house: House) -> None:
     flow = await home_assistant.post(
         SUBENTRY_FLOWS, {"handler": [house.account["entry_id"], "device"], "subentry_id": lamp["config_subentry_id"]}
     )
-    (field,) = flow["data_schema"]
+    field = flow["data_schema"][0]
     assert field["description"]["suggested_value"] == ["3311/0/5850", "3311/0/5851"]
     changed = await home_assistant.post(
         f"{SUBENTRY_FLOWS}/{flow['flow_id']}", {"resources": ["3311/0/5850", "3303/0/5700"]}
@@ -321,6 +321,20 @@ async def test_the_resources_of_a_device_are_changed(house: House) -> None:
     lamps = {entity_id for entity_id in await entity_ids(house) if "street_lamp_" in entity_id}
     assert lamps >= {"sensor.street_lamp_temperature", "binary_sensor.street_lamp_light"}
     assert "sensor.street_lamp_light_brightness" not in lamps
+    await remove_device(house, lamp)
+
+
+async def test_a_reading_is_requested_by_area(house: House) -> None:
+    """The sleeping device of the area is read when it wakes."""
+    home_assistant = house.home_assistant
+    lamp = await home_assistant.add_device(house.account, LAMP, ["3311/0/5850"])
+    device_id = (await home_assistant.device(LAMP))["id"]
+    area = (await home_assistant.order("config/area_registry/create", name="Street"))["area_id"]
+    await home_assistant.order("config/device_registry/update", device_id=device_id, area_id=area)
+    response = await home_assistant.call("onenet_nbiot.request_reading", {"area_id": area})
+    assert [command["obj_id"] for command in response["devices"][device_id]["commands"]] == [3311]
+    cancelled = await home_assistant.call("onenet_nbiot.cancel_commands", {"area_id": [area]})
+    assert len(cancelled["commands"]) == 1
     await remove_device(house, lamp)
 
 
