@@ -338,6 +338,22 @@ async def test_a_reading_is_requested_by_area(house: House) -> None:
     await remove_device(house, lamp)
 
 
+async def test_a_water_meter_can_be_selected_in_the_energy_dashboard(house: House) -> None:
+    """The picker of water sources lists sums of water in a unit of volume."""
+    home_assistant = house.home_assistant
+    product = house.onenet.onenet.products[0]
+    product.add("866971050000020", "Water meter, garden", {(3424, 0, 1): 12.5, (3424, 0, 10): False})
+    house.onenet.onenet.report("866971050000020")
+    meter = await home_assistant.add_device(house.account, "866971050000020")
+    volume = "sensor.water_meter_garden_water_volume"
+    state = await home_assistant.until(volume, "12.5")
+    assert (state["attributes"]["device_class"], state["attributes"]["state_class"]) == ("water", "total_increasing")
+    statistics = await home_assistant.order("recorder/list_statistic_ids", statistic_type="sum")
+    (found,) = (one for one in statistics if one["statistic_id"] == volume)
+    assert (found["has_sum"], found["unit_class"], found["statistics_unit_of_measurement"]) == (True, "volume", "m³")
+    await remove_device(house, meter)
+
+
 async def test_a_device_is_removed_with_its_entities(house: House) -> None:
     """Neither the states nor the registry have it afterwards."""
     home_assistant = house.home_assistant
