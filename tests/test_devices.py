@@ -30,6 +30,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
 from custom_components.onenet_nbiot.device_registry import async_sync_devices
 from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
+from custom_components.onenet_nbiot.onenet.models import Opaque
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME, async_get_store
 
@@ -106,6 +107,13 @@ async def press(hass: HomeAssistant, context: Context | None = None) -> None:
     await hass.services.async_call("button", "press", {"entity_id": READ_NOW}, blocking=True, context=context)
 
 
+def identity(hass: HomeAssistant, account: MockConfigEntry) -> tuple[str | None, ...]:
+    """Return the manufacturer, model, firmware and hardware version of the device."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, f"{account.entry_id}_{IMEI}"), account.entry_id)
+    assert device
+    return device.manufacturer, device.model, device.sw_version, device.hw_version
+
+
 def queued_paths(onenet: Server) -> list[str]:
     """Return the paths of the queued operations."""
     names = ("obj_id", "obj_inst_id", "res_id")
@@ -152,6 +160,72 @@ async def test_a_device_is_registered_with_its_imei_and_named_entities(
     }
     assert shown(hass, "sensor.water_meter_temperature_1").name == "Water meter Temperature 1"
     assert shown(hass, SENSOR).attributes[ATTR_DEVICE_CLASS] == "temperature"
+
+
+IDENTITY = {(3, 0, 0): " Quectel\0", (3, 0, 1): "BC35", (3, 0, 3): "V1.2", (3, 0, 18): "C"}
+
+
+@pytest.mark.parametrize("how", ["queued", "immediate", "newest"])
+async def test_a_device_shows_the_manufacturer_model_and_versions_that_it_reported(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, how: str
+) -> None:
+    """They need not be selected; a reload keeps them, and a new version replaces the former one."""
+    await add_device(hass, account, "3303/0/5700")
+    assert identity(hass, account) == (None, MODEL_DEVICE, None, None)
+    device.resources |= IDENTITY
+    if how == "queued":
+        await finished_read(hass, account, onenet, obj_id=3)
+    elif how == "immediate":
+        onenet.onenet.set_online(IMEI, online=True)
+        await act(hass, SERVICE_READ, imei=IMEI, obj_id=3)
+    else:
+        onenet.onenet.report(IMEI, IDENTITY)
+        await poll(hass, account, onenet)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.2", "C")
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.2", "C")
+    onenet.onenet.clock.offset += MINUTE
+    onenet.onenet.report(IMEI, {(3, 0, 3): "V1.3"})
+    await poll(hass, account, onenet)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.3", "C")
+
+
+async def test_the_registration_at_a_start_keeps_the_model(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The model of a registered device is kept, also if the file of its values was lost."""
+    await add_device(hass, account)
+    registry = dr.async_get(hass)
+    registry.async_update_device(devices_of(account).added[IMEI].device_id, model="BC35")
+    devices_of(account).added.clear()
+    assert await async_sync_devices(hass, account, devices_of(account))
+    assert identity(hass, account) == (None, "BC35", None, None)
+
+
+@pytest.mark.parametrize("value", ["", " ", "m" * 101, "two\nlines", 7, True, None, ["BC35"]])
+async def test_what_is_no_short_text_is_no_model(hass: HomeAssistant, account: MockConfigEntry, value: object) -> None:
+    """The page of the device does not change, nor does it for another object or instance."""
+    await add_device(hass, account)
+    at = client_of(account).now()
+    values = [
+        {"obj_id": obj_id, "obj_inst_id": instance, "res_id": 1, "value": text}
+        for obj_id, instance, text in ((3, 0, value), (3, 0, Opaque("00ff")), (3, 1, "BC35"), (4, 0, "BC35"))
+    ]
+    for number, one in enumerate(values):
+        devices_of(account).async_update_from_read(IMEI, [one], at + number * MINUTE)
+    assert identity(hass, account) == (None, MODEL_DEVICE, None, None)
+
+
+async def test_a_device_that_was_removed_from_the_registry_is_not_updated(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """A value that arrives during the removal raises nothing."""
+    await add_device(hass, account)
+    registry = dr.async_get(hass)
+    registry.async_remove_device(devices_of(account).added[IMEI].device_id)
+    value = {"obj_id": 3, "obj_inst_id": 0, "res_id": 1, "value": "BC35"}
+    devices_of(account).async_update_from_read(IMEI, [value], client_of(account).now())
+    identifier = (DOMAIN, f"{account.entry_id}_{IMEI}")
+    assert registry.async_get_device_by_identifier(identifier, account.entry_id) is None
 
 
 @LEGACY_ONLY
