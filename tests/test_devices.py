@@ -16,6 +16,7 @@ from homeassistant.const import (
     EVENT_STATE_REPORTED,
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
+    EntityCategory,
 )
 from homeassistant.core import Context, Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -65,6 +66,7 @@ CONNECTIVITY = "binary_sensor.water_meter_connectivity"
 COMMAND = "event.water_meter_command"
 WAITING = "sensor.water_meter_waiting_commands"
 READ_NOW = "button.water_meter_request_reading"
+CANCEL_WAITING = "button.water_meter_cancel_waiting_commands"
 
 
 def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
@@ -102,9 +104,9 @@ async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: S
     await hass.async_block_till_done()
 
 
-async def press(hass: HomeAssistant, context: Context | None = None) -> None:
-    """Press the button of the device."""
-    await hass.services.async_call("button", "press", {"entity_id": READ_NOW}, blocking=True, context=context)
+async def press(hass: HomeAssistant, context: Context | None = None, entity_id: str = READ_NOW) -> None:
+    """Press a button of the device."""
+    await hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True, context=context)
 
 
 def identity(hass: HomeAssistant, account: MockConfigEntry) -> tuple[str | None, ...]:
@@ -483,6 +485,46 @@ async def test_read_now_queues_each_read_once(
     assert shown(hass).state == "21.5"
     await press(hass)
     assert queued_paths(onenet)[3:] == ["3303/0", "3/0/9", "3200/0"]
+
+
+async def test_the_entities_of_commands_are_diagnostic(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """Those of a device are, those of the account are not; the button that cancels is disabled by default."""
+    await add_device(hass, account)
+    found = {
+        entity.entity_id: (entity.entity_category, entity.disabled)
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), account.entry_id)
+    }
+    assert found == {
+        "event.onenet_command": (None, False),
+        "sensor.onenet_waiting_commands": (None, False),
+        READ_NOW: (None, False),
+        CONNECTIVITY: (EntityCategory.DIAGNOSTIC, False),
+        COMMAND: (EntityCategory.DIAGNOSTIC, False),
+        WAITING: (EntityCategory.DIAGNOSTIC, False),
+        CANCEL_WAITING: (EntityCategory.DIAGNOSTIC, True),
+    }
+
+
+async def test_cancel_waiting_cancels_all_commands_of_the_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """The events have the context of the press; a press without waiting commands does nothing."""
+    await add_device(hass, account, "3303/0/5700")
+    er.async_get(hass).async_update_entity(CANCEL_WAITING, disabled_by=None)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for obj_id in (3303, 3):
+        await offline_read(hass, obj_id=obj_id)
+    events.clear()
+    context = Context()
+    await press(hass, context, CANCEL_WAITING)
+    assert [(event.data["type"], event.context.id) for event in events] == [("command_cancelled", context.id)] * 2
+    assert shown(hass, WAITING).state == "0"
+    await press(hass, entity_id=CANCEL_WAITING)
+    assert len(events) == 2
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/offline", times=9))
+    with pytest.raises(HomeAssistantError, match="closed before"):
+        await press(hass, entity_id=CANCEL_WAITING)
 
 
 async def test_read_now_fits_into_a_devices_queue(

@@ -29,7 +29,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the binary sensors of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, ConnectivitySensor, ResourceBinarySensor)
+    await async_add_device_entities(entry, async_add_entities, [ConnectivitySensor], ResourceBinarySensor)
 
 
 class ConnectivitySensor(OneNetDeviceEntity, BinarySensorEntity):

@@ -1,9 +1,10 @@
-"""Buttons that queue reads of sleeping devices."""
+"""Buttons of a device: queue reads of its resources, and cancel its waiting commands."""
 
 from datetime import timedelta
 from typing import override
 
 from homeassistant.components.button import ButtonEntity
+from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -25,7 +26,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, RequestReadingButton)
+    await async_add_device_entities(entry, async_add_entities, [RequestReadingButton, CancelWaitingButton])
 
 
 class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
@@ -47,3 +48,16 @@ class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
         for read in reads:
             command = CachedCommand(operation=read, expired_time=expired_time)
             await self.account.manager.async_queue(command, IfWaiting.KEEP, self._context or Context())
+
+
+class CancelWaitingButton(OneNetDeviceEntity, ButtonEntity):
+    """Cancel all commands that wait for a device."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+    _attr_translation_key = "cancel_waiting"
+
+    @override
+    async def async_press(self) -> None:
+        """Cancel the commands; raise HomeAssistantError if that fails."""
+        await self.account.manager.async_cancel_all(self.device.imei, self._context or Context())

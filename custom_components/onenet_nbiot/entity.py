@@ -1,7 +1,7 @@
 """Base classes of the entities of accounts and of devices."""
 
 import asyncio
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence, Set as AbstractSet
 from typing import override
 
 from homeassistant.core import callback
@@ -99,12 +99,13 @@ class OneNetResourceEntity(OneNetDeviceEntity):
 async def async_add_device_entities(
     entry: OneNetConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    of_device: type[OneNetDeviceEntity],
+    of_device: Sequence[type[OneNetDeviceEntity]],
     of_resource: type[OneNetResourceEntity] | None = None,
 ) -> None:
     """Add the entities of an account's devices, and those of devices and resources that are added later.
 
-    A device gets one `of_device`, and one `of_resource` for each resource whose description this class describes.
+    A device gets one of each class `of_device`, and one `of_resource` for each resource whose description this class
+    describes.
     """
     account = entry.runtime_data
     added = account.devices.added
@@ -116,7 +117,7 @@ async def async_add_device_entities(
         # The device, or some of its resources, may have been removed meanwhile.
         if added.get(device.imei) is not device:
             return
-        entities: list[Entity] = [of_device(account, device)] if addition.is_new else []
+        entities: list[Entity] = [one(account, device) for one in of_device] if addition.is_new else []
         if of_resource is not None:
             descriptions = [describe(path) for path in addition.paths if path in device.resource_paths]
             entities += [

@@ -7,7 +7,7 @@ from typing import Any, Final, override
 
 from homeassistant.components.sensor import SensorEntity, SensorStateClass
 from homeassistant.components.sensor.const import STATE_CLASS_UNITS
-from homeassistant.const import MAX_LENGTH_STATE_STATE
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
@@ -33,7 +33,7 @@ async def async_setup_entry(
 ) -> None:
     """Add the sensors of an account and of its devices."""
     async_add_entities([AccountWaitingCommandsSensor(entry.runtime_data)])
-    await async_add_device_entities(entry, async_add_entities, DeviceWaitingCommandsSensor, ResourceSensor)
+    await async_add_device_entities(entry, async_add_entities, [DeviceWaitingCommandsSensor], ResourceSensor)
 
 
 class WaitingCommandsSensor(SensorEntity):
@@ -70,6 +70,8 @@ class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
 
 class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     """Count the waiting commands of a device."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
 
     @property
     @override
