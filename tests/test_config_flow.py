@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
 
+from custom_components.onenet_nbiot import config_flow
 from custom_components.onenet_nbiot.const import (
     CONF_ACCESS_KEY,
     CONF_INTERVAL,
@@ -26,6 +28,7 @@ from custom_components.onenet_nbiot.const import (
     SERVICE_GET_COMMAND,
     SERVICE_LIST_COMMANDS,
 )
+from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
 
 from .common import (
@@ -63,6 +66,13 @@ every_access_key_account = pytest.mark.parametrize(
 def kind(account: Mapping[str, Any]) -> str:
     """Return the kind of key of an account, which is also the step of its form."""
     return CONF_API_KEY if CONF_API_KEY in account else CONF_ACCESS_KEY
+
+
+def title(account: Mapping[str, Any]) -> str:
+    """Return the title of the first account with this data."""
+    if account.get(CONF_PLATFORM) == "current":
+        return "OneNET Demo product"
+    return f"OneNET {account.get(CONF_PRODUCT_ID, '')}".strip()
 
 
 def on(url: str, account: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +160,7 @@ async def test_an_account_is_connected(
     """The account is created with stripped values, is loaded, and queues commands."""
     pasted = {name: value if name == CONF_PLATFORM else f" {value}\n" for name, value in account_data.items()}
     result = await submit(hass, await start(hass, account_data), on(f" {onenet.url}/ ", pasted))
-    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "OneNET")
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, title(account_data))
     assert result["data"] == account_data | {CONF_URL: onenet.url}
     assert result["result"].state.value == "loaded"
     assert not [secret for secret in SECRETS if secret in f"{result['title']}{result['result'].unique_id}"]
@@ -185,6 +195,43 @@ async def test_without_product_detail_the_list_of_devices_checks_the_credentials
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert [request.path for request in onenet.requests][:2] == ["/product/detail", "/device/list"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.ERRNO, errno=3, text="auth failed"),
+        Fault(kind=FaultKind.RESET_BEFORE),
+        Fault(kind=FaultKind.DELAY, seconds=1),
+        Fault(kind=FaultKind.BODY, text='{"code": 0, "data": []}'),
+        Fault(kind=FaultKind.BODY, text='{"code": 0, "data": {"name": " "}}'),
+        Fault(kind=FaultKind.BODY, text=f'{{"code": 0, "data": {{"name": "{"n" * 101}"}}}}'),
+    ],
+    ids=["refused", "reset", "slow", "list", "empty", "long"],
+)
+async def test_without_a_name_the_title_has_the_product_id(
+    hass: HomeAssistant, onenet: Server, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account is created nevertheless."""
+    monkeypatch.setattr(config_flow, "_NAME_TIMEOUT", 0.3)
+    check = OneNetClient.check_credentials
+
+    async def check_then_fail(client: OneNetClient) -> None:
+        await check(client)
+        monkeypatch.setattr(OneNetClient, "check_credentials", check)
+        onenet.faults.append(replace(fault, path="/product/detail"))
+
+    monkeypatch.setattr(OneNetClient, "check_credentials", check_then_fail)
+    typed = ACCOUNTS["current, access key"]
+    result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, f"OneNET {PRODUCT_ID}")
+
+
+async def test_reconfiguring_keeps_the_title(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """The title is that of the account, whatever the product is called."""
+    typed = ACCOUNTS["current, access key"]
+    result = await submit(hass, await reconfigure(hass, account, typed), on(onenet.url, typed))
+    assert (result["reason"], account.title) == ("account_changed", "OneNET")
 
 
 async def test_the_platform_defaults_to_the_current_one(hass: HomeAssistant, onenet: Server) -> None:
@@ -543,9 +590,10 @@ async def test_a_product_of_this_id_on_another_server_is_another_account(
 ) -> None:
     """Product IDs are unique on one server only."""
     other = await Server(OneNet(Product(key=SECOND_KEY, id=PRODUCT_ID, access_key=SECOND_ACCESS_KEY))).start()
+    hass.config_entries.async_update_entry(account, title=title(account_data))
     typed = on(other.url, account_data | {CONF_ACCESS_KEY: SECOND_ACCESS_KEY})
     result = await submit(hass, await start(hass, typed), typed)
-    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "OneNET 2")
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, f"{title(account_data)} 2")
     assert result["result"].state.value == "loaded"
     await other.stop()
 
@@ -580,7 +628,8 @@ async def test_accounts_of_two_products_have_different_titles(
     add_second(onenet)
     typed = second(account_data)
     result = await submit(hass, await start(hass, typed), on(onenet.url, typed))
-    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "OneNET 2")
+    expected = "OneNET 2" if kind(typed) == CONF_API_KEY else title(typed)
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, expected)
     assert result["result"].state.value == "loaded"
 
 

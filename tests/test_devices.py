@@ -16,6 +16,7 @@ from homeassistant.const import (
     EVENT_STATE_REPORTED,
     STATE_UNAVAILABLE,
     STATE_UNKNOWN,
+    EntityCategory,
 )
 from homeassistant.core import Context, Event, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
@@ -30,6 +31,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
 from custom_components.onenet_nbiot.device_registry import async_sync_devices
 from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
+from custom_components.onenet_nbiot.onenet.models import Opaque
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME, async_get_store
 
@@ -64,6 +66,7 @@ CONNECTIVITY = "binary_sensor.water_meter_connectivity"
 COMMAND = "event.water_meter_command"
 WAITING = "sensor.water_meter_waiting_commands"
 READ_NOW = "button.water_meter_request_reading"
+CANCEL_WAITING = "button.water_meter_cancel_waiting_commands"
 
 
 def shown(hass: HomeAssistant, entity_id: str = SENSOR) -> State:
@@ -101,9 +104,16 @@ async def finished_read(hass: HomeAssistant, account: MockConfigEntry, onenet: S
     await hass.async_block_till_done()
 
 
-async def press(hass: HomeAssistant, context: Context | None = None) -> None:
-    """Press the button of the device."""
-    await hass.services.async_call("button", "press", {"entity_id": READ_NOW}, blocking=True, context=context)
+async def press(hass: HomeAssistant, context: Context | None = None, entity_id: str = READ_NOW) -> None:
+    """Press a button of the device."""
+    await hass.services.async_call("button", "press", {"entity_id": entity_id}, blocking=True, context=context)
+
+
+def identity(hass: HomeAssistant, account: MockConfigEntry) -> tuple[str | None, ...]:
+    """Return the manufacturer, model, firmware and hardware version of the device."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, f"{account.entry_id}_{IMEI}"), account.entry_id)
+    assert device
+    return device.manufacturer, device.model, device.sw_version, device.hw_version
 
 
 def queued_paths(onenet: Server) -> list[str]:
@@ -152,6 +162,72 @@ async def test_a_device_is_registered_with_its_imei_and_named_entities(
     }
     assert shown(hass, "sensor.water_meter_temperature_1").name == "Water meter Temperature 1"
     assert shown(hass, SENSOR).attributes[ATTR_DEVICE_CLASS] == "temperature"
+
+
+IDENTITY = {(3, 0, 0): " Quectel\0", (3, 0, 1): "BC35", (3, 0, 3): "V1.2", (3, 0, 18): "C"}
+
+
+@pytest.mark.parametrize("how", ["queued", "immediate", "newest"])
+async def test_a_device_shows_the_manufacturer_model_and_versions_that_it_reported(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, how: str
+) -> None:
+    """They need not be selected; a reload keeps them, and a new version replaces the former one."""
+    await add_device(hass, account, "3303/0/5700")
+    assert identity(hass, account) == (None, MODEL_DEVICE, None, None)
+    device.resources |= IDENTITY
+    if how == "queued":
+        await finished_read(hass, account, onenet, obj_id=3)
+    elif how == "immediate":
+        onenet.onenet.set_online(IMEI, online=True)
+        await act(hass, SERVICE_READ, imei=IMEI, obj_id=3)
+    else:
+        onenet.onenet.report(IMEI, IDENTITY)
+        await poll(hass, account, onenet)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.2", "C")
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.2", "C")
+    onenet.onenet.clock.offset += MINUTE
+    onenet.onenet.report(IMEI, {(3, 0, 3): "V1.3"})
+    await poll(hass, account, onenet)
+    assert identity(hass, account) == ("Quectel", "BC35", "V1.3", "C")
+
+
+async def test_the_registration_at_a_start_keeps_the_model(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The model of a registered device is kept, also if the file of its values was lost."""
+    await add_device(hass, account)
+    registry = dr.async_get(hass)
+    registry.async_update_device(devices_of(account).added[IMEI].device_id, model="BC35")
+    devices_of(account).added.clear()
+    assert await async_sync_devices(hass, account, devices_of(account))
+    assert identity(hass, account) == (None, "BC35", None, None)
+
+
+@pytest.mark.parametrize("value", ["", " ", "m" * 101, "two\nlines", 7, True, None, ["BC35"]])
+async def test_what_is_no_short_text_is_no_model(hass: HomeAssistant, account: MockConfigEntry, value: object) -> None:
+    """The page of the device does not change, nor does it for another object or instance."""
+    await add_device(hass, account)
+    at = client_of(account).now()
+    values = [
+        {"obj_id": obj_id, "obj_inst_id": instance, "res_id": 1, "value": text}
+        for obj_id, instance, text in ((3, 0, value), (3, 0, Opaque("00ff")), (3, 1, "BC35"), (4, 0, "BC35"))
+    ]
+    for number, one in enumerate(values):
+        devices_of(account).async_update_from_read(IMEI, [one], at + number * MINUTE)
+    assert identity(hass, account) == (None, MODEL_DEVICE, None, None)
+
+
+async def test_a_device_that_was_removed_from_the_registry_is_not_updated(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """A value that arrives during the removal raises nothing."""
+    await add_device(hass, account)
+    registry = dr.async_get(hass)
+    registry.async_remove_device(devices_of(account).added[IMEI].device_id)
+    value = {"obj_id": 3, "obj_inst_id": 0, "res_id": 1, "value": "BC35"}
+    devices_of(account).async_update_from_read(IMEI, [value], client_of(account).now())
+    identifier = (DOMAIN, f"{account.entry_id}_{IMEI}")
+    assert registry.async_get_device_by_identifier(identifier, account.entry_id) is None
 
 
 @LEGACY_ONLY
@@ -410,6 +486,48 @@ async def test_read_now_queues_each_read_once(
     await press(hass)
     # The unit is known now.
     assert queued_paths(onenet)[3:] == ["3303/0/5700", "3/0/9", "3200/0"]
+
+
+async def test_the_entities_of_commands_are_diagnostic(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """Those of a device are, those of the account are not; the button that cancels is disabled by default."""
+    await add_device(hass, account)
+    found = {
+        entity.entity_id: (entity.entity_category, entity.disabled)
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), account.entry_id)
+    }
+    assert found == {
+        "event.onenet_command": (None, False),
+        "sensor.onenet_waiting_commands": (None, False),
+        READ_NOW: (None, False),
+        CONNECTIVITY: (EntityCategory.DIAGNOSTIC, False),
+        COMMAND: (EntityCategory.DIAGNOSTIC, False),
+        WAITING: (EntityCategory.DIAGNOSTIC, False),
+        CANCEL_WAITING: (EntityCategory.DIAGNOSTIC, True),
+        "binary_sensor.water_meter_overdue": (EntityCategory.DIAGNOSTIC, True),
+        "sensor.water_meter_last_seen": (EntityCategory.DIAGNOSTIC, True),
+    }
+
+
+async def test_cancel_waiting_cancels_all_commands_of_the_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
+) -> None:
+    """The events have the context of the press; a press without waiting commands does nothing."""
+    await add_device(hass, account, "3303/0/5700")
+    er.async_get(hass).async_update_entity(CANCEL_WAITING, disabled_by=None)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for obj_id in (3303, 3):
+        await offline_read(hass, obj_id=obj_id)
+    events.clear()
+    context = Context()
+    await press(hass, context, CANCEL_WAITING)
+    assert [(event.data["type"], event.context.id) for event in events] == [("command_cancelled", context.id)] * 2
+    assert shown(hass, WAITING).state == "0"
+    await press(hass, entity_id=CANCEL_WAITING)
+    assert len(events) == 2
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/offline", times=9))
+    with pytest.raises(HomeAssistantError, match="closed before"):
+        await press(hass, entity_id=CANCEL_WAITING)
 
 
 async def test_read_now_fits_into_a_devices_queue(

@@ -875,7 +875,7 @@ def test_the_readme_uses_the_words_of_the_interface(readme: str, marks: str) -> 
         *texts["selector"]["region"]["options"].values(),
         *texts["options"]["step"]["init"]["data"].values(),
         *texts["config_subentries"]["device"]["initiate_flow"].values(),
-        texts["entity"]["button"]["read_now"]["name"],
+        *(button["name"] for button in texts["entity"]["button"].values()),
     ]
     assert [text for text in shown if f"{marks[0]}{text}{marks[1]}" not in DOCUMENTS[readme]] == []
     labels = [*steps["api_key"]["data"].values(), *steps["access_key"]["data"].values()]

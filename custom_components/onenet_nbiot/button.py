@@ -1,8 +1,9 @@
-"""Buttons that request readings of devices."""
+"""Buttons of a device: request a reading, and cancel its waiting commands."""
 
 from typing import override
 
 from homeassistant.components.button import ButtonEntity
+from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -18,7 +19,7 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, (RequestReadingButton,))
+    await async_add_device_entities(entry, async_add_entities, [RequestReadingButton, CancelWaitingButton])
 
 
 class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
@@ -32,3 +33,16 @@ class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
         outcome = await async_request_reading(self.account, self.device, self._context or Context())
         if outcome.failure is not None:
             raise outcome.failure
+
+
+class CancelWaitingButton(OneNetDeviceEntity, ButtonEntity):
+    """Cancel all commands that wait for a device."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+    _attr_translation_key = "cancel_waiting"
+
+    @override
+    async def async_press(self) -> None:
+        """Cancel the commands; raise HomeAssistantError if that fails."""
+        await self.account.manager.async_cancel_all(self.device.imei, self._context or Context())

@@ -1,11 +1,14 @@
 """Config flow: connect, reauthenticate and reconfigure accounts, and set the polling interval."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 import re
 from typing import Any, override
 
 from homeassistant.config_entries import (
     SOURCE_RECONFIGURE,
+    SOURCE_USER,
     ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
@@ -46,7 +49,9 @@ from .const import (
 )
 from .coordinator import create_client, platform_of
 from .device_flow import OneNetDeviceFlow
+from .devices import short_text
 from .exceptions import escape_markdown, form_error
+from .onenet.client import OneNetClient
 from .onenet.errors import AuthenticationError, OneNetError, UnknownDeviceError
 from .onenet.platforms import CURRENT, PLATFORMS
 
@@ -73,6 +78,8 @@ _PLACEHOLDERS = {"console_url": "https://open.iot.10086.cn", "example_url": "htt
 _SAME_ACCOUNT = {CONF_API_KEY: (CONF_API_KEY,), CONF_ACCESS_KEY: (CONF_PRODUCT_ID, CONF_URL)}
 # Any other character would change the meaning of the token that the id becomes a part of.
 _ID = re.compile(r"[0-9A-Za-z_-]+")
+# Seconds to wait for the name of the product, which only the title needs.
+_NAME_TIMEOUT = 2
 _OPTIONS_SCHEMA = vol.Schema(
     {
         # Without limits: the selector's own error is in English only.
@@ -145,6 +152,16 @@ def _reason(kind: str, err: OneNetError) -> str:
     return form_error(err)
 
 
+async def _product(client: OneNetClient, data: Mapping[str, str]) -> str:
+    """Return the name of an account's product, or else its id; empty for an account with an API key."""
+    name = None
+    if platform_of(data) is CURRENT:
+        with suppress(OneNetError, TimeoutError):
+            async with asyncio.timeout(_NAME_TIMEOUT):
+                name = short_text((await client.get_product()).name)
+    return name or data.get(CONF_PRODUCT_ID, "")
+
+
 class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
     """Connect an account, replace its key, or change its server."""
 
@@ -152,6 +169,7 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         """Start without errors."""
         self._errors: dict[str, str] = {}
         self._message = ""
+        self._product = ""
 
     @staticmethod
     @callback
@@ -264,15 +282,18 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
             self._errors = {"base": _reason(kind, err)}
             self._message = str(err)
             return None
+        if self.source == SOURCE_USER:
+            self._product = await _product(client, data)
         # Another flow may have connected the account meanwhile.
         self._async_abort_entries_match(same)
         return data
 
     def _free_title(self) -> str:
-        """Return a title that no other account has."""
+        """Return a title with the product that no other account has."""
+        base = f"OneNET {self._product}".strip()
         taken = {entry.title for entry in self._async_current_entries()}
         number = 1
-        while (title := "OneNET" if number == 1 else f"OneNET {number}") in taken:
+        while (title := base if number == 1 else f"{base} {number}") in taken:
             number += 1
         return title
 

@@ -56,15 +56,28 @@ def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
     """Register a device, and return its Home Assistant device id."""
     registry = dr.async_get(hass)
     account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
+    identifier = (DOMAIN, f"{entry_id}_{device.imei}")
+    # A registered device may have the model that it reported.
+    is_new = registry.async_get_device_by_identifier(identifier, entry_id) is None
+    identity: dict[str, Any] = ({"model": MODEL_DEVICE} if is_new else {}) | device.identity()
     return registry.async_get_or_create(
         config_entry_id=entry_id,
         config_subentry_id=device.subentry_id,
-        identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
-        model=MODEL_DEVICE,
+        identifiers={identifier},
         name=device.title,
         serial_number=device.imei,
         via_device_id=account.id if account else None,
+        **identity,
     ).id
+
+
+@callback
+def async_update_identity(hass: HomeAssistant, device: Device) -> None:
+    """Update the manufacturer, model and versions of a device, unless it was removed meanwhile."""
+    registry = dr.async_get(hass)
+    if registry.async_get(device.device_id) is not None:
+        identity: dict[str, Any] = device.identity()
+        registry.async_update_device(device.device_id, **identity)
 
 
 @callback

@@ -44,6 +44,9 @@ _SILENCE_MIN = timedelta(minutes=10)
 # A device is overdue after its longest usual silence times this factor, but not before an hour.
 _OVERDUE_FACTOR = 1.5
 _OVERDUE_MIN = timedelta(hours=1)
+# The resources of the object Device that Home Assistant's device registry shows, with its names for them.
+_IDENTITY: Final = {"3/0/0": "manufacturer", "3/0/1": "model", "3/0/3": "sw_version", "3/0/18": "hw_version"}
+_SHORT_TEXT_MAX = 100
 # A device is missing if OneNET did not find it in two lookups at least this far apart.
 _MISSING_AFTER = timedelta(hours=1)
 
@@ -108,7 +111,7 @@ class Device:
 
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `resource_paths` are the resources with entities,
-    `tracked_paths` those and the resources with their units.
+    `tracked_paths` those, the resources with their units, and those of the device's identity.
     """
 
     key: str | None = None
@@ -172,6 +175,12 @@ class Device:
             after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=max(self.silences)))
         return None if after is None or self.last_seen is None else self.last_seen + after
 
+    def identity(self) -> dict[str, str]:
+        """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
+        readings = ((name, self.readings.get(path)) for path, name in _IDENTITY.items())
+        texts = ((name, short_text(reading.value)) for name, reading in readings if reading is not None)
+        return {name: text for name, text in texts if text is not None}
+
     def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
         """Return the reads that fetch the resources with entities, or those with these keys.
 
@@ -206,8 +215,21 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def short_text(value: Any) -> str | None:
+    """Return a text in one line without surrounding whitespace; None if it is empty or long, and for anything else."""
+    if not isinstance(value, str) or isinstance(value, Opaque):
+        return None
+    # Firmware may send the zero at the end of a text.
+    text = value.strip("\0 \t\r\n")
+    return text if 0 < len(text) <= _SHORT_TEXT_MAX and text.isprintable() else None
+
+
 # The changes of a device: paths of resources, PRESENCE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
+
+
+# A device of an account has reported its manufacturer, its model or a version.
+SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity_{{}}")
 
 
 class Addition(NamedTuple):
@@ -307,7 +329,8 @@ class Devices:
         if device.key is None and is_new and subentry.data.get(CONF_PLATFORM) == self._platform:
             device.key = subentry.data.get(CONF_ONENET_ID)
         device.subentry_id, device.title, device.resource_paths = subentry.subentry_id, subentry.title, paths
-        device.tracked_paths = frozenset((*paths, *filter(None, (describe(path).unit_path for path in paths))))
+        unit_paths = filter(None, (describe(path).unit_path for path in paths))
+        device.tracked_paths = frozenset((*paths, *unit_paths, *_IDENTITY))
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
         self.added[imei] = device
         return Addition(device, added, is_new)
@@ -449,9 +472,11 @@ class Devices:
 
     @callback
     def async_notify_entities(self, device: Device, changed: set[str]) -> None:
-        """Send the changes of a device to its entities, if there are any."""
+        """Send the changes of a device to its entities, if there are any, and to the account those of its identity."""
         if changed:
             async_dispatcher_send(self._hass, self.signal(device.imei), changed)
+        if not changed.isdisjoint(_IDENTITY):
+            async_dispatcher_send(self._hass, SIGNAL_IDENTITY.format(self._entry_id), device)
 
 
 def _path(value: Mapping[str, Any]) -> str:

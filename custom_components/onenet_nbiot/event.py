@@ -3,6 +3,7 @@
 from typing import Any, override
 
 from homeassistant.components.event import EventEntity
+from homeassistant.const import EntityCategory
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -58,3 +59,5 @@ class AccountCommandEvent(OneNetAccountEntity, CommandEvent):
 
 class DeviceCommandEvent(OneNetDeviceEntity, CommandEvent):
     """Trigger events for a device's commands."""
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC

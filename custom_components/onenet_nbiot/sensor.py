@@ -74,6 +74,8 @@ class AccountWaitingCommandsSensor(OneNetAccountEntity, WaitingCommandsSensor):
 class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     """Count the waiting commands of a device."""
 
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
     @property
     @override
     def native_value(self) -> int:

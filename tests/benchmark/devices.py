@@ -19,7 +19,7 @@ from .verdict import judge, note
 
 DEVICES = 1000
 RESOURCES = ["3303/0/5700", "3323/0/5700", "3200/0/5500", "3/0/9", "4/0/2"]
-# A device has four entities besides those of its resources, and the account has two.
+# A device has four enabled entities besides those of its resources, and the account has two.
 ENTITIES = DEVICES * (len(RESOURCES) + 4) + 2
 START_UPS = 3
 POLLS = 10

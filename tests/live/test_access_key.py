@@ -40,7 +40,7 @@ async def house(platform: Server, tmp_path_factory: pytest.TempPathFactory) -> A
     typed = {"product_id": PRODUCT_ID, "access_key": ACCESS_KEY, "platform": "current"}
     async with HomeAssistant.running(config, port) as home_assistant:
         result = await home_assistant.connect_account(typed, platform.url)
-        assert (result["type"], result["title"]) == ("create_entry", "OneNET")
+        assert (result["type"], result["title"]) == ("create_entry", "OneNET Demo product")
         await home_assistant.set_interval(result["result"], 10)
         yield home_assistant
 

@@ -221,7 +221,11 @@ async def connecting(home_assistant: HomeAssistant, profile: Path, locale: str) 
         await dialog.click_own("OK")
         yield dialog
     entries = "/api/config/config_entries/entry"
-    second = next(entry for entry in await home_assistant.get(entries) if entry["title"] == "OneNET 2")
+    (second,) = [
+        entry
+        for entry in await home_assistant.get(entries)
+        if entry["title"] in ("OneNET 2", f"OneNET {SECOND_PRODUCT_ID}")
+    ]
     assert await home_assistant.delete(f"{entries}/{second['entry_id']}") == {"require_restart": False}
 
 
