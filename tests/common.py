@@ -165,11 +165,16 @@ async def poll_device(account: ConfigEntry[Any], imei: str = IMEI) -> None:
 
 
 async def add_device(
-    hass: HomeAssistant, account: MockConfigEntry, *resources: str, imei: str = IMEI, title: str = "Water meter"
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    *resources: str,
+    imei: str = IMEI,
+    title: str = "Water meter",
+    **settings: str,
 ) -> ConfigSubentry:
-    """Add a device with the paths of its resources to an account, and return it."""
+    """Add a device with the paths of its resources and its settings to an account, and return it."""
     subentry = ConfigSubentry(
-        data=MappingProxyType({CONF_IMEI: imei, CONF_RESOURCES: list(resources)}),
+        data=MappingProxyType({CONF_IMEI: imei, CONF_RESOURCES: list(resources)} | settings),
         subentry_type=SUBENTRY_DEVICE,
         title=title,
         unique_id=imei,

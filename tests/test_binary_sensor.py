@@ -18,6 +18,26 @@ PATH = "3200/0/5500"
 
 
 @pytest.mark.parametrize(
+    ("kind", "path", "device_class"),
+    [
+        ("manhole_cover", PATH, "opening"),
+        ("parking_sensor", "3302/0/5500", "occupancy"),
+        ("street_lamp", PATH, None),
+        ("of a later version", PATH, None),
+    ],
+)
+async def test_a_boolean_has_the_class_of_the_kind_of_device(
+    hass: HomeAssistant, account: MockConfigEntry, kind: str, path: str, device_class: str | None
+) -> None:
+    """A Boolean without a class that follows from the kind has none."""
+    await add_device(hass, account, path, kind=kind)
+    (shown,) = (
+        state for state in hass.states.async_all("binary_sensor") if not state.entity_id.endswith("_connectivity")
+    )
+    assert shown.attributes.get("device_class") == device_class
+
+
+@pytest.mark.parametrize(
     ("value", "state"),
     [
         *((value, STATE_ON) for value in (True, 1, 1.0, "1", "true", " True ", "ON", "1.0")),

@@ -21,6 +21,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import (
     CONF_IMEI,
+    CONF_KIND,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
@@ -54,6 +55,7 @@ variant = run_with(EVERY_PLATFORM)
 TEMPERATURE = "3303/0/5700"
 UNIT = "3303/0/5701"
 HUMIDITY = "3304/0/5700"
+SENSOR_VALUE = "3300/0/5700"
 # The beginning of the emulator's sec_key, psk, auth_code and auth_info.
 DEVICE_SECRET = "SECRET-"
 # A part of the path of each call, by platform; the history of the legacy platform has the device's id before it.
@@ -153,6 +155,13 @@ def suggested(result: SubentryFlowResult) -> Any:
     return (field(result)[0].description or {}).get("suggested_value")
 
 
+def kind_of(result: SubentryFlowResult) -> str:
+    """Return the kind of device that a form preselects."""
+    assert result["data_schema"]
+    kind: str = result["data_schema"]({})[CONF_KIND]
+    return kind
+
+
 def checked(result: SubentryFlowResult) -> SubentryFlowResult:
     """Return a step of the flow after checking that it has no secret."""
     form = str([offered(result), suggested(result)]) if result["type"] is FlowResultType.FORM else ""
@@ -242,10 +251,11 @@ def message(result: SubentryFlowResult) -> str:
 
 
 def identity(account: MockConfigEntry, onenet: Server) -> dict[str, str]:
-    """Return what identifies the device on the account's platform, as its subentry stores it."""
+    """Return the kind of the device and what identifies it on the account's platform, as its subentry stores them."""
     platform = account.data.get(CONF_PLATFORM, "legacy")
     device = onenet.onenet.products[0].devices[IMEI]
-    return {CONF_ONENET_ID: device.name if platform == "current" else str(device.id), CONF_PLATFORM: platform}
+    onenet_id = device.name if platform == "current" else str(device.id)
+    return {CONF_KIND: "water_meter", CONF_ONENET_ID: onenet_id, CONF_PLATFORM: platform}
 
 
 async def test_a_device_is_selected_from_the_list(
@@ -364,7 +374,7 @@ async def test_without_the_call_for_a_device_an_imei_is_accepted(
     onenet.faults.clear()
     result = await submit(hass, result, resources=[TEMPERATURE])
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Water meter" if is_listed else IMEI)
-    found = identity(account, onenet) if is_listed else {}
+    found = identity(account, onenet) if is_listed else {CONF_KIND: result["data"][CONF_KIND]}
     assert result["data"] == {CONF_IMEI: IMEI, CONF_RESOURCES: [TEMPERATURE]} | found
 
 
@@ -1048,7 +1058,8 @@ async def test_the_forms_are_valid_json(
     response = await client.post(f"{url}/{form['flow_id']}", json={CONF_IMEI: IMEI})
     assert response.status == HTTPStatus.OK
     form = await response.json()
-    shown, duration = form["data_schema"]
+    shown, kind, duration = form["data_schema"]
+    assert (kind["name"], kind["required"], kind["default"]) == (CONF_KIND, True, "water_meter")
     assert (duration["name"], duration["required"]) == (CONF_OVERDUE_AFTER, False)
     assert shown["name"] == CONF_RESOURCES
     assert (shown["selector"]["select"]["multiple"], shown["selector"]["select"]["custom_value"]) == (True, True)
@@ -1273,9 +1284,54 @@ async def test_the_time_until_a_device_is_overdue_can_be_set_and_cleared(
     assert hass.states.get("binary_sensor.water_meter_overdue")
     result = await reconfigure(hass, account, subentry)
     assert result["data_schema"]
-    _, shown = result["data_schema"].schema
+    _, _, shown = result["data_schema"].schema
     assert shown.description == {"suggested_value": {"days": 1, "hours": 2, "minutes": 30}}
     await submit(hass, result, resources=[TEMPERATURE], overdue_after={"days": 0, "hours": 0, "minutes": 0})
     (subentry,) = account.subentries.values()
     assert CONF_OVERDUE_AFTER not in subentry.data
     assert devices_of(account).get(IMEI).overdue_after is None
+
+
+async def test_the_kind_of_a_device_is_guessed_stored_and_changed(
+    hass: HomeAssistant, account: MockConfigEntry, device: Device, onenet: Server
+) -> None:
+    """Another kind takes effect at once on the existing entity, which keeps its id, and on the model."""
+    device.resources = {(3300, 0, 5700): 12.5}
+    onenet.onenet.report(IMEI)
+    subentry = await add(hass, account, SENSOR_VALUE)
+    assert subentry.data[CONF_KIND] == "water_meter"
+    entity_id = "sensor.water_meter_sensor_value"
+    for kind, device_class, unit, model in (
+        ("water_meter", "water", "m³", "NB-IoT water meter"),
+        ("heat_meter", "energy", "kWh", "NB-IoT heat meter"),
+        ("thermometer", "temperature", "°C", "NB-IoT thermometer"),
+        ("other", None, None, "NB-IoT"),
+        ("water_meter", "water", "m³", "NB-IoT water meter"),
+    ):
+        result = await reconfigure(hass, account, subentry)
+        await submit(hass, result, resources=[SENSOR_VALUE], kind=kind)
+        assert account.subentries[subentry.subentry_id].data[CONF_KIND] == kind
+        assert resource_ids(hass, subentry) == {SENSOR_VALUE: entity_id}
+        state = hass.states.get(entity_id)
+        assert state
+        shown = [state.attributes.get(name) for name in ("device_class", "unit_of_measurement")]
+        assert (state.state, shown) == ("12.5", [device_class, unit])
+        row = er.async_get(hass).entities[entity_id]
+        assert (row.original_device_class, row.unit_of_measurement) == (device_class, unit)
+        assert (row.capabilities or {}).get("state_class") == state.attributes["state_class"]
+        devices = dr.async_entries_for_config_entry(dr.async_get(hass), account.entry_id)
+        assert [device.model for device in devices if device.serial_number == IMEI] == [model]
+    # The form has the stored kind.
+    result = await reconfigure(hass, account, subentry)
+    assert kind_of(result) == "water_meter"
+    # It keeps the selected one after an error.
+    assert kind_of(await submit(hass, result, resources=["wrong"], kind="valve")) == "valve"
+
+
+async def test_the_kind_of_a_device_of_an_earlier_version_is_guessed_when_it_is_reconfigured(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Until then, its generic resources have no device class."""
+    subentry = await add_device(hass, account, SENSOR_VALUE)
+    assert devices_of(account).get(IMEI).kind == "other"
+    assert kind_of(await reconfigure(hass, account, subentry)) == "water_meter"

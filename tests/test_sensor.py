@@ -262,3 +262,26 @@ async def test_an_outage_is_shown_with_an_equivalent_unit(hass: HomeAssistant, a
     devices.added[IMEI].missing = True
     async_dispatcher_send(hass, devices.signal(IMEI), {AVAILABILITY, "3303/0/5701"})
     assert state_of(hass, account, TEMPERATURE).state == STATE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        (None, ("m³", "water", "total_increasing")),
+        ("L", ("L", "water", "total_increasing")),
+        ("N/A", ("m³", "water", "total_increasing")),
+        # A unit that no water meter has contradicts the kind.
+        ("Cel", ("°C", None, "measurement")),
+        ("pulses", ("pulses", None, "measurement")),
+    ],
+)
+async def test_the_unit_of_the_device_takes_precedence_over_its_kind(
+    hass: HomeAssistant, account: MockConfigEntry, unit: str | None, shown: tuple[str, str | None, str]
+) -> None:
+    """A generic sensor of a water meter is a volume, unless the device reports another unit."""
+    path = "3300/0/5700"
+    await add_device(hass, account, path, kind="water_meter")
+    measure(hass, account, {path: "17"} | ({} if unit is None else {"3300/0/5701": unit}))
+    state = state_of(hass, account, path)
+    names = (ATTR_UNIT_OF_MEASUREMENT, ATTR_DEVICE_CLASS, "state_class")
+    assert (state.state, tuple(state.attributes.get(name) for name in names)) == ("17", shown)

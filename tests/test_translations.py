@@ -116,6 +116,7 @@ def test_every_option_has_a_name(language: str) -> None:
     assert list(texts["region"]["options"]) == [*regions, "custom"]
     assert list(texts["platform"]["options"]) == list(PLATFORMS)
     assert list(texts["if_offline"]["options"]) == list(IfOffline)
+    assert list(texts["kind"]["options"]) == list(lwm2m.DeviceKind)
     assert set(texts["mode"]["options"]) == {mode.name.lower() for mode in WriteMode}
     shown = load_yaml_dict(str(INTEGRATION / "services.yaml"))["offline_write"]["fields"]["values"]["selector"]
     assert set(texts["values"]["fields"]) == set(shown["object"]["fields"])

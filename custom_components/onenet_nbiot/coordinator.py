@@ -169,19 +169,25 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             entry.async_create_task(self.hass, self._async_subentries_changed(), "OneNET devices")
 
     async def _async_subentries_changed(self) -> None:
-        """Update the devices from the subentries, and poll now if a device or a resource was added."""
-        if await self._async_sync_devices():
+        """Update the devices from the subentries, and poll now if a device or a resource was added.
+
+        Reload the entry if the kind of a device was changed: entities keep their descriptions.
+        """
+        additions = await self._async_sync_devices()
+        if any(addition.is_other_kind for addition in additions):
+            self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
+        elif additions:
             self._async_poll_now()
 
-    async def _async_sync_devices(self) -> bool:
-        """Update the devices and their entities from the subentries; return whether anything was added."""
+    async def _async_sync_devices(self) -> list[Addition]:
+        """Update the devices and their entities from the subentries; return what was added or is of another kind."""
         additions = await async_sync_devices(self.hass, self.config_entry, self._devices)
         for addition in additions:
             async_dispatcher_send(self.hass, SIGNAL_ADDITION.format(self.config_entry.entry_id), addition)
         if additions:
             for command in self._commands.finished:
                 self._tracker.async_apply_values(command)
-        return bool(additions)
+        return additions
 
     @callback
     def _async_poll_now(self) -> None:

@@ -22,6 +22,7 @@ import voluptuous as vol
 from .const import (
     ATTR_MESSAGE,
     CONF_IMEI,
+    CONF_KIND,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
@@ -31,7 +32,7 @@ from .const import (
 )
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
-from .lwm2m import describe, is_measurement, is_readable, lwm2m_name
+from .lwm2m import DeviceKind, describe, guess_kind, is_measurement, is_readable, lwm2m_name
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
@@ -50,6 +51,9 @@ _DEVICE_OBJECT = 3
 _OVERDUE_MIN = timedelta(minutes=10)
 _OVERDUE_MAX = timedelta(days=400)
 _DURATION = DurationSelector(DurationSelectorConfig(enable_day=True, enable_second=False))
+_KIND = SelectSelector(
+    SelectSelectorConfig(options=list(DeviceKind), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_KIND)
+)
 _INVISIBLE_CHARACTERS = "invisible_characters"
 _CHARACTERS = "characters"
 
@@ -66,6 +70,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._devices: dict[str, Device] = {}
         self._choices: list[SelectOptionDict] = []
         self._suggested: list[str] = []
+        self._kind = DeviceKind.OTHER
         self._overdue_after: dict[str, float] | None = None
         self._errors: dict[str, str] = {}
         self._message = ""
@@ -124,6 +129,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device)
+            self._kind = DeviceKind(subentry.data.get(CONF_KIND, self._kind))
         elif (selected := self._selected(user_input)) is not None:
             kept = {name: value for name, value in subentry.data.items() if name != CONF_OVERDUE_AFTER}
             data = {**kept, **selected, **self._identity}
@@ -189,7 +195,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         return device
 
     async def _async_list_resources(self, client: OneNetClient, device: Device) -> None:
-        """Offer the resources that the device is known to have, and those that are already shown."""
+        """Offer the resources that the device is known to have and those that are already shown; guess its kind."""
         platform = platform_of(self._get_entry().data)
         self._identity = {CONF_ONENET_ID: device.name, CONF_PLATFORM: platform.name} if device.name else {}
         found, failures = await _find_resources(client, self._imei, device)
@@ -197,6 +203,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             # Resources can be typed nevertheless.
             self._set_error(failures[0])
         found |= {Resource.from_path(path) for path in self._suggested}
+        self._kind = guess_kind(self._title, {resource.obj_id for resource in found})
         texts = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])
         self._choices = [
             SelectOptionDict(value=resource.path, label=f"{_name(resource, texts)} ({resource.path})")
@@ -206,6 +213,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
     def _selected(self, user_input: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the selected resources and the settings; set the error and return None if one is invalid."""
         self._suggested = user_input.get(CONF_RESOURCES, [])
+        self._kind = DeviceKind(user_input[CONF_KIND])
         self._overdue_after = user_input.get(CONF_OVERDUE_AFTER)
         self._errors = {}
         try:
@@ -219,7 +227,8 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             self._errors = {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
             return None
         settings = {CONF_OVERDUE_AFTER: overdue_after.total_seconds()} if overdue_after else {}
-        return {CONF_RESOURCES: [resource.path for resource in dict.fromkeys(resources)], **settings}
+        paths = [resource.path for resource in dict.fromkeys(resources)]
+        return {CONF_RESOURCES: paths, CONF_KIND: str(self._kind), **settings}
 
     def _show_new_resources(self) -> SubentryFlowResult:
         """Show the form of a new device's resources, with a text that suits what is offered."""
@@ -235,7 +244,13 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 options=self._choices, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN
             )
         )
-        schema = vol.Schema({vol.Optional(CONF_RESOURCES): which, vol.Optional(CONF_OVERDUE_AFTER): _DURATION})
+        schema = vol.Schema(
+            {
+                vol.Optional(CONF_RESOURCES): which,
+                vol.Required(CONF_KIND, default=str(self._kind)): _KIND,
+                vol.Optional(CONF_OVERDUE_AFTER): _DURATION,
+            }
+        )
         suggested = {CONF_RESOURCES: self._suggested, CONF_OVERDUE_AFTER: self._overdue_after}
         return self.async_show_form(
             step_id=step_id,

@@ -12,7 +12,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from .const import DOMAIN, ISSUE_DEVICE_GONE, MODEL_DEVICE, SUBENTRY_DEVICE
 from .devices import BATCH_SIZE, Addition, Device, Devices
 from .exceptions import escape_markdown
-from .lwm2m import describe
+from .lwm2m import DeviceKind, describe
 
 
 @callback
@@ -48,7 +48,7 @@ async def async_sync_devices(hass: HomeAssistant, entry: ConfigEntry[Any], devic
     if changed:
         _async_remove_entities(hass, entry.entry_id, devices)
     async_update_issues(hass, entry, devices)
-    return [addition for addition in changed if addition.paths or addition.is_new]
+    return [addition for addition in changed if addition.paths or addition.is_new or addition.is_other_kind]
 
 
 @callback
@@ -56,19 +56,22 @@ def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
     """Register a device, and return its Home Assistant device id."""
     registry = dr.async_get(hass)
     account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
-    identifier = (DOMAIN, f"{entry_id}_{device.imei}")
-    # A registered device may have the model that it reported.
-    is_new = registry.async_get_device_by_identifier(identifier, entry_id) is None
-    identity: dict[str, Any] = ({"model": MODEL_DEVICE} if is_new else {}) | device.identity()
+    # The model that the device has reported replaces its kind.
+    identity: dict[str, Any] = {"model": _model(device.kind)} | device.identity()
     return registry.async_get_or_create(
         config_entry_id=entry_id,
         config_subentry_id=device.subentry_id,
-        identifiers={identifier},
+        identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
         name=device.title,
         serial_number=device.imei,
         via_device_id=account.id if account else None,
         **identity,
     ).id
+
+
+def _model(kind: DeviceKind) -> str:
+    """Return the model of a kind of device, which Home Assistant does not translate."""
+    return MODEL_DEVICE if kind is DeviceKind.OTHER else f"{MODEL_DEVICE} {kind.replace('_', ' ')}"
 
 
 @callback

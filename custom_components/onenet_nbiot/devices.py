@@ -17,6 +17,7 @@ from .const import (
     ATTR_OBJ_INST_ID,
     ATTR_RES_ID,
     ATTR_VALUE,
+    CONF_KIND,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
@@ -24,7 +25,7 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .lwm2m import describe
+from .lwm2m import DeviceKind, describe
 from .onenet.models import Datapoint, Opaque, Resource
 from .onenet.operations import WAITING_MAX, Read
 from .onenet.platforms import LEGACY
@@ -128,6 +129,7 @@ class Device:
     subentry_id: str = ""
     title: str = ""
     device_id: str = ""
+    kind: DeviceKind = DeviceKind.OTHER
     last_lookup: datetime = NEVER
     not_found_since: datetime | None = None
     resource_paths: tuple[str, ...] = ()
@@ -233,11 +235,15 @@ SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity
 
 
 class Addition(NamedTuple):
-    """Hold a device, its resources that were added to Home Assistant, and whether the device itself was added."""
+    """Hold a device, its resources that were added to Home Assistant, and whether the device itself was added.
+
+    `is_other_kind` is whether the kind of the device was changed.
+    """
 
     device: Device
     paths: Sequence[str]
     is_new: bool
+    is_other_kind: bool = False
 
 
 class Devices:
@@ -319,8 +325,10 @@ class Devices:
         is_new = imei not in self.added
         seconds = subentry.data.get(CONF_OVERDUE_AFTER)
         overdue_after = None if seconds is None else timedelta(seconds=seconds)
+        kind = DeviceKind(subentry.data.get(CONF_KIND, DeviceKind.OTHER))
+        is_other_kind = not is_new and device.kind is not kind
         selected = device.title, device.resource_paths, device.overdue_after
-        if not is_new and selected == (subentry.title, paths, overdue_after):
+        if not is_new and not is_other_kind and selected == (subentry.title, paths, overdue_after):
             return None
         if device.overdue_after != overdue_after:
             device.overdue_after = overdue_after
@@ -328,12 +336,13 @@ class Devices:
         added = [path for path in paths if is_new or path not in device.resource_paths]
         if device.key is None and is_new and subentry.data.get(CONF_PLATFORM) == self._platform:
             device.key = subentry.data.get(CONF_ONENET_ID)
+        device.kind = kind
         device.subentry_id, device.title, device.resource_paths = subentry.subentry_id, subentry.title, paths
         unit_paths = filter(None, (describe(path).unit_path for path in paths))
         device.tracked_paths = frozenset((*paths, *unit_paths, *_IDENTITY))
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
         self.added[imei] = device
-        return Addition(device, added, is_new)
+        return Addition(device, added, is_new, is_other_kind)
 
     @callback
     def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> None:

@@ -119,7 +119,7 @@ async def async_add_device_entities(
             return
         entities: list[Entity] = [kind(account, device) for kind in of_device] if addition.is_new else []
         if of_resource is not None:
-            descriptions = [describe(path) for path in addition.paths if path in device.resource_paths]
+            descriptions = [describe(path, device.kind) for path in addition.paths if path in device.resource_paths]
             entities += [
                 of_resource(account, device, description)
                 for description in descriptions

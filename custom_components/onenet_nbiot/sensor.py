@@ -17,7 +17,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import OneNetConfigEntry
 from .devices import AVAILABILITY, PRESENCE
 from .entity import OneNetAccountEntity, OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
-from .lwm2m import ResourceSensorDescription, is_unit, known_unit
+from .lwm2m import ResourceSensorDescription, describe, is_unit, known_unit
 from .onenet.models import Opaque
 from .tracker import SIGNAL_WAITING_COMMANDS
 
@@ -130,8 +130,13 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
     def _update_attrs(self) -> None:
         super()._update_attrs()
         description = self.entity_description
+        has_unit = is_unit(reported := self._reported_unit())
+        if has_unit and known_unit(reported, description.device_class) is None:
+            # Such as the temperature of a water meter.
+            generic = describe(description.key)
+            description = generic if isinstance(generic, ResourceSensorDescription) else description
         device_class, unit, factor = description.device_class, description.native_unit_of_measurement, 1.0
-        if is_unit(reported := self._reported_unit()):
+        if has_unit:
             if (known := known_unit(reported, device_class)) is not None:
                 unit, factor = known
             else:

@@ -10,6 +10,7 @@ from .descriptions import (
     describe,
     is_measurement,
 )
+from .kinds import DeviceKind, guess_kind
 from .lookup import find_resource, is_readable, lwm2m_name, unit_path
 from .units import is_unit, known_unit
 
@@ -17,11 +18,13 @@ __all__ = [
     "DESCRIPTIONS",
     "KEY_RESOURCE",
     "Description",
+    "DeviceKind",
     "ResourceBinarySensorDescription",
     "ResourceDescription",
     "ResourceSensorDescription",
     "describe",
     "find_resource",
+    "guess_kind",
     "is_measurement",
     "is_readable",
     "is_unit",

@@ -32,11 +32,13 @@ from homeassistant.const import (
     UnitOfSoundPressure,
     UnitOfSpeed,
     UnitOfTemperature,
+    UnitOfVolume,
     UnitOfVolumeFlowRate,
 )
 from homeassistant.helpers.entity import EntityDescription
 
 from .definitions import ResourceDefinition
+from .kinds import KIND_MEANINGS, DeviceKind, KindMeaning
 from .lookup import IPSO_OBJECTS, definitions_of, find_resource, lwm2m_name, split_path, unit_path
 from .meanings import BY_UNIT, MEANINGS, Meaning
 from .units import known_unit
@@ -295,10 +297,42 @@ _PRESELECTED = _MEASUREMENTS.keys() | {
 }
 
 
+# The unit and the precision of generic sensors whose device class follows from the kind of the device.
+_UNITS_BY_CLASS: dict[SensorDeviceClass, tuple[str, int | None]] = {
+    SensorDeviceClass.ENERGY: (UnitOfEnergy.KILO_WATT_HOUR, None),
+    SensorDeviceClass.GAS: (UnitOfVolume.CUBIC_METERS, 3),
+    SensorDeviceClass.TEMPERATURE: (UnitOfTemperature.CELSIUS, 1),
+    SensorDeviceClass.VOLUME_FLOW_RATE: (UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR, 3),
+    SensorDeviceClass.WATER: (UnitOfVolume.CUBIC_METERS, 3),
+}
+
+
+def _describe_generic(key: str, device_class: SensorDeviceClass) -> ResourceSensorDescription:
+    """Return the description of a generic sensor whose device class follows from the kind of the device."""
+    unit, precision = _UNITS_BY_CLASS[device_class]
+    state_class = SensorStateClass.TOTAL_INCREASING if device_class in _TOTALS else SensorStateClass.MEASUREMENT
+    return _sensor(key, device_class, unit, precision=precision, state_class=state_class)
+
+
+def _describe_kind(meaning: KindMeaning) -> dict[tuple[int, int], Description]:
+    """Return the descriptions of the generic resources of a kind of device, with the names of DESCRIPTIONS."""
+    described: dict[tuple[int, int], Description] = {
+        **{ids: _describe_generic(DESCRIPTIONS[ids].key, of) for ids, of in meaning.sensors.items()},
+        **{ids: _binary(DESCRIPTIONS[ids].key, of) for ids, of in meaning.binary_sensors.items()},
+    }
+    # The icon of the translation key would hide that of the device class.
+    return {ids: replace(description, icon=meaning.icon) for ids, description in described.items()}
+
+
+_BY_KIND = {kind: DESCRIPTIONS | _describe_kind(meaning) for kind, meaning in KIND_MEANINGS.items()}
+
+
 # Devices of one kind share their resources, so few paths make up most calls.
 @lru_cache(maxsize=4096)
-def describe(path: str) -> Description:
+def describe(path: str, kind: DeviceKind = DeviceKind.OTHER) -> Description:
     """Return the entity description of any resource, whatever its operations; raise ValueError for an invalid path.
+
+    The kind of the device determines the class, unit and icon of generic resources, not the platform.
 
     A measurement and any resource of an object with a meaning have a translated name, others the registry's.
     """
@@ -306,7 +340,7 @@ def describe(path: str) -> Description:
     if res_id is None:
         raise ValueError(f"{path} is not the path of a resource")
     number = f" {obj_inst_id}" if obj_inst_id else ""
-    if (description := DESCRIPTIONS.get((obj_id, res_id))) is not None:
+    if (description := _BY_KIND.get(kind, DESCRIPTIONS).get((obj_id, res_id))) is not None:
         return replace(description, key=path, unit_path=unit_path(path), number=number)
     name = lwm2m_name(path)
     definition = find_resource(obj_id, res_id)
