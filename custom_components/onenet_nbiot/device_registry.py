@@ -56,12 +56,15 @@ def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
     """Register a device, and return its Home Assistant device id."""
     registry = dr.async_get(hass)
     account = registry.async_get_device_by_identifier((DOMAIN, entry_id), entry_id)
-    # The model that the device has reported replaces its kind.
-    identity: dict[str, Any] = {"model": _model(device.kind)} | device.identity()
+    identifier = (DOMAIN, f"{entry_id}_{device.imei}")
+    known = registry.async_get_device_by_identifier(identifier, entry_id)
+    # The model that the device has reported replaces its kind, also if its readings were lost since.
+    is_reported = known is not None and known.model and not known.model.startswith(MODEL_DEVICE)
+    identity: dict[str, Any] = ({} if is_reported else {"model": _model(device.kind)}) | device.identity()
     return registry.async_get_or_create(
         config_entry_id=entry_id,
         config_subentry_id=device.subentry_id,
-        identifiers={(DOMAIN, f"{entry_id}_{device.imei}")},
+        identifiers={identifier},
         name=device.title,
         serial_number=device.imei,
         via_device_id=account.id if account else None,
