@@ -4,7 +4,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CoreState, HomeAssistant
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 import pytest
@@ -123,6 +123,37 @@ async def test_the_silences_survive_a_restart(hass: HomeAssistant, reports: Mock
     await until(lambda: stored().silences == known)
     again = stored()
     assert again.observed_since is None
+
+
+async def test_an_outage_does_not_hide_the_next_one(
+    hass: HomeAssistant, reports: MockConfigEntry, onenet: Server
+) -> None:
+    """The longest of several silences is not usual."""
+    await pass_time(reports, onenet, 30 * DAY)
+    await report(hass, reports, onenet)
+    assert max(devices_of(reports).get(IMEI).silences) > 29 * DAY.total_seconds()
+    await wait(hass, reports, onenet, 37 * HOUR)
+    assert shown(hass) == "on"
+
+
+async def test_overdue_is_unknown_until_the_first_poll_after_a_reload(
+    hass: HomeAssistant, reports: MockConfigEntry, onenet: Server
+) -> None:
+    """The device may have been seen while the account was not loaded."""
+    await pass_time(reports, onenet, 10 * DAY)
+    assert await hass.config_entries.async_unload(reports.entry_id)
+    onenet.onenet.report(IMEI)
+    hass.set_state(CoreState.starting)
+    assert await hass.config_entries.async_setup(reports.entry_id)
+    await hass.async_block_till_done()
+    assert shown(hass) == "unknown"
+    hass.set_state(CoreState.running)
+    await pass_time(reports, onenet, timedelta(minutes=1))
+    await refresh(reports)
+    await hass.async_block_till_done()
+    assert shown(hass) == "off"
+    # The ten days were not observed.
+    assert max(devices_of(reports).get(IMEI).silences) < 2 * DAY.total_seconds()
 
 
 async def test_the_users_setting_precedes_what_was_learned(

@@ -300,7 +300,7 @@ async def test_a_failure_of_one_device_is_logged_without_a_response(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The action succeeds for the other device."""
-    warning = f"The reading of device {meter} is incomplete: The device already has as many waiting commands"
+    warning = f"The reading of device {meter} is incomplete; the response"
     expected_warnings.append(warning)
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", imei=IMEI))
     devices = {"device_id": [meter, gas_meter]}

@@ -84,7 +84,8 @@ class OverdueSensor(OneNetDeviceEntity, BinarySensorEntity):
     def _update_attrs(self) -> None:
         self._async_cancel_timer()
         self._attr_is_on = None
-        if (overdue_at := self.device.overdue_at) is None:
+        # Before the first poll, the device may have been seen since.
+        if (overdue_at := self.device.overdue_at) is None or self.device.observed_since is None:
             return
         remaining = (overdue_at - self.account.client.now()).total_seconds()
         self._attr_is_on = remaining <= 0
@@ -93,7 +94,7 @@ class OverdueSensor(OneNetDeviceEntity, BinarySensorEntity):
 
     @callback
     def _async_timer_finished(self, now: datetime) -> None:
-        """Write the state, since nothing was heard of the device in time."""
+        """Write the state when the timer ends."""
         self._cancel_timer = None
         self._async_device_changed({PRESENCE})
 

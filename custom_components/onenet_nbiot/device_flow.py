@@ -47,9 +47,9 @@ _PAGES_MAX = 100
 _DISCOVERIES = 3
 # The object that every LwM2M device has.
 _DEVICE_OBJECT = 3
-# After how long a silence a device may be overdue.
-_OVERDUE_MIN = timedelta(minutes=10)
-_OVERDUE_MAX = timedelta(days=400)
+# The limits of `overdue_after`.
+_OVERDUE_AFTER_MIN = timedelta(minutes=10)
+_OVERDUE_AFTER_MAX = timedelta(days=400)
 _DURATION = DurationSelector(DurationSelectorConfig(enable_day=True, enable_second=False))
 _KIND = SelectSelector(
     SelectSelectorConfig(options=list(DeviceKind), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_KIND)
@@ -223,7 +223,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             return None
         overdue_after = timedelta(**self._overdue_after or {})
         # Without a duration, or with zeros, it is learned.
-        if overdue_after and not _OVERDUE_MIN <= overdue_after <= _OVERDUE_MAX:
+        if overdue_after and not _OVERDUE_AFTER_MIN <= overdue_after <= _OVERDUE_AFTER_MAX:
             self._errors = {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
             return None
         settings = {CONF_OVERDUE_AFTER: overdue_after.total_seconds()} if overdue_after else {}

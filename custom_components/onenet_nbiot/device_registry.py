@@ -59,7 +59,7 @@ def _async_register(hass: HomeAssistant, entry_id: str, device: Device) -> str:
     identifier = (DOMAIN, f"{entry_id}_{device.imei}")
     known = registry.async_get_device_by_identifier(identifier, entry_id)
     # The model that the device has reported replaces its kind, also if its readings were lost since.
-    is_reported = known is not None and known.model and not known.model.startswith(MODEL_DEVICE)
+    is_reported = known is not None and known.model not in {None, *map(_model, DeviceKind)}
     identity: dict[str, Any] = ({} if is_reported else {"model": _model(device.kind)}) | device.identity()
     return registry.async_get_or_create(
         config_entry_id=entry_id,

@@ -42,7 +42,9 @@ BATCH_SIZE: Final = 50
 _SILENCES_MIN = 3
 _SILENCES_MAX = 8
 _SILENCE_MIN = timedelta(minutes=10)
-# A device is overdue after its longest usual silence times this factor, but not before an hour.
+# A device is overdue after its longest usual silence times this factor, but not before an hour. Of at least this many
+# silences, the longest is not usual: it may be an outage.
+_OUTLIER_MIN = 4
 _OVERDUE_FACTOR = 1.5
 _OVERDUE_MIN = timedelta(hours=1)
 # The resources of the object Device that Home Assistant's device registry shows, with its names for them.
@@ -107,8 +109,8 @@ class Device:
     presence since its commands were last polled, `missing` whether the account no longer has it.
 
     `silences` are the latest times between two wake-ups of the device, in seconds. `overdue_after` is how long the user
-    expects it to be silent, None to learn that. `observed_since` is when it was first polled after the start of Home
-    Assistant: how often it was seen before is not known.
+    expects it to be silent, None to learn that. `observed_since` is when it was first polled after the account was
+    loaded: how often it was seen before is not known.
 
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `resource_paths` are the resources with entities,
@@ -174,7 +176,8 @@ class Device:
         """Return when the device is overdue unless it is seen before; None if that is not known yet."""
         after = self.overdue_after
         if after is None and len(self.silences) >= _SILENCES_MIN:
-            after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=max(self.silences)))
+            longest = sorted(self.silences)[-2 if len(self.silences) >= _OUTLIER_MIN else -1]
+            after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=longest))
         return None if after is None or self.last_seen is None else self.last_seen + after
 
     def identity(self) -> dict[str, str]:
@@ -307,9 +310,11 @@ class Devices:
 
     @callback
     def async_set_platform(self, platform: str) -> None:
-        """Set the account's platform, and reset the keys and the presence of devices from another platform."""
+        """Set the platform of an account that is loaded, and reset keys and presence from another platform."""
         self._platform = platform
         for device in self._known.values():
+            # It was not polled while the account was not loaded.
+            device.observed_since = None
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -354,7 +359,7 @@ class Devices:
                 is_removed = subentry_id != device.subentry_id
             else:
                 # The device was removed while the account was not loaded.
-                is_removed = subentry_id is None and bool(device.readings or device.missing)
+                is_removed = subentry_id is None and bool(device.readings or device.silences or device.missing)
             if is_removed:
                 self.added.pop(device.imei, None)
                 del self._known[device.imei]
@@ -376,6 +381,7 @@ class Devices:
     @callback
     def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> None:
         """Update a device from OneNET's data, save it, and notify its entities."""
+        is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
         changed = self._update_readings(device, update.datapoints, update.now)
@@ -389,6 +395,8 @@ class Devices:
             flipped = update.presence_known and None not in (update.online, device.online)
             active = sent or later or (flipped and update.online is not device.online)
         changed |= self._update_last_seen(device, seen)
+        if is_first:
+            changed.add(PRESENCE)
         if update.presence_known and update.online is not device.online:
             device.online = update.online
             changed.add(PRESENCE)

@@ -73,6 +73,9 @@ async def async_request_reading(
             commands.append(await account.manager.async_queue(command, IfWaiting.KEEP, context))
         except HomeAssistantError as err:
             failure = failure or err
+            if isinstance(err.__cause__, OneNetError) and err.__cause__.is_account_wide:
+                # Every other read would fail in the same way.
+                break
     fields = {ATTR_COMMANDS: commands, ATTR_VALUES: values}
     return Outcome({name: found for name, found in fields.items() if found}, failure)
 
@@ -106,7 +109,8 @@ async def async_request_readings(
             try:
                 entry: OneNetConfigEntry = service.async_get_config_entry(hass, DOMAIN, target.entry_id)
                 account = entry.runtime_data
-                device = account.devices.get(target.imei)
+                if (device := account.devices.added.get(target.imei)) is None:
+                    raise invalid("no_device_in_target")
                 return await async_request_reading(account, device, context, keys=target.keys, expires_in=expires_in)
             except HomeAssistantError as err:
                 return Outcome({}, err)

@@ -135,6 +135,7 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
             # Such as the temperature of a water meter.
             generic = describe(description.key)
             description = generic if isinstance(generic, ResourceSensorDescription) else description
+        self._attr_icon = description.icon
         device_class, unit, factor = description.device_class, description.native_unit_of_measurement, 1.0
         if has_unit:
             if (known := known_unit(reported, device_class)) is not None:

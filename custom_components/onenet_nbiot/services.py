@@ -292,7 +292,10 @@ async def _async_request_reading(call: ServiceCall) -> ServiceResponse:
         return response
     for device_id, reading in response[ATTR_DEVICES].items():
         if ATTR_ERROR in reading:
-            LOGGER.warning("The reading of device %s is incomplete: %s", device_id, reading[ATTR_ERROR])
+            # The text may have the IMEI.
+            LOGGER.warning(
+                "The reading of device %s is incomplete; the response of the action has the error", device_id
+            )
     return None
 
 

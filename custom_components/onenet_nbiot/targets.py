@@ -37,14 +37,14 @@ def async_find_devices(hass: HomeAssistant, target: Mapping[str, Any]) -> list[T
     unique_ids: dict[str, set[str] | None] = dict.fromkeys(selected.referenced_devices)
     for entity_id in selected.referenced | selected.indirectly_referenced:
         entity = entities.async_get(entity_id)
-        if entity is None or entity.platform != DOMAIN or entity.device_id is None:
+        if entity is None or entity.platform != DOMAIN or entity.device_id is None or entity.disabled:
             continue
         if (of_device := unique_ids.setdefault(entity.device_id, set())) is not None:
             of_device.add(entity.unique_id)
     found = []
     for device_id, of_device in sorted(unique_ids.items(), key=lambda item: item[0]):
         device = devices.async_get(device_id)
-        if device is not None and (ours := identify(device.identifiers)) is not None:
+        if device is not None and not device.disabled and (ours := identify(device.identifiers)) is not None:
             prefix = "_".join((*ours, ""))
             keys = None if of_device is None else {unique_id.removeprefix(prefix) for unique_id in of_device}
             found.append(TargetedDevice(device_id, *ours, keys))
