@@ -1,4 +1,4 @@
-"""Print what Home Assistant would install at its first start: runtime_requirements.py HOMEASSISTANT_PACKAGE DOMAIN...
+"""Print the packages that Home Assistant installs when it starts: runtime_requirements.py PACKAGE DOMAIN...
 
 Read from its manifests and its sources, so that nothing of Home Assistant need be importable yet.
 """
@@ -10,7 +10,7 @@ import sys
 
 
 def default_integrations(package: pathlib.Path) -> set[str]:
-    """Return the domains that bootstrap.py sets up whatever the configuration says."""
+    """Return the domains that bootstrap.py sets up with every configuration."""
     for node in ast.parse((package / "bootstrap.py").read_text()).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULT_INTEGRATIONS":
             return {str(n.value) for n in ast.walk(node.value) if isinstance(n, ast.Constant)}

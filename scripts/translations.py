@@ -1,4 +1,4 @@
-"""Check that every language says everything that English says, with the same placeholders."""
+"""Check that every language has all texts of English, with the same placeholders."""
 
 from collections.abc import Iterator
 import json
@@ -20,7 +20,7 @@ def flatten(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def faults() -> Iterator[str]:
-    """Yield what is wrong with a text, in whichever language."""
+    """Yield the errors of a text in any language."""
     languages = {file.stem: dict(flatten(json.loads(file.read_text()))) for file in sorted(ROOT.glob("*.json"))}
     english = languages["en"]
     for language, texts in languages.items():
