@@ -1,17 +1,20 @@
 """The OneNET NB-IoT integration: queue commands for sleeping devices on China Mobile's OneNET."""
 
+from functools import partial
 import sqlite3
 
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .accounts import async_load_account, async_remove_account
 from .const import ATTR_MESSAGE, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
-from .device_registry import async_delete_issues
+from .device_registry import async_delete_issues, async_update_identity
+from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
 from .manager import CommandManager
 from .onenet.errors import OneNetError
@@ -55,6 +58,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         manager=CommandManager(hass, entry.entry_id, client, commands, tracker),
         coordinator=coordinator,
     )
+    update_identity = partial(async_update_identity, hass)
+    entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
     await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import batched
 from typing import Any, override
 
@@ -35,8 +34,8 @@ from .const import (
     INTERVAL,
     LOGGER,
 )
-from .device_registry import async_register_account, async_sync_devices, async_update_identity, async_update_issues
-from .devices import AVAILABILITY, BATCH_SIZE, SIGNAL_IDENTITY, Addition, Device, Devices
+from .device_registry import async_register_account, async_sync_devices, async_update_issues
+from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .manager import SIGNAL_ACTION, CommandManager
 from .onenet.auth import AccessKey, ApiKey
@@ -140,10 +139,6 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         self._devices.async_set_platform(platform_of(entry.data).name)
         async_register_account(self.hass, entry)
-        update_identity = partial(async_update_identity, self.hass)
-        entry.async_on_unload(
-            async_dispatcher_connect(self.hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity)
-        )
         await self._async_sync_devices()
         signal = SIGNAL_ACTION.format(entry.entry_id)
         entry.async_on_unload(async_dispatcher_connect(self.hass, signal, self._async_action_called))
