@@ -10,7 +10,6 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import service
 
-from .command import describe_values
 from .const import (
     ATTR_COMMANDS,
     ATTR_DEVICES,
@@ -23,16 +22,15 @@ from .const import (
 )
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import Device
+from .immediate import ASLEEP, async_send
 from .manager import IfWaiting
-from .onenet.errors import DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.errors import OneNetError
 from .onenet.operations import TIMEOUT_MIN, CachedCommand, Read
 from .targets import TargetedDevice
 from .validation import invalid, resolve_times
 
 # Long enough for a device that wakes once a week.
 EXPIRES_IN = timedelta(days=7)
-# The errors of a read that show that the device sleeps.
-ASLEEP = (DeviceOfflineError, DeviceTimeoutError)
 _MAX_DEVICES = 10
 
 
@@ -64,10 +62,14 @@ async def async_request_reading(
     is_awake = device.online is True
     for read in reads:
         try:
-            if is_awake and (found := await _async_read(account, read)) is not None:
-                values += found
-                continue
-            is_awake = False
+            if is_awake:
+                try:
+                    values += await async_send(account, read, device_timeout=TIMEOUT_MIN)
+                    continue
+                except ASLEEP[Read]:
+                    is_awake = False
+                except OneNetError as err:
+                    raise account.manager.error(err) from err
             times = resolve_times({ATTR_EXPIRES_IN: expires_in}, account.client.now())
             command = CachedCommand(operation=read, expired_time=times[ATTR_EXPIRED_TIME])
             commands.append(await account.manager.async_queue(command, IfWaiting.KEEP, context))
@@ -78,21 +80,6 @@ async def async_request_reading(
                 break
     fields = {ATTR_COMMANDS: commands, ATTR_VALUES: values}
     return Outcome({name: found for name, found in fields.items() if found}, failure)
-
-
-async def _async_read(account: OneNetRuntimeData, read: Read) -> list[dict[str, Any]] | None:
-    """Read a device immediately and update its entities; return the values, None if the device sleeps.
-
-    Raise HomeAssistantError for any other error.
-    """
-    try:
-        values = describe_values(await account.client.read(read, device_timeout=TIMEOUT_MIN))
-    except ASLEEP:
-        return None
-    except OneNetError as err:
-        raise account.manager.error(err) from err
-    account.devices.async_update_from_read(read.imei, values, account.client.now())
-    return values
 
 
 async def async_request_readings(

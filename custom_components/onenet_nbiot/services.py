@@ -9,7 +9,7 @@ import voluptuous as vol
 
 from . import validation
 from .accounts import async_get_account
-from .command import describe_confirmed, describe_operation, describe_resources, describe_values
+from .command import describe_operation, describe_resources
 from .const import (
     ATTR_ARGS,
     ATTR_BIN2HEX,
@@ -59,8 +59,9 @@ from .const import (
 )
 from .coordinator import OneNetRuntimeData
 from .exceptions import device_asleep
+from .immediate import ASLEEP, async_send
 from .manager import IfWaiting
-from .onenet.errors import DeviceOfflineError, OneNetError
+from .onenet.errors import OneNetError
 from .onenet.models import CommandState
 from .onenet.operations import (
     RETRY_MAX,
@@ -70,12 +71,11 @@ from .onenet.operations import (
     Discover,
     Execute,
     Observe,
-    Operation,
     Read,
     Write,
     WriteMode,
 )
-from .reading import ASLEEP, EXPIRES_IN, async_request_readings
+from .reading import EXPIRES_IN, async_request_readings
 from .targets import async_find_devices
 from .validation import ActionSchema, IfOffline, build, lwm2m_id
 
@@ -192,14 +192,6 @@ CANCEL_COMMAND_SCHEMA = ActionSchema(_COMMAND, validation.check_any_device)
 CANCEL_COMMANDS_SCHEMA = ActionSchema(_DEVICE, validation.check_device)
 REQUEST_READING_SCHEMA = ActionSchema({vol.Optional(ATTR_EXPIRES_IN): validation.duration}, has_target=True)
 
-# The errors after which a command is queued instead. After a timeout the device may have carried out the command: only
-# a read may be repeated.
-_ASLEEP: dict[type[Operation], tuple[type[OneNetError], ...]] = {
-    Read: ASLEEP,
-    Write: (DeviceOfflineError,),
-    Execute: (DeviceOfflineError,),
-}
-
 
 async def _async_get_data(call: ServiceCall) -> OneNetRuntimeData:
     """Return the runtime data of the account of a call."""
@@ -250,28 +242,20 @@ async def _async_offline_execute(call: ServiceCall) -> ServiceResponse:
 async def _async_send_immediate(call: ServiceCall, operation: Read | Write | Execute) -> ServiceResponse:
     """Send an immediate command, or queue it if the device is offline and the caller wants that."""
     account = await _async_get_data(call)
-    client = account.client
     if call.data[ATTR_IF_OFFLINE] is IfOffline.QUEUE:
         # Report wrong times before the device is tried.
-        validation.resolve_times(call.data, client.now())
-    device_timeout: int | None = call.data.get(ATTR_TIMEOUT)
+        validation.resolve_times(call.data, account.client.now())
     response = account.tracker.origin(operation.imei) | describe_operation(operation)
     try:
-        match operation:
-            case Read():
-                response[ATTR_VALUES] = describe_values(await client.read(operation, device_timeout=device_timeout))
-            case Write():
-                await client.write(operation, device_timeout=device_timeout)
-            case _:
-                await client.execute(operation, device_timeout=device_timeout)
+        values = await async_send(account, operation, device_timeout=call.data.get(ATTR_TIMEOUT))
     except OneNetError as err:
-        if not isinstance(err, _ASLEEP[type(operation)]):
+        if not isinstance(err, ASLEEP[type(operation)]):
             raise account.manager.error(err) from err
         if call.data[ATTR_IF_OFFLINE] is IfOffline.FAIL:
             raise device_asleep(err, f"{DOMAIN}.offline_{operation.command}") from err
         return await _async_queue(call, account, operation)
-    confirmed = describe_confirmed(operation, response.get(ATTR_VALUES))
-    account.devices.async_update_from_read(operation.imei, confirmed, client.now())
+    if isinstance(operation, Read):
+        response[ATTR_VALUES] = values
     return response if call.return_response else None
 
 
