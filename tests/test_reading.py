@@ -18,6 +18,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot.devices import Device as AddedDevice
 
 from .common import (
     DEVICE_ACTIONS,
@@ -282,9 +283,10 @@ async def test_the_response_has_commands_and_values_by_device(
 async def test_a_failure_of_one_device_does_not_stop_the_others(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str
 ) -> None:
-    """The response has the text of the error at its device, beside the commands that were queued."""
+    """The response has the key and the text of the error at its device, beside the commands that were queued."""
     onenet.faults.append(Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", imei=IMEI))
     response = await request_reading(hass, device_id=[meter, gas_meter])
+    assert response[meter]["reason"] == "limit_reached"
     assert "as many waiting commands" in response[meter]["error"]
     assert paths_of(response[meter]["commands"]) == ["3/0/9", "3200/0/5500"]
     assert response[gas_meter].keys() == {"config_entry_id", "imei", "device_id", "commands"}
@@ -323,6 +325,42 @@ async def test_failures_of_all_devices_raise_the_first_error(
     assert await hass.config_entries.async_unload(account.entry_id)
     with pytest.raises(ServiceValidationError, match="not loaded"):
         await request_reading(hass, device_id=[meter, gas_meter])
+
+
+async def test_failures_of_all_devices_keep_what_was_queued(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, gas_meter: str
+) -> None:
+    """The response has the queued reads of a device beside its error, if another read of each device fails."""
+    onenet.faults += [
+        Fault(kind=FaultKind.ERRNO, errno=5006, text="limit", path="/offline", imei=imei) for imei in (IMEI, OTHER_IMEI)
+    ]
+    response = await request_reading(hass, device_id=[meter, gas_meter])
+    assert paths_of(response[meter]["commands"]) == queued(onenet) == ["3/0/9", "3200/0/5500"]
+    assert [fields["reason"] for fields in response.values()] == ["limit_reached"] * 2
+    assert "commands" not in response[gas_meter]
+
+
+async def test_an_unexpected_exception_of_one_device_does_not_stop_the_others(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    meter: str,
+    gas_meter: str,
+    expected_warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The exception is logged; it is raised if no other device is read."""
+    expected_warnings.append(f"The reading of device {gas_meter} failed unexpectedly")
+    reads = AddedDevice.reads
+    monkeypatch.setattr(
+        AddedDevice, "reads", lambda device, keys: reads(device, keys) if device.imei == IMEI else [None]
+    )
+    response = await request_reading(hass, device_id=[meter, gas_meter])
+    assert paths_of(response[meter]["commands"]) == ["3303/0", "3/0/9", "3200/0/5500"]
+    assert response[gas_meter]["reason"] == "unexpected_error"
+    assert response[gas_meter]["error"].startswith("AttributeError(")
+    with pytest.raises(AttributeError):
+        await request_reading(hass, device_id=gas_meter)
 
 
 async def test_a_device_without_resources_raises_a_translated_error(

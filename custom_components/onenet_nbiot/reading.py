@@ -17,8 +17,10 @@ from .const import (
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
     ATTR_IMEI,
+    ATTR_REASON,
     ATTR_VALUES,
     DOMAIN,
+    LOGGER,
 )
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import Device
@@ -32,13 +34,15 @@ from .validation import invalid, resolve_times
 # Long enough for a device that wakes once a week.
 EXPIRES_IN = timedelta(days=7)
 _MAX_DEVICES = 10
+# The reason of a failure without a translation key.
+_UNEXPECTED = "unexpected_error"
 
 
 class Outcome(NamedTuple):
     """Hold the queued commands and the values of a device, as fields of a response, and the first failure."""
 
     fields: dict[str, Any]
-    failure: HomeAssistantError | None
+    failure: BaseException | None
 
 
 async def async_request_reading(
@@ -87,28 +91,36 @@ async def async_request_readings(
 ) -> dict[str, Any]:
     """Read several devices, a few at the same time, and return the response by device.
 
-    Raise the first HomeAssistantError if no device is without a failure.
+    Raise the first failure if no read of any device was queued or answered, and each device has a failure.
     """
     limit = asyncio.Semaphore(_MAX_DEVICES)
 
     async def request(target: TargetedDevice) -> Outcome:
         async with limit:
-            try:
-                entry: OneNetConfigEntry = service.async_get_config_entry(hass, DOMAIN, target.entry_id)
-                account = entry.runtime_data
-                if (device := account.devices.added.get(target.imei)) is None:
-                    raise invalid("no_device_in_target")
-                return await async_request_reading(account, device, context, keys=target.keys, expires_in=expires_in)
-            except HomeAssistantError as err:
-                return Outcome({}, err)
+            entry: OneNetConfigEntry = service.async_get_config_entry(hass, DOMAIN, target.entry_id)
+            account = entry.runtime_data
+            if (device := account.devices.added.get(target.imei)) is None:
+                raise invalid("no_device_in_target")
+            return await async_request_reading(account, device, context, keys=target.keys, expires_in=expires_in)
 
-    outcomes = await asyncio.gather(*map(request, targets))
+    results = await asyncio.gather(*map(request, targets), return_exceptions=True)
+    outcomes = [result if isinstance(result, Outcome) else Outcome({}, result) for result in results]
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
-    if len(failures) == len(targets):
+    if len(failures) == len(targets) and not any(outcome.fields for outcome in outcomes):
         raise failures[0]
     devices = {}
     for target, (fields, failure) in zip(targets, outcomes, strict=True):
-        error = {} if failure is None else {ATTR_ERROR: str(failure)}
+        error = {} if failure is None else _describe_failure(failure)
+        if error.get(ATTR_REASON) == _UNEXPECTED:
+            # A bug in the reading of one device does not hide the commands and values of the others.
+            LOGGER.error("The reading of device %s failed unexpectedly", target.device_id, exc_info=failure)
         origin = {ATTR_CONFIG_ENTRY_ID: target.entry_id, ATTR_IMEI: target.imei, ATTR_DEVICE_ID: target.device_id}
         devices[target.device_id] = origin | fields | error
     return {ATTR_DEVICES: devices}
+
+
+def _describe_failure(failure: BaseException) -> dict[str, Any]:
+    """Return the fields of a failure in a response."""
+    if isinstance(failure, HomeAssistantError) and failure.translation_key is not None:
+        return {ATTR_REASON: failure.translation_key, ATTR_ERROR: str(failure)}
+    return {ATTR_REASON: _UNEXPECTED, ATTR_ERROR: repr(failure)}

@@ -264,9 +264,10 @@ async def _async_request_reading(call: ServiceCall) -> ServiceResponse:
 
     Takes the fields of a target and `expires_in`, which defaults to 7 days. Return by device id, under `devices`, the
     account, `imei` and `device_id`, the fields of each queued command under `commands`, the `values` of the immediate
-    reads, and the text of an `error`. Raise ServiceValidationError for a target without a device of this integration,
-    and the first error if there is one for each device. Log the other errors if no response is requested. Sources:
-    those of read and offline_read.
+    reads, and of the first error its `reason`, which is its translation key, and its text `error`. Raise
+    ServiceValidationError for a target without a device of this integration, and the first error if each device has one
+    and nothing was queued or read. Log the other errors if no response is requested. Sources: those of read and
+    offline_read.
     """
     if not (targets := async_find_devices(call.hass, call.data)):
         raise validation.invalid("no_device_in_target")
