@@ -285,3 +285,16 @@ async def test_the_unit_of_the_device_takes_precedence_over_its_kind(
     state = state_of(hass, account, path)
     names = (ATTR_UNIT_OF_MEASUREMENT, ATTR_DEVICE_CLASS, "state_class")
     assert (state.state, tuple(state.attributes.get(name) for name in names)) == ("17", shown)
+
+
+async def test_the_registry_has_the_unit_and_the_device_class_of_the_sensor(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Both follow the unit that the device reports, also a unit without a device class."""
+    path = "3300/0/5700"
+    await add_device(hass, account, path, kind="water_meter")
+    for unit, shown in (("L", ("L", "water")), ("Cel", ("°C", None)), ("m3", ("m³", "water"))):
+        measure(hass, account, {path: "17", "3300/0/5701": unit})
+        entity = er.async_get(hass).async_get(state_of(hass, account, path).entity_id)
+        assert entity
+        assert (entity.unit_of_measurement, entity.original_device_class) == shown

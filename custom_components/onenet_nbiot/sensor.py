@@ -120,11 +120,8 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
         if unit != self.native_unit_of_measurement:
             # Home Assistant registers the unit only when it adds an entity; with the former one it would round to
             # the wrong precision and, after a restart, convert the value.
-            er.async_get(self.hass).async_update_entity(
-                self.entity_id,
-                original_device_class=self.device_class,
-                unit_of_measurement=self.unit_of_measurement,
-            )
+            registry = er.async_get(self.hass)
+            registry.async_update_entity(self.entity_id, unit_of_measurement=self.unit_of_measurement)
 
     @override
     def _update_attrs(self) -> None:
