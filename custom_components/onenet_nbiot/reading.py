@@ -105,15 +105,16 @@ async def async_request_readings(
 
     results = await asyncio.gather(*map(request, targets), return_exceptions=True)
     outcomes = [result if isinstance(result, Outcome) else Outcome({}, result) for result in results]
+    for target, (_, failure) in zip(targets, outcomes, strict=True):
+        if failure is not None and not isinstance(failure, HomeAssistantError):
+            # A bug in the reading of one device does not hide the commands and values of the others.
+            LOGGER.error("The reading of device %s failed unexpectedly", target.device_id, exc_info=failure)
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     if len(failures) == len(targets) and not any(outcome.fields for outcome in outcomes):
         raise failures[0]
     devices = {}
     for target, (fields, failure) in zip(targets, outcomes, strict=True):
         error = {} if failure is None else _describe_failure(failure)
-        if error.get(ATTR_REASON) == _UNEXPECTED:
-            # A bug in the reading of one device does not hide the commands and values of the others.
-            LOGGER.error("The reading of device %s failed unexpectedly", target.device_id, exc_info=failure)
         origin = {ATTR_CONFIG_ENTRY_ID: target.entry_id, ATTR_IMEI: target.imei, ATTR_DEVICE_ID: target.device_id}
         devices[target.device_id] = origin | fields | error
     return {ATTR_DEVICES: devices}
