@@ -26,7 +26,6 @@ CHINESE = {
     "Configure": "配置",
     "OK": "确定",
     "Perform action": "执行动作",
-    "Skip and finish": "跳过并完成",
     "Submit": "提交",
 }
 # Texts of the integration in the dialog of an account.
@@ -207,9 +206,11 @@ class Dialog:
         await expect(error).to_be_visible(timeout=WAIT)
 
     async def submit_and_finish(self) -> None:
-        """Submit the form, and wait for the end of the dialog."""
+        """Submit the form, and wait for the dialog of a device, which follows."""
         await self.submit()
-        await expect(self.page.get_by_text(own_text("Skip and finish", self._locale))).to_be_visible(timeout=WAIT)
+        fields = self.page.locator("dialog-data-entry-flow ha-form")
+        device = fields.get_by_text(text(f"{DEVICE_FLOW}.step.imei.data.imei", self._locale)).first
+        await expect(device).to_be_visible(timeout=WAIT)
 
 
 @asynccontextmanager
