@@ -13,7 +13,7 @@ from tests.emulator import Server, Trigger
 
 from .conftest import IMEI, KEY, SECOND_ACCESS_KEY, SECOND_KEY, SECOND_PRODUCT_ID
 from .home_assistant import PASSWORD, USER, HomeAssistant, free_port, seed
-from .texts import LANGUAGES, READ, WRITE, beginning, text
+from .texts import DEVICE_FLOW, LANGUAGES, READ, WRITE, beginning, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
