@@ -247,6 +247,41 @@ async def test_an_account_is_connected_in_the_dialog_and_removed_again(
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
+async def test_devices_are_added_together_in_the_dialog_that_follows_that_of_the_account(
+    home_assistant: HomeAssistant, onenet: Server, tmp_path: Path, locale: str
+) -> None:
+    """The first one is selected in the list, the others are ticked."""
+    _, product = onenet.onenet.products
+    imeis = {f"8669710600000{number:02}": f"Meter {number}" for number in range(12)}
+    for imei, title in imeis.items():
+        product.add(imei, title, {(3303, 0, 5700): 21.5})
+        onenet.onenet.report(imei)
+    async with connecting(home_assistant, tmp_path, locale) as dialog:
+        await dialog.choose(API_KEY)
+        await dialog.page.locator("input[type=password]").fill(SECOND_KEY)
+        await dialog.type_server(onenet.url)
+        await dialog.submit()
+        form = dialog.page.locator("dialog-data-entry-flow")
+        await form.locator("ha-generic-picker").click()
+        await dialog.page.locator("ha-picker-combo-box").get_by_text("Meter 0 (").click()
+        await dialog.choose(f"{DEVICE_FLOW}.step.user.sections.several.name")
+        for number in range(1, 12):
+            await form.locator("ha-checkbox").nth(number).click()
+        await take_picture(dialog.page, f"{tmp_path.name}-ticked")
+        await dialog.submit()
+        shown = text(f"{DEVICE_FLOW}.step.several_resources.title", locale).format(count=12)
+        await expect(form.get_by_text(shown, exact=True)).to_be_visible(timeout=WAIT)
+        await take_picture(dialog.page, f"{tmp_path.name}-resources")
+        await dialog.submit()
+        for imei, title in imeis.items():
+            assert (await home_assistant.device(imei))["name"] == title
+        await expect(form.get_by_text(shown, exact=True)).to_be_hidden(timeout=WAIT)
+        await take_picture(dialog.page, f"{tmp_path.name}-end")
+    for imei in imeis:
+        onenet.onenet.remove(imei)
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
 async def test_an_access_key_is_typed_in_the_dialog(
     home_assistant: HomeAssistant, onenet: Server, tmp_path: Path, locale: str
 ) -> None:
