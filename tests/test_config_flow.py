@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigFlowResult, FlowType
 from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType, InvalidData, section
+from homeassistant.data_entry_flow import AbortFlow, FlowResultType, InvalidData, section
+from homeassistant.exceptions import HomeAssistantError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 import voluptuous as vol
@@ -28,6 +29,7 @@ from custom_components.onenet_nbiot.const import (
     SERVICE_GET_COMMAND,
     SERVICE_LIST_COMMANDS,
 )
+from custom_components.onenet_nbiot.device_flow import OneNetDeviceFlow
 from custom_components.onenet_nbiot.onenet.client import OneNetClient
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
 
@@ -168,6 +170,53 @@ async def test_an_account_is_connected(
     assert {Generation.of(request.path) is Generation.CURRENT for request in onenet.requests} == {current}
     await offline_read(hass)
     assert len(onenet.onenet.commands) == 1
+
+
+@every_account
+async def test_the_dialog_of_a_device_opens_after_the_account_is_created(
+    hass: HomeAssistant, onenet: Server, device: object, account_data: dict[str, str]
+) -> None:
+    """It offers the devices of the account."""
+    result = await submit(hass, await start(hass, account_data), on(onenet.url, account_data))
+    kind_, flow_id = result["next_flow"]
+    assert kind_ is FlowType.CONFIG_SUBENTRIES_FLOW
+    # The frontend requests the form.
+    form = await hass.config_entries.subentries.async_configure(flow_id)
+    assert (form["step_id"], form["handler"]) == ("user", (result["result"].entry_id, "device"))
+    form = await hass.config_entries.subentries.async_configure(flow_id, {"imei": IMEI})
+    added = await hass.config_entries.subentries.async_configure(flow_id, {"resources": []})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert added["type"] is FlowResultType.CREATE_ENTRY
+    assert [subentry.title for subentry in result["result"].subentries.values()] == ["Water meter"]
+
+
+async def test_the_dialog_of_a_device_opens_although_devices_cannot_be_listed(
+    hass: HomeAssistant, onenet: Server
+) -> None:
+    """The error is shown in that dialog."""
+    account = ACCOUNTS["current, access key"]
+    # Set-up does not list devices.
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, path="/device/list"))
+    result = await submit(hass, await start(hass, account), on(onenet.url, account))
+    form = await hass.config_entries.subentries.async_configure(result["next_flow"][1])
+    assert (form["step_id"], form["errors"]) == ("imei", {"base": "no_reply"})
+
+
+@pytest.mark.parametrize("error", [AbortFlow("already_configured"), HomeAssistantError("removed")], ids=str)
+async def test_an_account_is_created_although_the_dialog_of_a_device_does_not_open(
+    hass: HomeAssistant, onenet: Server, monkeypatch: pytest.MonkeyPatch, error: HomeAssistantError
+) -> None:
+    """The result has no next flow."""
+
+    async def fail(flow: OneNetDeviceFlow, user_input: object) -> None:
+        raise error
+
+    monkeypatch.setattr(OneNetDeviceFlow, "async_step_user", fail)
+    account = ACCOUNTS["current, access key"]
+    result = await submit(hass, await start(hass, account), on(onenet.url, account))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["result"].state.value == "loaded"
+    assert "next_flow" not in result
 
 
 @every_account

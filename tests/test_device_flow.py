@@ -7,25 +7,34 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowResult, UnknownEntry
 from homeassistant.const import CONF_API_KEY, CONF_URL, STATE_UNKNOWN, EntityCategory
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import (
+    EVENT_DATA_ENTRY_FLOW_PROGRESS_UPDATE,
+    FlowResultType,
+    InvalidData,
+    UnknownFlow,
+    section,
+)
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import SelectSelector, TextSelector
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import (
     CONF_IMEI,
     CONF_KIND,
+    CONF_LIKE,
+    CONF_MORE,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
     CONF_RESOURCES,
+    CONF_SEVERAL,
     DOMAIN,
     SUBENTRY_DEVICE,
 )
@@ -176,7 +185,7 @@ def step_of(result: SubentryFlowResult) -> str:
     if step in ("user", "imei"):
         assert (step == "user") == bool(choices)
         return "user"
-    if step != "reconfigure":
+    if step not in ("reconfigure", "like_resources", "several_resources"):
         measured = any(is_measurement(path) for path in choices)
         assert step == ("resources" if measured else "other_resources" if choices else "typed_resources")
         return "resources"
@@ -1335,3 +1344,252 @@ async def test_the_kind_of_a_device_of_an_earlier_version_is_guessed_when_it_is_
     subentry = await add_device(hass, account, SENSOR_VALUE)
     assert devices_of(account).get(IMEI).kind == "other"
     assert kind_of(await reconfigure(hass, account, subentry)) == "water_meter"
+
+
+METERS = {f"8669710400{number:05}": f"Meter {number}" for number in range(50)}
+FIRST, SECOND, *_, LAST = METERS
+
+
+def add_meters(onenet: Server) -> None:
+    """Add fifty devices at OneNET, the last of which has no title."""
+    for imei, title in METERS.items():
+        onenet.onenet.products[0].add(imei, "" if imei == LAST else title, {(3303, 0, 5700): 1.5})
+        onenet.onenet.report(imei)
+
+
+def fields_of(result: SubentryFlowResult) -> dict[str, Any]:
+    """Return the fields of a form by name."""
+    assert result["data_schema"]
+    return {str(key): selector for key, selector in result["data_schema"].schema.items()}
+
+
+def added_imeis(account: MockConfigEntry) -> list[str | None]:
+    """Return the IMEIs of the added devices."""
+    return [subentry.unique_id for subentry in account.subentries.values()]
+
+
+async def choose_meters(hass: HomeAssistant, account: MockConfigEntry) -> SubentryFlowResult:
+    """Select the first of fifty meters, tick all of them, and return the form of the resources."""
+    result = await submit(hass, await start(hass, account), imei=FIRST, several={CONF_MORE: list(METERS)})
+    assert (result["type"], step_of(result), result["errors"]) == (FlowResultType.FORM, "several_resources", {})
+    return result
+
+
+async def start_adding(hass: HomeAssistant, form: SubentryFlowResult) -> SubentryFlowResult:
+    """Submit the resources of several devices, and return the progress."""
+    result = await hass.config_entries.subentries.async_configure(form["flow_id"], {CONF_RESOURCES: [TEMPERATURE]})
+    assert (result["type"], result["progress_action"]) == (FlowResultType.SHOW_PROGRESS, "adding")
+    return checked(result)
+
+
+async def finish_adding(hass: HomeAssistant, result: SubentryFlowResult) -> SubentryFlowResult:
+    """Wait until the other devices are added, and request the result as the frontend does."""
+    await hass.async_block_till_done(wait_background_tasks=True)
+    result = await hass.config_entries.subentries.async_configure(result["flow_id"])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return checked(result)
+
+
+async def test_fifty_devices_are_added_in_one_dialog(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """All have the same resources and settings, and each has its own title, identity and entities."""
+    add_meters(onenet)
+    updates = async_capture_events(hass, EVENT_DATA_ENTRY_FLOW_PROGRESS_UPDATE)
+    form = await choose_meters(hass, account)
+    assert placeholders(form).items() >= {"name": "Meter 0", "imei": FIRST, "count": "50"}.items()
+    assert suggested(form) == [TEMPERATURE]
+    result = await submit(hass, form, resources=["wrong"])
+    assert (step_of(result), result["errors"]) == ("several_resources", {CONF_RESOURCES: "invalid_resource"})
+    settings = {CONF_RESOURCES: [TEMPERATURE], CONF_KIND: "thermometer", CONF_OVERDUE_AFTER: {"days": 1}}
+    progress = await hass.config_entries.subentries.async_configure(form["flow_id"], settings)
+    assert (progress["type"], progress["progress_action"]) == (FlowResultType.SHOW_PROGRESS, "adding")
+    assert placeholders(progress)["count"] == "50"
+    # The page can be reloaded.
+    assert (await hass.config_entries.subentries.async_configure(form["flow_id"]))["type"] == progress["type"]
+    result = await finish_adding(hass, progress)
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Meter 0")
+    assert [update.data["progress"] for update in updates] == [number / 50 for number in range(1, 50)]
+    assert {subentry.unique_id: subentry.title for subentry in account.subentries.values()} == METERS | {LAST: LAST}
+    of_all = settings | {CONF_OVERDUE_AFTER: 86_400, CONF_PLATFORM: platform(account)}
+    for subentry in account.subentries.values():
+        device = onenet.onenet.products[0].devices[str(subentry.unique_id)]
+        onenet_id = device.name if platform(account) == "current" else str(device.id)
+        assert dict(subentry.data) == of_all | {CONF_IMEI: subentry.unique_id, CONF_ONENET_ID: onenet_id}
+        assert resource_ids(hass, subentry).keys() == {TEMPERATURE}
+    assert devices_of(account).added.keys() == METERS.keys()
+
+
+async def test_several_devices_are_offered_only_where_there_are_several(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """With one device, the form has a single field; the section is collapsed and offers the devices of the list."""
+    assert fields_of(await start(hass, account)).keys() == {CONF_IMEI}
+    onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter")
+    form = await start(hass, account)
+    several = fields_of(form)[CONF_SEVERAL]
+    assert isinstance(several, section)
+    assert several.options["collapsed"]
+    ((name, more),) = several.schema.schema.items()
+    assert (name, more.config["multiple"], more.config["mode"]) == (CONF_MORE, True, "list")
+    assert {option["value"]: option["label"] for option in more.config["options"]} == offered(form)
+    # A ticked device that is also the selected one counts once.
+    result = await submit(hass, form, imei=IMEI, several={CONF_MORE: [IMEI]})
+    assert step_of(result) == "resources"
+    assert (await submit(hass, result))["type"] is FlowResultType.CREATE_ENTRY
+    assert added_imeis(account) == [IMEI]
+
+
+async def test_a_ticked_device_that_was_added_meanwhile_is_an_error_that_names_it(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A section cannot show errors of its fields; it stays open with its ticks."""
+    add_meters(onenet)
+    form = await start(hass, account)
+    await add_device(hass, account, imei=LAST)
+    result = await submit(hass, form, imei=FIRST, several={CONF_MORE: [SECOND, LAST]})
+    assert (step_of(result), result["errors"]) == ("user", {"base": "already_added"})
+    assert placeholders(result)["imei"] == LAST
+    assert suggested(result) == FIRST
+    several = fields_of(result)[CONF_SEVERAL]
+    (ticks,) = several.schema.schema
+    assert (several.options["collapsed"], ticks.description) == (False, {"suggested_value": [SECOND, LAST]})
+    result = await submit(hass, result, imei=FIRST, several={CONF_MORE: [SECOND]})
+    assert (step_of(result), result["errors"]) == ("several_resources", {})
+
+
+@pytest.mark.parametrize("ticked", ["12345", "866971049999999", ""])
+async def test_a_device_that_is_not_in_the_list_cannot_be_ticked(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, ticked: str
+) -> None:
+    """Home Assistant refuses it; a device whose IMEI is invalid is not in the list."""
+    add_meters(onenet)
+    onenet.onenet.products[0].add("12345", "No IMEI")
+    form = await start(hass, account)
+    with pytest.raises(InvalidData):
+        await submit(hass, form, imei=FIRST, several={CONF_MORE: [SECOND, ticked]})
+    result = await submit(hass, form, imei=FIRST, several={CONF_MORE: [SECOND]})
+    assert (step_of(result), result["errors"]) == ("several_resources", {})
+
+
+async def test_devices_that_another_flow_adds_meanwhile_are_skipped(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The others are added, also if the first one was added meanwhile."""
+    add_meters(onenet)
+    form = await choose_meters(hass, account)
+    first, last = [await choose(hass, account, imei) for imei in (FIRST, LAST)]
+    progress = await start_adding(hass, form)
+    for other in (first, last):
+        result = await hass.config_entries.subentries.async_configure(other["flow_id"], {CONF_RESOURCES: []})
+        assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert len(account.subentries) < len(METERS)
+    result = await finish_adding(hass, progress)
+    assert (result["type"], result["reason"]) == (FlowResultType.ABORT, "others_added")
+    assert placeholders(result)["device"] == "Meter 0"
+    resources = {subentry.unique_id: subentry.data[CONF_RESOURCES] for subentry in account.subentries.values()}
+    assert resources == {imei: [TEMPERATURE] for imei in METERS} | {FIRST: [], LAST: []}
+
+
+async def test_a_dialog_that_is_closed_while_devices_are_added_leaves_those_added_so_far(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """No further device is added, and nothing is logged."""
+    add_meters(onenet)
+    progress = await start_adding(hass, await choose_meters(hass, account))
+    await asyncio.sleep(0)
+    hass.config_entries.subentries.async_abort(progress["flow_id"])
+    added = added_imeis(account)
+    assert 0 < len(added) < len(METERS)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert added_imeis(account) == added
+    assert devices_of(account).added.keys() == set(added)
+    with pytest.raises(UnknownFlow):
+        await hass.config_entries.subentries.async_configure(progress["flow_id"])
+
+
+async def test_an_account_can_be_removed_while_devices_are_added(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Nothing is logged."""
+    add_meters(onenet)
+    progress = await start_adding(hass, await choose_meters(hass, account))
+    await hass.config_entries.async_remove(account.entry_id)
+    with pytest.raises(UnknownEntry):
+        await finish_adding(hass, progress)
+
+
+async def test_several_devices_are_added_while_the_account_is_not_loaded(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """They have entities after the account is loaded."""
+    onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter")
+    await hass.config_entries.async_unload(account.entry_id)
+    form = await submit(hass, await start(hass, account), imei=IMEI, several={CONF_MORE: [OTHER_IMEI]})
+    await finish_adding(hass, await start_adding(hass, form))
+    assert await hass.config_entries.async_setup(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert devices_of(account).added.keys() == {IMEI, OTHER_IMEI}
+
+
+async def test_a_device_is_added_like_another_one(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The form has the resources and settings of that device; identity and title are the device's own."""
+    onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter", {(3, 0, 9): 87})
+    onenet.onenet.report(OTHER_IMEI)
+    settings = {CONF_RESOURCES: [UNIT, HUMIDITY], CONF_KIND: "valve"}
+    await submit(hass, await choose(hass, account), **settings, overdue_after={"days": 1})
+    (like,) = account.subentries.values()
+    await add_device(hass, account, imei="866971030000003", title="Meter 10")
+    await add_device(hass, account, imei="866971030000004", title="Meter 9")
+    form = await start(hass, account)
+    labels = [option["label"] for option in fields_of(form)[CONF_LIKE].config["options"]]
+    assert (list(fields_of(form)), labels) == ([CONF_IMEI, CONF_LIKE], ["Meter 9", "Meter 10", "Water meter"])
+    result = await submit(hass, form, imei="0815", like=like.subentry_id)
+    assert result["data_schema"]
+    _, kept = result["data_schema"].schema
+    assert kept.description == {"suggested_value": like.subentry_id}
+    result = await submit(hass, result, imei=OTHER_IMEI, like=like.subentry_id)
+    assert (step_of(result), result["errors"]) == ("like_resources", {})
+    assert list(offered(result)) == ["3/0/9", UNIT, HUMIDITY]
+    assert (suggested(result), kind_of(result)) == ([UNIT, HUMIDITY], "valve")
+    assert result["data_schema"]
+    *_, duration = result["data_schema"].schema
+    assert duration.description == {"suggested_value": {"days": 1, "hours": 0, "minutes": 0}}
+    result = await submit(hass, result, **settings, overdue_after={"days": 1})
+    assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Gas meter")
+    own = {CONF_IMEI, CONF_ONENET_ID}
+    assert {name: value for name, value in result["data"].items() if name not in own} == {
+        name: value for name, value in like.data.items() if name not in own
+    }
+    assert result["data"][CONF_ONENET_ID] != like.data[CONF_ONENET_ID]
+
+
+async def test_a_device_is_added_like_another_one_where_devices_cannot_be_listed(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The kind is guessed if that device has none; a device that was removed meanwhile is ignored."""
+    like = await add_device(hass, account, HUMIDITY, imei=OTHER_IMEI, title="Hall")
+    onenet.onenet.report(IMEI)
+    onenet.faults.append(missing(account, "list", times=2))
+    forms = [await start(hass, account) for _ in range(2)]
+    assert [form["step_id"] for form in forms] == ["imei", "imei"]
+    assert fields_of(forms[0]).keys() == {CONF_IMEI, CONF_LIKE}
+    result = await submit(hass, forms[0], imei=IMEI, like=like.subentry_id)
+    assert (step_of(result), suggested(result), kind_of(result)) == ("like_resources", [HUMIDITY], "water_meter")
+    hass.config_entries.async_remove_subentry(account, like.subentry_id)
+    await hass.async_block_till_done()
+    result = await submit(hass, forms[1], imei=IMEI, like=like.subentry_id)
+    assert (step_of(result), suggested(result)) == ("resources", [TEMPERATURE])
+
+
+async def test_the_form_of_the_devices_can_be_requested_again(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The dialog that opens after the account dialog requests the form once more; devices are listed once."""
+    form = await start(hass, account)
+    onenet.requests.clear()
+    again = checked(await hass.config_entries.subentries.async_configure(form["flow_id"]))
+    assert (step_of(again), offered(again)) == ("user", offered(form))
+    assert not onenet.requests

@@ -71,7 +71,9 @@ def test_every_error_abort_and_step_of_the_device_flow_has_a_text(language: str)
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))
     assert set(texts["abort"]) == aborted
     steps = set(re.findall(r"async_step_(\w+)(?:\(self| =)", source))
-    assert set(texts["step"]) == steps
+    # The last step shows nothing.
+    assert set(texts["step"]) == steps - {"finish"}
+    assert set(texts["progress"]) == set(re.findall(r'progress_action="(\w+)"', source))
 
 
 def assert_labelled(shown: dict[str, Any]) -> None:

@@ -13,11 +13,13 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
+    FlowType,
     OptionsFlowWithReload,
 )
 from homeassistant.const import CONF_API_KEY, CONF_URL, UnitOfTime
 from homeassistant.core import callback
-from homeassistant.data_entry_flow import section
+from homeassistant.data_entry_flow import FlowResultType, section
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
@@ -218,6 +220,17 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         if entry:
             return self.async_update_reload_and_abort(entry, data=data, reason="account_changed")
         return self.async_create_entry(title=self._free_title(), data=data)
+
+    @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Open the dialog that adds devices to the new account."""
+        handler = (result["result"].entry_id, SUBENTRY_DEVICE)
+        # The account may be removed meanwhile.
+        with suppress(HomeAssistantError):
+            flow = await self.hass.config_entries.subentries.async_init(handler, context={"source": SOURCE_USER})
+            if flow["type"] is FlowResultType.FORM:
+                result["next_flow"] = (FlowType.CONFIG_SUBENTRIES_FLOW, flow["flow_id"])
+        return result
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Start the reauthentication of an account whose key OneNET refused."""

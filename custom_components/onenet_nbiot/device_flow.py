@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 import re
+from types import MappingProxyType
 from typing import Any
 
-from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
+from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     DurationSelector,
     DurationSelectorConfig,
@@ -17,18 +20,23 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 from homeassistant.helpers.translation import async_get_translations
+from homeassistant.helpers.typing import VolDictType
 import voluptuous as vol
 
 from .const import (
     ATTR_MESSAGE,
     CONF_IMEI,
     CONF_KIND,
+    CONF_LIKE,
+    CONF_MORE,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
     CONF_PLATFORM,
     CONF_RESOURCES,
+    CONF_SEVERAL,
     DOMAIN,
     LOGGER,
+    SUBENTRY_DEVICE,
 )
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
@@ -56,14 +64,20 @@ _KIND = SelectSelector(
 )
 _INVISIBLE_CHARACTERS = "invisible_characters"
 _CHARACTERS = "characters"
+_COUNT = "count"
 
 
 class OneNetDeviceFlow(ConfigSubentryFlow):
-    """Add a device to an account, or change which of its resources are shown."""
+    """Add devices to an account, or change which of a device's resources are shown."""
 
     def __init__(self) -> None:
         """Start without a device."""
         self._imei = ""
+        # The IMEIs of the other devices that get the same resources and settings, and the task that adds them.
+        self._more: list[str] = []
+        self._adding: asyncio.Task[None] | None = None
+        self._settings: dict[str, Any] = {}
+        self._is_like_another = False
         self._title = ""
         # What identifies the device on the account's platform, if OneNET has found it.
         self._identity: dict[str, str] = {}
@@ -80,56 +94,97 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         """Select one of the account's devices, or type an IMEI."""
         client = self._client()
         if user_input is None:
-            await self._async_list_devices(client)
-        elif (device := await self._async_find_device(client, user_input[CONF_IMEI])) is not None:
-            await self._async_list_resources(client, device)
-            self._suggested = [choice["value"] for choice in self._choices if is_measurement(choice["value"])]
+            # The frontend requests the form of a flow that it did not start again.
+            if not self._choices:
+                await self._async_list_devices(client)
+        elif (device := await self._async_find_device(client, user_input)) is not None:
+            like = self._get_entry().subentries.get(user_input.get(CONF_LIKE, ""))
+            await self._async_list_resources(client, device, like.data if like else {})
+            self._is_like_another = like is not None
+            if not like:
+                self._suggested = [choice["value"] for choice in self._choices if is_measurement(choice["value"])]
             return self._show_new_resources()
+        # Without a suggested value, the frontend preselects the first device.
+        suggested = user_input or {CONF_IMEI: ""}
+        return self.async_show_form(
+            step_id="user" if self._choices else "imei",
+            data_schema=self.add_suggested_values_to_schema(self._device_schema(_ticked(suggested)), suggested),
+            errors=self._errors,
+            description_placeholders={ATTR_MESSAGE: self._message, _CHARACTERS: self._characters, **self._names()},
+        )
+
+    def _device_schema(self, ticked: list[str]) -> vol.Schema:
+        """Return the form of the devices to add; the section of several devices is collapsed if none is ticked."""
         which = SelectSelector(
             SelectSelectorConfig(options=self._choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
         )
-        schema = vol.Schema({vol.Required(CONF_IMEI): which if self._choices else TextSelector()})
-        return self.async_show_form(
-            step_id="user" if self._choices else "imei",
-            # Without a suggested value, the frontend preselects the first device.
-            data_schema=self.add_suggested_values_to_schema(schema, user_input or {CONF_IMEI: ""}),
-            errors=self._errors,
-            description_placeholders={ATTR_MESSAGE: self._message, _CHARACTERS: self._characters},
-        )
+        fields: VolDictType = {vol.Required(CONF_IMEI): which if self._choices else TextSelector()}
+        subentries = self._get_entry().subentries.values()
+        if added := [SelectOptionDict(value=subentry.subentry_id, label=subentry.title) for subentry in subentries]:
+            added.sort(key=lambda option: _natural(option["label"]))
+            fields[vol.Optional(CONF_LIKE)] = SelectSelector(
+                SelectSelectorConfig(options=added, mode=SelectSelectorMode.DROPDOWN)
+            )
+        if len(self._choices) > 1:
+            more = SelectSelector(
+                SelectSelectorConfig(options=self._choices, multiple=True, mode=SelectSelectorMode.LIST)
+            )
+            several = vol.Schema({vol.Optional(CONF_MORE): more})
+            fields[vol.Optional(CONF_SEVERAL)] = section(several, {"collapsed": not ticked})
+        return vol.Schema(fields)
 
     async def async_step_imei(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Type an IMEI, where there is no list of devices."""
         return await self.async_step_user(user_input)
 
     async def async_step_resources(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Select the resources of a new device, and add it."""
+        """Select the resources of the new devices, and add them."""
         if user_input is None or (selected := self._selected(user_input)) is None:
             return self._show_new_resources()
-        if self._imei in self._added_imeis():
-            # Another flow has added it meanwhile.
-            return self.async_abort(reason="already_configured")
-        data = {CONF_IMEI: self._imei, **selected, **self._identity}
-        return self.async_create_entry(title=self._title, data=data, unique_id=self._imei)
+        self._settings = selected
+        return await (self.async_step_adding() if self._more else self.async_step_finish())
 
     # The same form with another text.
     async_step_other_resources = async_step_resources
     async_step_typed_resources = async_step_resources
+    async_step_like_resources = async_step_resources
+    async_step_several_resources = async_step_resources
+
+    async def async_step_adding(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Show the progress while all devices but the first are added."""
+        if self._adding is None:
+            self._adding = self.hass.async_create_task(self._async_add_more(), "OneNET new devices")
+        if self._adding.done():
+            return self.async_show_progress_done(next_step_id="finish")
+        return self.async_show_progress(
+            step_id="adding",
+            progress_action="adding",
+            description_placeholders=self._names(),
+            progress_task=self._adding,
+        )
+
+    async def async_step_finish(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Add the first device."""
+        if self._imei in self._added_imeis():
+            # Another flow has added it meanwhile.
+            if self._more:
+                return self.async_abort(reason="others_added", description_placeholders=self._names())
+            return self.async_abort(reason="already_configured")
+        data = {CONF_IMEI: self._imei, **self._settings, **self._identity}
+        return self.async_create_entry(title=self._title, data=data, unique_id=self._imei)
 
     async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Select other resources of a device."""
         subentry = self._get_reconfigure_subentry()
         if user_input is None:
             self._imei, self._title = subentry.data[CONF_IMEI], subentry.title
-            self._suggested = list(subentry.data[CONF_RESOURCES])
-            self._overdue_after = _as_duration(subentry.data.get(CONF_OVERDUE_AFTER))
             client = self._client()
             try:
                 device = await client.get_device(self._imei)
             except OneNetError as err:
                 LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
                 device = _unidentified(self._imei)
-            await self._async_list_resources(client, device)
-            self._kind = DeviceKind(subentry.data.get(CONF_KIND, self._kind))
+            await self._async_list_resources(client, device, subentry.data)
         elif (selected := self._selected(user_input)) is not None:
             kept = {name: value for name, value in subentry.data.items() if name != CONF_OVERDUE_AFTER}
             data = {**kept, **selected, **self._identity}
@@ -168,20 +223,36 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             if imei not in added
         ]
 
-    async def _async_find_device(self, client: OneNetClient, typed: str) -> Device | None:
-        """Return the account's device with an IMEI, and store its title; set the error and return None if not found."""
+    def _check_imei(self, field: str, typed: str) -> str | None:
+        """Return the IMEI of a device that can be added; set the error of the field and return None if it cannot."""
+        self._imei = typed
         try:
-            self._imei = valid_imei(typed)
+            imei = valid_imei(typed)
         except ValueError as err:
-            self._errors = {CONF_IMEI: "invalid_imei"}
+            self._errors = {field: "invalid_imei"}
             # Invisible characters have an error of their own, which names them.
             if (characters := getattr(err, "placeholders", {}).get(_CHARACTERS)) is not None:
-                self._errors = {CONF_IMEI: _INVISIBLE_CHARACTERS}
+                self._errors = {field: _INVISIBLE_CHARACTERS}
                 self._characters = characters
             return None
-        if self._imei in self._added_imeis():
-            self._errors = {CONF_IMEI: "already_added"}
+        if imei in self._added_imeis():
+            self._errors = {field: "already_added"}
             return None
+        return imei
+
+    async def _async_find_device(self, client: OneNetClient, user_input: Mapping[str, Any]) -> Device | None:
+        """Return the account's device with an IMEI, and store its title; set the error and return None if not found.
+
+        Store the IMEIs of the other selected devices.
+        """
+        imeis: dict[str, None] = {}
+        # A field within a section cannot show an error of its own.
+        ticked = [("base", imei) for imei in _ticked(user_input)]
+        for field, typed in ((CONF_IMEI, user_input[CONF_IMEI]), *ticked):
+            if (imei := self._check_imei(field, typed)) is None:
+                return None
+            imeis[imei] = None
+        self._imei, *self._more = imeis
         try:
             device = await client.get_device(self._imei)
         except (NotSupportedError, RequestRejectedError) as err:
@@ -194,16 +265,44 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._errors = {}
         return device
 
-    async def _async_list_resources(self, client: OneNetClient, device: Device) -> None:
-        """Offer the resources that the device is known to have and those that are already shown; guess its kind."""
+    def _identify(self, device: Device) -> dict[str, str]:
+        """Return what identifies a device on the account's platform."""
         platform = platform_of(self._get_entry().data)
-        self._identity = {CONF_ONENET_ID: device.name, CONF_PLATFORM: platform.name} if device.name else {}
+        return {CONF_ONENET_ID: device.name, CONF_PLATFORM: platform.name} if device.name else {}
+
+    async def _async_add_more(self) -> None:
+        """Add all devices but the first, except for those that were added meanwhile."""
+        # The account may be removed meanwhile.
+        with suppress(UnknownEntry):
+            for number, imei in enumerate(self._more, 1):
+                if imei not in self._added_imeis():
+                    device = self._devices[imei]
+                    data = {CONF_IMEI: imei, **self._settings, **self._identify(device)}
+                    subentry = ConfigSubentry(
+                        data=MappingProxyType(data),
+                        subentry_type=SUBENTRY_DEVICE,
+                        title=device.title or imei,
+                        unique_id=imei,
+                    )
+                    self.hass.config_entries.async_add_subentry(self._get_entry(), subentry)
+                self.async_update_progress(number / (len(self._more) + 1))
+                await asyncio.sleep(0)
+
+    async def _async_list_resources(self, client: OneNetClient, device: Device, like: Mapping[str, Any]) -> None:
+        """Offer the resources that the device is known to have; suggest the resources and settings of an added device.
+
+        Without an added device, guess the kind.
+        """
+        self._suggested = list(like.get(CONF_RESOURCES, []))
+        self._overdue_after = _as_duration(like.get(CONF_OVERDUE_AFTER))
+        self._identity = self._identify(device)
         found, failures = await _find_resources(client, self._imei, device)
         if failures:
             # Resources can be typed nevertheless.
             self._set_error(failures[0])
         found |= {Resource.from_path(path) for path in self._suggested}
-        self._kind = guess_kind(self._title, {resource.obj_id for resource in found})
+        guessed = guess_kind(self._title, {resource.obj_id for resource in found})
+        self._kind = DeviceKind(like.get(CONF_KIND, guessed))
         texts = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])
         self._choices = [
             SelectOptionDict(value=resource.path, label=f"{_name(resource, texts)} ({resource.path})")
@@ -231,7 +330,11 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         return {CONF_RESOURCES: paths, CONF_KIND: str(self._kind), **settings}
 
     def _show_new_resources(self) -> SubentryFlowResult:
-        """Show the form of a new device's resources, with a text that suits what is offered."""
+        """Show the form of the new devices' resources, with a text that suits what is offered."""
+        if self._more:
+            return self._show_resources("several_resources")
+        if self._is_like_another:
+            return self._show_resources("like_resources")
         if not self._choices:
             return self._show_resources("typed_resources")
         has_measurements = any(is_measurement(choice["value"]) for choice in self._choices)
@@ -256,14 +359,24 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=self._errors,
-            description_placeholders={
-                ATTR_MESSAGE: self._message,
-                # The title of a form is plain text, its description Markdown.
-                "name": self._title,
-                "device": escape_markdown(self._title),
-                CONF_IMEI: self._imei,
-            },
+            description_placeholders={ATTR_MESSAGE: self._message, **self._names()},
         )
+
+    def _names(self) -> dict[str, str]:
+        """Return the placeholders of the new devices, or of the one that is reconfigured."""
+        return {
+            # The title of a form is plain text, its description Markdown.
+            "name": self._title,
+            "device": escape_markdown(self._title),
+            CONF_IMEI: self._imei,
+            _COUNT: str(len(self._more) + 1),
+        }
+
+
+def _ticked(user_input: Mapping[str, Any]) -> list[str]:
+    """Return the IMEIs that are ticked in the form of the devices."""
+    ticked: list[str] = user_input.get(CONF_SEVERAL, {}).get(CONF_MORE, [])
+    return ticked
 
 
 def _as_duration(seconds: float | None) -> dict[str, float] | None:

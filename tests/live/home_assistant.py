@@ -250,7 +250,7 @@ class HomeAssistant:
     async def add_listed_device(self, account: dict[str, Any], title: str) -> dict[str, Any]:
         """Select a device by its title in the list that the flow offers, add it, and return it."""
         flow = await self.post(SUBENTRY_FLOWS, {"handler": [account["entry_id"], "device"]})
-        (field,) = flow["data_schema"]
+        field = flow["data_schema"][0]
         options = field["selector"]["select"]["options"]
         imei = next(option["value"] for option in options if option["label"].startswith(f"{title} ("))
         return await self._enter_device(flow, imei)

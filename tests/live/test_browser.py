@@ -13,7 +13,7 @@ from tests.emulator import Server, Trigger
 
 from .conftest import IMEI, KEY, SECOND_ACCESS_KEY, SECOND_KEY, SECOND_PRODUCT_ID
 from .home_assistant import PASSWORD, USER, HomeAssistant, free_port, seed
-from .texts import LANGUAGES, READ, WRITE, beginning, text
+from .texts import DEVICE_FLOW, LANGUAGES, READ, WRITE, beginning, text
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -26,7 +26,6 @@ CHINESE = {
     "Configure": "配置",
     "OK": "确定",
     "Perform action": "执行动作",
-    "Skip and finish": "跳过并完成",
     "Submit": "提交",
 }
 # Texts of the integration in the dialog of an account.
@@ -207,9 +206,11 @@ class Dialog:
         await expect(error).to_be_visible(timeout=WAIT)
 
     async def submit_and_finish(self) -> None:
-        """Submit the form, and wait for the end of the dialog."""
+        """Submit the form, and wait for the dialog of a device, which follows."""
         await self.submit()
-        await expect(self.page.get_by_text(own_text("Skip and finish", self._locale))).to_be_visible(timeout=WAIT)
+        fields = self.page.locator("dialog-data-entry-flow ha-form")
+        device = fields.get_by_text(text(f"{DEVICE_FLOW}.step.imei.data.imei", self._locale)).first
+        await expect(device).to_be_visible(timeout=WAIT)
 
 
 @asynccontextmanager
@@ -243,6 +244,41 @@ async def test_an_account_is_connected_in_the_dialog_and_removed_again(
         await key.fill(SECOND_KEY)
         await dialog.submit_and_finish()
     assert {request.headers.get("api-key") for request in onenet.requests} >= {"mistyped", SECOND_KEY}
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+async def test_devices_are_added_together_in_the_dialog_that_follows_that_of_the_account(
+    home_assistant: HomeAssistant, onenet: Server, tmp_path: Path, locale: str
+) -> None:
+    """The first one is selected in the list, the others are ticked."""
+    _, product = onenet.onenet.products
+    imeis = {f"8669710600000{number:02}": f"Meter {number}" for number in range(12)}
+    for imei, title in imeis.items():
+        product.add(imei, title, {(3303, 0, 5700): 21.5})
+        onenet.onenet.report(imei)
+    async with connecting(home_assistant, tmp_path, locale) as dialog:
+        await dialog.choose(API_KEY)
+        await dialog.page.locator("input[type=password]").fill(SECOND_KEY)
+        await dialog.type_server(onenet.url)
+        await dialog.submit()
+        form = dialog.page.locator("dialog-data-entry-flow")
+        await form.locator("ha-generic-picker").click()
+        await dialog.page.locator("ha-picker-combo-box").get_by_text("Meter 0 (").click()
+        await dialog.choose(f"{DEVICE_FLOW}.step.user.sections.several.name")
+        for number in range(1, 12):
+            await form.locator("ha-checkbox").nth(number).click()
+        await take_picture(dialog.page, f"{tmp_path.name}-ticked")
+        await dialog.submit()
+        shown = text(f"{DEVICE_FLOW}.step.several_resources.title", locale).format(count=12)
+        await expect(form.get_by_text(shown, exact=True)).to_be_visible(timeout=WAIT)
+        await take_picture(dialog.page, f"{tmp_path.name}-resources")
+        await dialog.submit()
+        for imei, title in imeis.items():
+            assert (await home_assistant.device(imei))["name"] == title
+        await expect(form.get_by_text(shown, exact=True)).to_be_hidden(timeout=WAIT)
+        await take_picture(dialog.page, f"{tmp_path.name}-end")
+    for imei in imeis:
+        onenet.onenet.remove(imei)
 
 
 @pytest.mark.parametrize("locale", LANGUAGES)
