@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 import shutil
 
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import ConsoleMessage, Locator, Page, async_playwright, expect
 import pytest
 
 from tests.emulator import Server, Trigger
@@ -46,7 +46,7 @@ def own_text(english: str, locale: str) -> str:
 async def browser(
     home_assistant: HomeAssistant, profile: Path, locale: str, *, size: tuple[int, int] = (1200, 1600), scale: float = 1
 ) -> AsyncIterator[Page]:
-    """Open a browser, sign in, and take a picture at the end."""
+    """Open a browser, sign in, and take a picture at the end; fail if the console has an error of the integration."""
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             profile,
@@ -60,6 +60,15 @@ async def browser(
         )
         context.set_default_timeout(WAIT)
         page = context.pages[0]
+        errors: list[str] = []
+
+        def collect(message: ConsoleMessage) -> None:
+            """Store an error that has the integration in its text or its address."""
+            shown = f"{message.text} ({message.location['url']})"
+            if message.type == "error" and "onenet_nbiot" in shown:
+                errors.append(shown)
+
+        page.on("console", collect)
         await page.goto(home_assistant.url)
         await page.fill("input[name=username]", USER)
         await page.fill("input[name=password]", PASSWORD)
@@ -67,6 +76,7 @@ async def browser(
         await page.wait_for_selector("home-assistant-main")
         try:
             yield page
+            assert errors == []
         finally:
             await take_picture(page, profile.name)
             await context.close()

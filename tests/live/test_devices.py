@@ -15,7 +15,7 @@ import pytest_asyncio
 from tests.emulator import OneNet, Product, Server, Trigger
 
 from .conftest import KEY
-from .home_assistant import SUBENTRY_FLOWS, HomeAssistant, free_port, seed
+from .home_assistant import INTERFACE, SUBENTRY_FLOWS, HomeAssistant, free_port, seed
 from .test_browser import WAIT, browser, field, take_picture, tick, tick_a_day
 from .texts import DEVICE_FLOW, LANGUAGES, READ, text
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 METER = "866971050000001"
 COVERS = {"en": "866971050000002", "zh-CN": "866971050000003"}
+WATER_METERS = {"en": "866971050000020", "zh-CN": "866971050000021"}
 LAMP = "866971050000004"
 SOLD = "866971050000005"
 TEMPERATURE = (3303, 0, 5700)
@@ -41,16 +42,24 @@ KEYS = {
     "Signal strength": "entity.sensor.signal_strength.name",
     "Temperature": "entity.sensor.temperature.name",
     "Waiting commands": "entity.sensor.waiting_commands.name",
+    "Water leak": "entity.binary_sensor.3424_10.name",
+    "Water meter": "selector.kind.options.water_meter",
+    "Water volume": "entity.sensor.3424_1.name",
+    "What is it?": f"{DEVICE_FLOW}.step.resources.data.kind",
 }
 # Texts of Home Assistant, and titles.
 CHINESE = {
+    "Add water source": "添加自来水数据",
     "Connected": "已连接",
     "Connectivity": "连通性",
     "Disconnected": "已断开",
     "Manhole cover, West Street": "西街井盖",
     "Perform action": "执行动作",
     "Press": "按下",
+    "Save": "保存",
     "Submit": "提交",
+    "Water consumption": "水用量",
+    "Water meter, garden": "花园水表",
     "West": "西街",
 }
 ROWS = "hui-sensor-entity-row, hui-simple-entity-row, hui-event-entity-row, hui-button-entity-row"
@@ -85,7 +94,7 @@ async def house_with(config: Path, products: Product, typed: dict[str, str] | No
     onenet = await Server(OneNet(products)).start()
     onenet.onenet.report_all()
     port = free_port()
-    seed(config, port)
+    seed(config, port, more=INTERFACE + "energy:\n")
     try:
         async with HomeAssistant.running(config, port) as home_assistant:
             account = (await home_assistant.connect_account(typed or {"api_key": KEY}, onenet.url))["result"]
@@ -181,6 +190,15 @@ class Person:
         await self.choose(self.page.locator("dialog-data-entry-flow ha-generic-picker"), search, label)
         await self.click("Submit")
 
+    async def sees_selected(self, resources: dict[str, str], kind: str | None = None) -> None:
+        """Wait until the dialog of a device has selected resources, by name with their paths, and its kind."""
+        for name, path in resources.items():
+            chip = self.page.get_by_role("button", name=f"{self.text(name)} ({path})", exact=True)
+            await expect(chip).to_be_visible(timeout=WAIT)
+        if kind:
+            selected = self.page.get_by_role("button", name=self.text("What is it?")).filter(has_text=self.text(kind))
+            await expect(selected).to_be_visible(timeout=WAIT)
+
     async def queue_read(self, title: str) -> Locator:
         """Select a device in the action panel, queue a read, and return the response."""
         await self.goto("/config/tools/action?service=onenet_nbiot.offline_read")
@@ -234,10 +252,7 @@ async def test_a_device_is_added_in_the_dialog_and_has_a_page(person: Person, tm
     house, imei = person.house, COVERS[person.locale]
     title = person.text("Manhole cover, West Street")
     await person.add_device(person.text("West"), f"{title} ({imei})")
-    names = {"Humidity": "3304/0/5700", "Presence": "3302/0/5500", "Signal strength": "4/0/2"}
-    for name, path in names.items():
-        label = f"{person.text(name)} ({path})"
-        await expect(person.page.get_by_role("button", name=label, exact=True)).to_be_visible(timeout=WAIT)
+    await person.sees_selected({"Humidity": "3304/0/5700", "Presence": "3302/0/5500", "Signal strength": "4/0/2"})
     await expect(person.page.get_by_role("button", name="3302/0/5751")).to_be_hidden()
     await take_picture(person.page, f"{tmp_path.name}-resources")
     await person.click("Submit")
@@ -304,6 +319,36 @@ async def test_a_dashboard_shows_devices_by_their_names(person: Person, tmp_path
     await take_picture(person.page, f"{tmp_path.name}-dashboard")
 
 
+async def test_a_water_meter_is_added_and_selected_in_the_energy_dashboard(person: Person, tmp_path: Path) -> None:
+    """The dialog suggests kind and volume, and the picker of water sources lists the volume."""
+    house, imei = person.house, WATER_METERS[person.locale]
+    home_assistant, onenet = house.home_assistant, house.onenet.onenet
+    title, volume = person.text("Water meter, garden"), person.text("Water volume")
+    onenet.products[0].add(imei, title, {(3424, 0, 1): 12.5, (3424, 0, 10): False})
+    onenet.report(imei)
+    await person.add_device(title, f"{title} ({imei})")
+    await person.sees_selected({"Water volume": "3424/0/1", "Water leak": "3424/0/10"}, kind="Water meter")
+    await take_picture(person.page, f"{tmp_path.name}-resources")
+    await person.click("Submit")
+    meter = await home_assistant.device(imei)
+    await person.goto("/config/energy/water")
+    await person.click("Add water source")
+    picker = person.page.locator("ha-statistic-picker").filter(has_text=person.text("Water consumption"))
+    await person.choose(picker, title, volume)
+    await expect(picker.filter(has_text=volume).filter(has_text=title)).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-source")
+    await person.click("Save")
+    row = person.page.locator("ha-energy-water-settings .row").filter(has_text=f"{title} {volume}")
+    await expect(row).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-energy")
+    (source,) = (await home_assistant.order("energy/get_prefs"))["energy_sources"]
+    entities = await home_assistant.order("config/entity_registry/list")
+    (statistic,) = [entity["entity_id"] for entity in entities if entity["unique_id"].endswith(f"{imei}_3424/0/1")]
+    assert (source["type"], source["stat_energy_from"]) == ("water", statistic)
+    await home_assistant.order("energy/save_prefs", energy_sources=[])
+    await remove_device(house, meter)
+
+
 async def test_the_resources_of_a_device_are_changed(house: House) -> None:
     """Entities are added and removed without removing the device."""
     home_assistant = house.home_assistant
@@ -336,22 +381,6 @@ async def test_a_reading_is_requested_by_area(house: House) -> None:
     cancelled = await home_assistant.call("onenet_nbiot.cancel_commands", {"area_id": [area]})
     assert len(cancelled["commands"]) == 1
     await remove_device(house, lamp)
-
-
-async def test_a_water_meter_can_be_selected_in_the_energy_dashboard(house: House) -> None:
-    """The picker of water sources lists sums of water in a unit of volume."""
-    home_assistant = house.home_assistant
-    product = house.onenet.onenet.products[0]
-    product.add("866971050000020", "Water meter, garden", {(3424, 0, 1): 12.5, (3424, 0, 10): False})
-    house.onenet.onenet.report("866971050000020")
-    meter = await home_assistant.add_device(house.account, "866971050000020")
-    volume = "sensor.water_meter_garden_water_volume"
-    state = await home_assistant.until(volume, "12.5")
-    assert (state["attributes"]["device_class"], state["attributes"]["state_class"]) == ("water", "total_increasing")
-    statistics = await home_assistant.order("recorder/list_statistic_ids", statistic_type="sum")
-    (found,) = (one for one in statistics if one["statistic_id"] == volume)
-    assert (found["has_sum"], found["unit_class"], found["statistics_unit_of_measurement"]) == (True, "volume", "m³")
-    await remove_device(house, meter)
 
 
 async def test_a_device_is_removed_with_its_entities(house: House) -> None:
