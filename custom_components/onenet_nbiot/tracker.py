@@ -30,7 +30,7 @@ from .lost_replies import Match, compare, could_match, matching_records
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
-from .onenet.operations import Read
+from .onenet.operations import Read, Write
 
 # An event of a command: the event type without `command_`, the event's fields, and the context.
 SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
@@ -43,6 +43,7 @@ LIST_MARGIN = timedelta(hours=1)
 _UNCONFIRMED_MAX_AGE = timedelta(hours=1)
 # After this many failed requests for its values, a successful read is published without them.
 _VALUES_MAX_ATTEMPTS = 5
+_WITHIN_SECOND = timedelta(milliseconds=999)
 # The recorder drops the data of an event of more than 32,768 bytes; this leaves room for its type.
 _MAX_EVENT_SIZE = 32_000
 
@@ -250,6 +251,9 @@ class CommandTracker:
             # OneNET has not returned when the device answered.
             at = command.over_at
         if at is not None:
+            if isinstance(command.asked.operation, Write) and at.microsecond == 0:
+                # OneNET's times are in whole seconds: what the device reported before, in the same second, is older.
+                at += _WITHIN_SECOND
             self._devices.async_update_from_read(command.asked.operation.imei, command.confirmed_values(), at)
 
     @callback
