@@ -1,7 +1,7 @@
 """Request readings: read a device immediately while it answers, and queue the remaining reads."""
 
 import asyncio
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -56,10 +56,18 @@ async def async_request_reading(
     """
     if not (reads := device.reads(keys)):
         raise invalid("nothing_shown", name=device.title)
+    # One press is one line in the activity of the device.
+    with account.tracker.one_queued_event(context):
+        return await _async_read_all(account, reads, context, expires_in, is_awake=device.online is True)
+
+
+async def _async_read_all(
+    account: OneNetRuntimeData, reads: Iterable[Read], context: Context, expires_in: timedelta, *, is_awake: bool
+) -> Outcome:
+    """Read a device immediately until a read shows that it sleeps, and queue the other reads."""
     values: list[dict[str, Any]] = []
     commands: list[dict[str, Any]] = []
     failure: HomeAssistantError | None = None
-    is_awake = device.online is True
     for read in reads:
         try:
             if is_awake:

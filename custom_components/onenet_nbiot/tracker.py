@@ -1,9 +1,11 @@
 """The command tracker of an account: poll its commands, save their new states and fire the events."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
@@ -55,6 +57,10 @@ class PollResult(NamedTuple):
     failure: OneNetError | None
 
 
+class _Keys(set[str]):
+    """Hold the keys of signals; unlike a set, it can be referenced weakly."""
+
+
 class CommandTracker:
     """Change the states of an account's commands; save each new state, and publish it once."""
 
@@ -69,6 +75,8 @@ class CommandTracker:
         self._commands = commands
         self._devices = devices
         self._value_failures: Counter[int] = Counter()
+        # Signal keys of entities that have shown a queued command, by the id of the context of a reading.
+        self._readings: WeakValueDictionary[str, _Keys] = WeakValueDictionary()
 
     def origin(self, imei: str) -> dict[str, Any]:
         """Return the fields that identify a device in events and responses."""
@@ -256,6 +264,13 @@ class CommandTracker:
                 at += _WITHIN_SECOND
             self._devices.async_update_from_read(command.asked.operation.imei, command.confirmed_values(), at)
 
+    @contextmanager
+    def one_queued_event(self, context: Context) -> Iterator[set[str]]:
+        """Let each event entity show only the first command that is queued; the bus event is fired for each."""
+        # Simultaneous readings with the same context, of several devices, share the keys.
+        keys = self._readings.setdefault(context.id, _Keys())
+        yield keys
+
     @callback
     def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Update the entities of a command's device and account, then fire the bus event.
@@ -266,8 +281,13 @@ class CommandTracker:
         keys = f"{self._entry.entry_id}_{fields[ATTR_IMEI]}", self._entry.entry_id
         for key in keys:
             async_dispatcher_send(self._hass, SIGNAL_WAITING_COMMANDS.format(key), context)
+        shown: set[str] = set()
+        if change == "queued":
+            shown = self._readings.get(context.id, shown)
         for key in keys:
-            async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
+            if key not in shown:
+                shown.add(key)
+                async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
 
     @callback

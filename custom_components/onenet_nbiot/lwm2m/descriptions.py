@@ -171,7 +171,7 @@ _TOTALS = {
 # The flows of a home are tiny in the unit of the registry, the readings of an electricity meter large.
 _SUGGESTED_UNITS: dict[str | None, str] = {
     UnitOfEnergy.WATT_HOUR: UnitOfEnergy.KILO_WATT_HOUR,
-    UnitOfVolumeFlowRate.CUBIC_METERS_PER_SECOND: UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR
+    UnitOfVolumeFlowRate.CUBIC_METERS_PER_SECOND: UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR,
 }
 # The measurements of the core and IPSO objects by object and resource, in the unit that IPSO specifies or gives as an
 # example. A precision is set where Home Assistant has no default, or a default that would round away significant
