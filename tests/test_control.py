@@ -4,10 +4,11 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from homeassistant.const import ATTR_ASSUMED_STATE, ATTR_ENTITY_ID, STATE_UNKNOWN, EntityCategory
-from homeassistant.core import Context, Event, HomeAssistant, State
+from homeassistant.const import ATTR_ASSUMED_STATE, ATTR_ENTITY_ID, EVENT_STATE_CHANGED, STATE_UNKNOWN, EntityCategory
+from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, State, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import entity_registry as er
+from homeassistant.util.unit_system import US_CUSTOMARY_SYSTEM
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
@@ -18,6 +19,7 @@ from .common import (
     VARIANTS,
     act,
     add_device,
+    arrival,
     client_of,
     devices_of,
     event_types,
@@ -26,6 +28,7 @@ from .common import (
     queue_requests,
     refresh,
     run_with,
+    until,
 )
 from .emulator import Device, Fault, FaultKind, SendStatus, Server, Trigger
 
@@ -126,11 +129,13 @@ async def test_the_state_moves_and_the_pending_attributes_go_at_the_same_time(
     await control(hass, account, onenet, "3306/0/5850")
     seen: list[tuple[str, Any]] = []
 
-    def record(event: Event[Any]) -> None:
-        if event.data["entity_id"] == SWITCH:
-            seen.append((event.data["new_state"].state, event.data["new_state"].attributes.get("pending")))
+    @callback
+    def record(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if event.data["entity_id"] == SWITCH and state is not None:
+            seen.append((state.state, state.attributes.get("pending")))
 
-    hass.bus.async_listen("state_changed", record)
+    hass.bus.async_listen(EVENT_STATE_CHANGED, record)
     await call(hass, "turn_on", SWITCH)
     await wake(account, onenet)
     await hass.async_block_till_done()
@@ -362,7 +367,7 @@ async def test_a_number_has_the_unit_and_the_range_that_the_device_reports(
     onenet.onenet.report(IMEI, {(3308, 0, 5603): 30, (3308, 0, 5604): 5})
     await refresh(account)
     assert (shown(hass, number).state, device.resources[3308, 0, 5900]) == ("18.25", 18.25)
-    # The reversed range is not accepted.
+    # A reversed range is not accepted.
     assert shown(hass, number).attributes["max"] > 10**9
 
 
@@ -534,3 +539,186 @@ async def test_changed_controls_take_effect_at_once(
     await change(at_once=True)
     assert devices_of(account).get(IMEI).at_once
     assert hass.services.has_service(DOMAIN, "offline_write")
+
+
+async def test_of_two_writes_in_one_wake_the_later_one_is_shown(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, events: list[Event]
+) -> None:
+    """Their events are fired in the order of their delivery."""
+    await control(hass, account, onenet, "3306/0/5850")
+    target: dict[str, Any] = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "expires_in": {"days": 1}}
+    uuids = [
+        (await act(hass, "offline_write", **target, values=[{"res_id": 5850, "value": value}]))["uuid"]
+        for value in (True, False)
+    ]
+    await wake(account, onenet)
+    assert device.resources[3306, 0, 5850] is False
+    assert (shown(hass, SWITCH).state, pending(hass, SWITCH)) == ("off", None)
+    assert [event.data["uuid"] for event in events if event.data["type"] == "command_succeeded"] == uuids
+
+
+async def test_a_cancelled_turn_is_finished_before_the_next_one(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """An automation that is restarted in the middle leaves one command, that of its last turn."""
+    await control(hass, account, onenet, "3311/0/5850", "3311/0/5851")
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline", times=1, seconds=0.2))
+    turn = asyncio.create_task(call(hass, "turn_on", LIGHT, brightness=200))
+    await arrival(onenet)
+    turn.cancel()
+    await call(hass, "turn_off", LIGHT)
+    assert pending(hass, LIGHT) is False
+    await wake(account, onenet)
+    assert (device.resources[3311, 0, 5850], shown(hass, LIGHT).state) == (False, "off")
+    assert [command.send_status for command in onenet.onenet.commands] == [SendStatus.CANCELLED, SendStatus.DELIVERED]
+
+
+async def test_a_cancelled_turn_at_once_is_not_lost(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """It is sent although the caller is gone, after the waiting write was cancelled."""
+    await control(hass, account, onenet, "3306/0/5850", **AT_ONCE)
+    await call(hass, "turn_on", SWITCH)
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/cancel", times=1, seconds=0.2))
+    device.online = True
+    turn = asyncio.create_task(call(hass, "turn_off", SWITCH))
+    while "/cancel" not in onenet.requests[-1].path:  # noqa: ASYNC110 - the emulator has no event for it
+        await asyncio.sleep(0)
+    turn.cancel()
+    await until(lambda: pending(hass, SWITCH) is None)
+    await hass.async_block_till_done()
+    assert (device.resources[3306, 0, 5850], shown(hass, SWITCH).state) == (False, "off")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.RESET_AFTER, FaultKind.RESET_BEFORE])
+async def test_a_write_at_once_without_a_reply_is_queued(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, kind: FaultKind
+) -> None:
+    """The same state may be written twice."""
+    await control(hass, account, onenet, "3306/0/5850", **AT_ONCE)
+    device.online = True
+    path = "/nbiot" if "legacy" in account.data.get("platform", "legacy") else "/nb-iot"
+    onenet.faults.append(Fault(kind=kind, path=path, times=1))
+    await call(hass, "turn_on", SWITCH)
+    assert pending(hass, SWITCH) is True
+    await wake(account, onenet)
+    assert shown(hass, SWITCH).state == "on"
+
+
+async def test_a_valve_stays_opening_while_its_write_is_replaced(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """No automation sees it closed in between."""
+    await control(hass, account, onenet, "3425/0/3")
+    seen: list[str] = []
+
+    @callback
+    def record(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if event.data["entity_id"] == VALVE and state is not None:
+            seen.append(state.state)
+
+    await call(hass, "open_valve", VALVE)
+    hass.bus.async_listen(EVENT_STATE_CHANGED, record)
+    await call(hass, "set_valve_position", VALVE, position=50)
+    await hass.async_block_till_done()
+    assert (seen, pending(hass, VALVE)) == (["opening"], 50)
+
+
+async def test_the_lowest_brightness_is_not_off(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A percentage keeps its value through Home Assistant's brightness."""
+    await control(hass, account, onenet, "3416/0/1")
+    await call(hass, "turn_on", LIGHT, brightness=1)
+    assert pending(hass, LIGHT) == 1
+    for percentage in (2, 50, 99, 100):
+        await call(hass, "turn_on", LIGHT, brightness_pct=percentage)
+        assert pending(hass, LIGHT) == percentage
+
+
+async def test_several_waiting_writes_are_pending_together(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The UUID is that of the last one."""
+    await control(hass, account, onenet, "3306/0/5850", "3306/0/5851", **{CONF_KIND: "valve"})
+    target: dict[str, Any] = {"imei": IMEI, "obj_id": 3306, "obj_inst_id": 0, "expires_in": {"days": 1}}
+    await act(hass, "offline_write", **target, values=[{"res_id": 5850, "value": True}])
+    last = await act(hass, "offline_write", **target, values=[{"res_id": 5851, "value": 60}])
+    assert (shown(hass, VALVE).state, pending(hass, VALVE)) == ("opening", True)
+    assert shown(hass, VALVE).attributes["uuid"] == last["uuid"]
+
+
+async def test_the_pending_number_has_the_unit_of_the_state(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A value is written without the digits beyond its precision."""
+    hass.config.units = US_CUSTOMARY_SYSTEM
+    # A resource that the registry only lets be read can be typed.
+    device.resources[3303, 0, 5700] = 20.0
+    await control(hass, account, onenet, "3303/0/5700")
+    number = "number.water_meter_temperature_sensor_value"
+    assert shown(hass, number).state == "68.0"
+    await call(hass, "set_value", number, value=70)
+    assert (pending(hass, number), shown(hass, number).attributes["unit_of_measurement"]) == (70, "°F")
+    (command,) = onenet.onenet.commands
+    assert command.content == {"data": [{"res_id": 5700, "val": 21.1111111111}]}
+
+
+async def test_a_number_in_another_unit_is_written_in_that_of_the_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """The limits of the range can be set."""
+    device.resources |= {(3308, 0, 5701): "MPa", (3308, 0, 5900): 0.5, (3308, 0, 5603): 0.0, (3308, 0, 5604): 2.01}
+    await control(hass, account, onenet, "3308/0/5900")
+    number = "number.water_meter_set_point"
+    assert [shown(hass, number).attributes[name] for name in ("min", "max", "step")] == [0, 2010, 10]
+    for value, written in ((301.1, 0.3011), (2010, 2.01)):
+        await call(hass, "set_value", number, value=value)
+        assert onenet.onenet.commands[-1].content == {"data": [{"res_id": 5900, "val": written}]}
+        assert pending(hass, number) == value
+
+
+async def test_a_reported_limit_replaces_that_of_the_registry(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """The registry's range of an analog output is 0 to 1."""
+    device.resources |= {(3203, 0, 5650): 7.3, (3203, 0, 5604): 10}
+    await control(hass, account, onenet, "3203/0/5650")
+    state = shown(hass, "number.water_meter_analog_output")
+    assert (state.state, state.attributes["min"], state.attributes["max"]) == ("7.3", 0, 10)
+
+
+async def test_a_resource_that_is_only_written_is_not_read(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """A reading of nothing else is an error."""
+    await add_device(hass, account, controls=["3312/0/5851"])
+    with pytest.raises(ServiceValidationError):
+        await call(hass, "press", "button.water_meter_request_reading")
+    assert queue_requests(onenet) == 0
+
+
+async def test_an_expired_value_is_not_written_again(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET may report only later that a write has expired."""
+    await control(hass, account, onenet, "3311/0/5850", "3311/0/5851")
+    await call(hass, "turn_on", LIGHT, brightness=255)
+    await pass_time(account, onenet, timedelta(days=7, seconds=5))
+    await call(hass, "turn_off", LIGHT)
+    assert onenet.onenet.commands[-1].content == {"data": [{"res_id": 5850, "val": False}]}
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_a_waiting_execute_is_not_carried_out_again(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
+) -> None:
+    """A press that reaches the device cancels the one that waits."""
+    await control(hass, account, onenet, "3/0/4", **AT_ONCE)
+    button = "button.water_meter_device_reboot"
+    await call(hass, "press", button)
+    device.online = True
+    await call(hass, "press", button)
+    await wake(account, onenet)
+    assert device.executed == [(REBOOT, None)]

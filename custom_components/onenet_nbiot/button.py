@@ -63,4 +63,5 @@ class ResourceButton(OneNetResourceEntity, ButtonEntity):
         """Execute the resource immediately or when the device wakes; raise HomeAssistantError."""
         obj_id, obj_inst_id, res_id = ids_of(self.entity_description.key)
         execute = Execute(imei=self.device.imei, obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
-        await async_control(self.account, self.device, execute, self._context or Context())
+        context = self._context or Context()
+        await self.account.manager.async_run_detached(async_control(self.account, self.device, execute, context))

@@ -546,7 +546,7 @@ def _ids(resource: Resource) -> tuple[int, int, int]:
 
 def _options(
     resources: Iterable[Resource],
-    describe_resource: Callable[[str], ResourceDescription | None],
+    describe_resource: Callable[[str], ResourceDescription],
     texts: Mapping[str, str],
 ) -> list[SelectOptionDict]:
     """Return the options of resources, with the names that their entities will have."""
@@ -556,9 +556,8 @@ def _options(
     ]
 
 
-def _name(path: str, describe_resource: Callable[[str], ResourceDescription | None], texts: Mapping[str, str]) -> str:
+def _name(path: str, describe_resource: Callable[[str], ResourceDescription], texts: Mapping[str, str]) -> str:
     """Return the name that the entity of a resource will have."""
-    if (description := describe_resource(path)) is None:
-        return lwm2m_name(path)
+    description = describe_resource(path)
     text = texts.get(f"component.{DOMAIN}.entity.{description.platform}.{description.translation_key}.name")
     return lwm2m_name(path) if text is None else text.format(number=description.number)

@@ -90,12 +90,11 @@ def async_update_identity(hass: HomeAssistant, device: Device) -> None:
 def _async_remove_entities(hass: HomeAssistant, entry_id: str, devices: Devices) -> None:
     """Remove the entities of resources that are no longer selected, or that another platform has now."""
     registry = er.async_get(hass)
+    kept = {imei: {description.entity for description in device.descriptions} for imei, device in devices.added.items()}
     for entity in er.async_entries_for_config_entry(registry, entry_id):
         _, _, key = entity.unique_id.partition("_")
         imei, _, path = key.partition("_")
-        if "/" not in path or imei not in devices.added:
-            continue
-        if (entity.domain, path) not in {description.entity for description in devices.added[imei].descriptions}:
+        if "/" in path and imei in kept and (entity.domain, path) not in kept[imei]:
             registry.async_remove(entity.entity_id)
 
 

@@ -200,7 +200,7 @@ class Device:
         if keys is not None and keys <= {description.key for description in shown}:
             shown = tuple(description for description in shown if description.key in keys)
         instances: dict[tuple[int, int], list[Resource]] = {}
-        for path in dict.fromkeys(path for description in shown for path in description.shown_paths):
+        for path in dict.fromkeys(path for description in shown for path in description.read_paths):
             resource = Resource.from_path(path)
             instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
         if len(instances) > WAITING_MAX:

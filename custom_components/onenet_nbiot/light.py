@@ -18,9 +18,6 @@ from .devices import Device
 from .entity import async_add_device_entities
 from .lwm2m import ResourceDescription, ResourceLightDescription
 
-# An automation may control a thousand devices at the same time.
-PARALLEL_UPDATES = 10
-
 _SCALE = (1, LEVEL_MAX)
 
 
@@ -46,23 +43,28 @@ class ResourceLight(OneNetOutputEntity, LightEntity):
     @override
     def _update_attrs(self) -> None:
         super()._update_attrs()
-        level = self._confirmed_level()
+        level = self._level
         self._attr_is_on = None if level is None else level > 0
         self._attr_brightness = value_to_brightness(_SCALE, level) if level else None
-        if (pending := self._pending_values.get(self.entity_description.level_path)) is not None:
-            level = self._parse(self.entity_description.level_path, pending)
-            self._attr_extra_state_attributes[ATTR_PENDING_BRIGHTNESS] = level and value_to_brightness(_SCALE, level)
+        path = self.entity_description.level_path
+        if path in self._pending_values and (pending := self._parse(path, self._pending_values[path])) is not None:
+            brightness = value_to_brightness(_SCALE, pending) if pending else 0
+            self._attr_extra_state_attributes[ATTR_PENDING_BRIGHTNESS] = brightness
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
-        """Turn on, at the given brightness, or at the last one; raise HomeAssistantError."""
+        """Turn on, at a given brightness; without one, a lamp that has no switch and is off at full brightness.
+
+        Raise HomeAssistantError.
+        """
         if ATTR_BRIGHTNESS in kwargs:
-            await self._async_set_level(round(brightness_to_value(_SCALE, kwargs[ATTR_BRIGHTNESS])))
-            return
-        level = self._level(self._pending_values) or self._confirmed_level() or LEVEL_MAX
-        await self._async_set_level(level, is_on_enough=True)
+            await self._async_set_level(max(1, round(brightness_to_value(_SCALE, kwargs[ATTR_BRIGHTNESS]))))
+        elif self.entity_description.switch_path:
+            await self._async_switch(on=True)
+        else:
+            await self._async_set_level(self._pending_level or self._level or LEVEL_MAX)
 
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Turn off; raise HomeAssistantError."""
-        await self._async_set_level(0)
+        await self._async_switch(on=False)

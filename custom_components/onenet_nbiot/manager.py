@@ -82,7 +82,7 @@ class CommandManager:
 
         Raise HomeAssistantError if OneNET refused the command, or if it is unknown whether the command was queued.
         """
-        return await self._async_run_detached(self._async_queue(asked, if_waiting, context))
+        return await self.async_run_detached(self._async_queue(asked, if_waiting, context))
 
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return the fields of a command; one that was not queued here requires `imei`."""
@@ -130,11 +130,22 @@ class CommandManager:
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a waiting command, fire its event, and return the event's fields."""
-        return await self._async_run_detached(self._async_cancel(uuid, imei, context))
+        return await self.async_run_detached(self._async_cancel(uuid, imei, context))
 
     async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all waiting commands of a device, fire their events, and return the fields of each event."""
-        return await self._async_run_detached(self._async_cancel_all(imei, context))
+        return await self.async_run_detached(self._async_cancel_all(imei, context))
+
+    async def async_run_detached[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
+        # A task of Home Assistant, not of the entry: a reload does not wait for it.
+        task = self._hass.async_create_task(work, "OneNET command")
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
+        return task.result()
 
     async def async_cancel_covered(self, operation: Operation, context: Context) -> None:
         """Cancel the waiting commands that an operation covers, since it is sent immediately; fire their events."""
@@ -152,17 +163,6 @@ class CommandManager:
         """Return the exception of an action, and start reauthentication if OneNET refused the key."""
         self._tracker.async_start_reauth_if_refused(err)
         return action_error(err)
-
-    async def _async_run_detached(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-        """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
-        # A task of Home Assistant, not of the entry: a reload does not wait for it.
-        task = self._hass.async_create_task(work, "OneNET command")
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
-            raise
-        return task.result()
 
     def _notify_coordinator(self, imei: str, *, queued: bool = False) -> None:
         """Send the signal that a command was queued or cancelled."""

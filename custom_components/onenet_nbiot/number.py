@@ -3,17 +3,16 @@
 from typing import Any, override
 
 from homeassistant.components.number import NumberDeviceClass, NumberEntity
+from homeassistant.components.number.const import UNIT_CONVERTERS
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+from .const import ATTR_PENDING
 from .control import OneNetControlEntity
 from .coordinator import OneNetConfigEntry
 from .entity import async_add_device_entities
 from .lwm2m import ResourceNumberDescription, with_reported_unit
-from .values import parse_number
-
-# An automation may control a thousand devices at the same time.
-PARALLEL_UPDATES = 10
+from .values import parse_number, round_float
 
 
 async def async_setup_entry(
@@ -39,12 +38,29 @@ class ResourceNumber(OneNetControlEntity, NumberEntity):
         self._attr_device_class = None if device_class is None else NumberDeviceClass(device_class)
         super()._update_attrs()
         self._attr_native_value = self._parse(description.key, self._value)
-        low, high = description.lowest, description.highest
-        reported_low = parse_number(self._value_of(description.min_path), 1)
-        reported_high = parse_number(self._value_of(description.max_path), 1)
-        if reported_low is not None and reported_high is not None and reported_low < reported_high:
-            low, high = reported_low, reported_high
-        self._attr_native_min_value, self._attr_native_max_value = low * self._factor, high * self._factor
+        low, high = (round_float(limit * self._factor) for limit in self._range())
+        self._attr_native_min_value, self._attr_native_max_value = low, high
+        self._attr_native_step = (description.native_step or 1) * self._factor
+
+    def _range(self) -> tuple[float, float]:
+        """Return the range that the device reports, with that of the registry in place of a missing limit."""
+        description = self.entity_description
+        low = parse_number(self._value_of(description.min_path), 1)
+        high = parse_number(self._value_of(description.max_path), 1)
+        low = description.lowest if low is None else low
+        high = description.highest if high is None else high
+        return (low, high) if low < high else (description.lowest, description.highest)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Return the attributes, with the pending value in the unit of the state."""
+        attributes = dict(self._attr_extra_state_attributes)
+        native, shown = self.native_unit_of_measurement, self.unit_of_measurement
+        converter = None if self.device_class is None else UNIT_CONVERTERS.get(self.device_class)
+        if converter is not None and native != shown and attributes.get(ATTR_PENDING) is not None:
+            attributes[ATTR_PENDING] = round_float(converter.convert(attributes[ATTR_PENDING], native, shown))
+        return attributes
 
     @override
     def _parse(self, path: str, value: Any) -> float | None:
@@ -53,6 +69,6 @@ class ResourceNumber(OneNetControlEntity, NumberEntity):
     @override
     async def async_set_native_value(self, value: float) -> None:
         """Write a number; raise HomeAssistantError."""
-        written = value / self._factor
         description = self.entity_description
+        written = round_float(value / self._factor)
         await self._async_write({description.key: round(written) if description.is_integer else written})

@@ -12,9 +12,6 @@ from .entity import async_add_device_entities
 from .lwm2m import ResourceSelectDescription
 from .values import parse_number
 
-# An automation may control a thousand devices at the same time.
-PARALLEL_UPDATES = 10
-
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback

@@ -10,7 +10,7 @@ from .const import ATTR_EXPIRED_TIME, ATTR_EXPIRES_IN
 from .coordinator import OneNetRuntimeData
 from .devices import Device
 from .manager import IfWaiting
-from .onenet.errors import DeviceOfflineError, DeviceTimeoutError, OneNetError
+from .onenet.errors import DeviceOfflineError, DeviceTimeoutError, ErrorKind, OneNetError, OutcomeUnknownError
 from .onenet.operations import TIMEOUT_MIN, CachedCommand, Execute, Operation, Read, Write
 from .validation import resolve_times
 
@@ -67,19 +67,25 @@ async def async_control(
 
     A write replaces waiting writes; an execute that is already waiting is not queued again. Raise HomeAssistantError.
     """
-    is_write = isinstance(operation, Write)
     if device.at_once:
-        if is_write:
-            # Delivered later, they would undo this one.
-            await account.manager.async_cancel_covered(operation, context)
-        # Unlike an execute, a write of a state may be repeated.
-        asleep = ASLEEP[Read if is_write else Execute]
+        # Delivered later, a write would undo this one, and an execute would be carried out twice.
+        await account.manager.async_cancel_covered(operation, context)
         try:
             await async_send(account, operation, device_timeout=TIMEOUT_MIN)
-        except asleep:
-            pass
         except OneNetError as err:
-            raise account.manager.error(err) from err
+            if not _can_be_queued(err, operation):
+                raise account.manager.error(err) from err
         else:
             return
-    await async_queue(account, operation, IfWaiting.REPLACE if is_write else IfWaiting.KEEP, context)
+    if_waiting = IfWaiting.REPLACE if isinstance(operation, Write) else IfWaiting.KEEP
+    await async_queue(account, operation, if_waiting, context)
+
+
+def _can_be_queued(err: OneNetError, operation: Write | Execute) -> bool:
+    """Return whether a control may be queued after an error of the immediate request.
+
+    A write of a state may be carried out twice, unlike an execute, which must not have reached the device.
+    """
+    if isinstance(operation, Execute):
+        return isinstance(err, ASLEEP[Execute])
+    return err.kind is ErrorKind.TRANSIENT or isinstance(err, (*ASLEEP[Read], OutcomeUnknownError))

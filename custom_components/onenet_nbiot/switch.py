@@ -11,9 +11,6 @@ from .coordinator import OneNetConfigEntry
 from .entity import async_add_device_entities
 from .lwm2m import ResourceSwitchDescription
 
-# An automation may control a thousand devices at the same time.
-PARALLEL_UPDATES = 10
-
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback

@@ -1,7 +1,7 @@
 """The command tracker of an account: poll its commands, save their new states and fire the events."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -146,10 +146,11 @@ class CommandTracker:
                         undecided.add(command.id)
         return undecided
 
-    async def _async_apply_records(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
-        """Update a device's commands from records; return the last error of a request for details."""
+    async def _async_apply_records(self, imei: str, records: Sequence[CommandRecord]) -> OneNetError | None:
+        """Update a device's commands from records, the newest first; return the last error of a request for details."""
         failure: OneNetError | None = None
-        for record in records:
+        # Of two writes to the same resource, the value of the later one counts.
+        for record in reversed(records):
             command = self._commands.find(record.uuid, imei)
             if command is None or command.is_finished:
                 continue

@@ -32,11 +32,16 @@ def parse_number(value: Any, factor: float) -> float | None:
     if not isinstance(value, float | int) or isinstance(value, bool):
         return None
     try:
-        number = value if factor == 1 else value * factor
+        number = value if factor == 1 else round_float(value * factor)
         return number if math.isfinite(number) else None
     except OverflowError:
         # An integer beyond any float.
         return None
+
+
+def round_float(number: float) -> float:
+    """Return a number without the digits beyond the precision of a calculation."""
+    return float(f"{number:.12g}")
 
 
 def parse_time(value: Any) -> datetime | None:

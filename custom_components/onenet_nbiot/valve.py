@@ -13,9 +13,6 @@ from .devices import Device
 from .entity import async_add_device_entities
 from .lwm2m import ResourceDescription, ResourceValveDescription
 
-# An automation may control a thousand devices at the same time.
-PARALLEL_UPDATES = 10
-
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
@@ -40,23 +37,25 @@ class ResourceValve(OneNetOutputEntity, ValveEntity):
     @override
     def _update_attrs(self) -> None:
         super()._update_attrs()
-        position, target = self._confirmed_level(), self._level(self._pending_values)
+        position, target = self._level, self._pending_level
         self._attr_current_valve_position = position
         self._attr_is_closed = None if position is None else position == 0
         self._attr_is_opening = target is not None and target > (position or 0)
-        self._attr_is_closing = target is not None and target < (LEVEL_MAX if position is None else position)
-        if self._attr_is_opening:
-            self._attr_is_closing = False
+        is_lower = target is not None and target < (LEVEL_MAX if position is None else position)
+        self._attr_is_closing = is_lower and not self._attr_is_opening
 
     @override
     async def async_open_valve(self) -> None:
         """Open the valve; raise HomeAssistantError."""
-        await self._async_set_level(LEVEL_MAX)
+        if self.reports_position:
+            await self._async_set_level(LEVEL_MAX)
+        else:
+            await self._async_switch(on=True)
 
     @override
     async def async_close_valve(self) -> None:
         """Close the valve; raise HomeAssistantError."""
-        await self._async_set_level(0)
+        await self._async_switch(on=False)
 
     @override
     async def async_set_valve_position(self, position: int) -> None:

@@ -45,6 +45,11 @@ class ControlDescription(ResourceDescription):
         """Return the paths of the resources that the entity writes, the one that determines its state first."""
         return (self.key,)
 
+    @property
+    @override
+    def read_paths(self) -> tuple[str, ...]:
+        return self.shown_paths if self.readable else ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceSwitchDescription(SwitchEntityDescription, ControlDescription):
@@ -57,8 +62,8 @@ class ResourceSwitchDescription(SwitchEntityDescription, ControlDescription):
 class ResourceNumberDescription(NumberEntityDescription, ControlDescription):
     """Describe the number entity of an integer or a decimal.
 
-    `sensor` describes its class and unit. `lowest` and `highest` are the range unless the device reports one in
-    `min_path` and `max_path`, which are empty for a range of the registry.
+    `sensor` describes its class and unit. `lowest` and `highest` are the range, unless the device reports other limits
+    in `min_path` and `max_path`, which only IPSO objects have.
     """
 
     platform = Platform.NUMBER
@@ -123,7 +128,7 @@ class ResourceValveDescription(ValveEntityDescription, OutputDescription):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResourceButtonDescription(ButtonEntityDescription, ControlDescription):
+class ResourceButtonDescription(ButtonEntityDescription, ResourceDescription):
     """Describe the button of a resource that is executed."""
 
     platform = Platform.BUTTON
@@ -144,6 +149,8 @@ _VALVE_COMMAND = (3425, 3)
 # The resource of the same instance in which the device reports the level that a command has set.
 _STATUS = {_LAMP_COMMAND: 3, _VALVE_COMMAND: 2}
 _REBOOT = (3, 4)
+# The object that holds the keys.
+_SECURITY = 0
 # The resources of an instance of an IPSO object that hold the range of its value.
 _RANGE = (5603, 5604)
 # The values that the registry lists in the descriptions of resources.
@@ -169,10 +176,11 @@ class _Resource(NamedTuple):
 
     @classmethod
     def from_path(cls, path: str) -> Self:
-        """Return the resource; raise ValueError for an invalid path, or without a definition."""
+        """Return the resource; raise ValueError for one that no control can write or execute."""
         obj_id, obj_inst_id, res_id = ids_of(path)
-        if (definition := find_resource(obj_id, res_id)) is None:
-            raise ValueError(f"The type of {path} is unknown")
+        definition = find_resource(obj_id, res_id)
+        if definition is None or definition.multiple or obj_id == _SECURITY:
+            raise ValueError(f"{path} cannot be controlled")
         return cls(path, obj_id, obj_inst_id, res_id, definition)
 
     @property
@@ -181,7 +189,7 @@ class _Resource(NamedTuple):
         return self.obj_id, self.res_id
 
     @property
-    def is_writable(self) -> bool:
+    def is_controllable(self) -> bool:
         """Return whether the registry lets a server write or execute it."""
         return not {"W", "E"}.isdisjoint(self.definition.operations)
 
@@ -191,16 +199,16 @@ class _Resource(NamedTuple):
 
     def common(self) -> dict[str, Any]:
         """Return the fields of the description of any control."""
-        category = None if is_measurement(self.path) else EntityCategory.CONFIG
-        fields = {
+        fields: dict[str, Any] = {
             "key": self.path,
             "number": f" {self.obj_inst_id}" if self.obj_inst_id else "",
-            "readable": "R" in self.definition.operations,
-            "entity_category": category,
+            "entity_category": None if is_measurement(self.path) else EntityCategory.CONFIG,
         }
+        if self.definition.operations != "E":
+            fields["readable"] = "R" in self.definition.operations
         if self.ids in _VALUES:
             return fields | {"translation_key": f"{self.obj_id}_{self.res_id}"}
-        if self.is_writable and (described := DESCRIPTIONS.get(self.ids)) is not None:
+        if self.is_controllable and (described := DESCRIPTIONS.get(self.ids)) is not None:
             return fields | {"translation_key": described.translation_key}
         return fields | {"name": lwm2m_name(self.path), "translation_key": KEY_RESOURCE}
 
@@ -208,11 +216,10 @@ class _Resource(NamedTuple):
 def is_control(path: str) -> bool:
     """Return whether the registry lets a server write or execute a resource as a control does."""
     try:
-        resource = _Resource.from_path(path)
         describe_control(path)
+        return _Resource.from_path(path).is_controllable
     except ValueError:
         return False
-    return resource.is_writable and not resource.definition.multiple and resource.obj_id != 0
 
 
 @lru_cache(maxsize=4096)
@@ -221,24 +228,26 @@ def describe_entities(
 ) -> tuple[ResourceDescription, ...]:
     """Return the descriptions of a device's entities: those of its controls, and those of the other resources.
 
-    Raise ValueError for an invalid path.
+    The dimmer of a light or a valve has no entity of its own. Raise ValueError for an invalid path.
     """
     described: list[ResourceDescription] = [describe(path, kind) for path in resources if path not in controls]
+    of_controls: list[ResourceDescription] = []
     for path in controls:
         # The registry of another version may have another type.
         with suppress(ValueError):
-            if (control := describe_control(path, kind, frozenset(controls))) is not None:
-                described.append(control)
-    return tuple(described)
+            of_controls.append(describe_control(path, kind, frozenset(controls)))
+    outputs = [control for control in of_controls if isinstance(control, OutputDescription)]
+    dimmers = {output.level_path for output in outputs if output.switch_path}
+    return (*described, *(control for control in of_controls if control.key not in dimmers))
 
 
 def describe_control(
     path: str, kind: DeviceKind = DeviceKind.OTHER, controls: frozenset[str] = frozenset()
-) -> ControlDescription | None:
+) -> ControlDescription | ResourceButtonDescription:
     """Return the description of a control, whatever the operations of the resource.
 
-    Return None for a dimmer whose light or valve is one of the controls. Raise ValueError for a resource with an
-    unknown or unsuitable type.
+    `controls` are the paths of all controls of the device: a light or a valve includes its dimmer. Raise ValueError for
+    a resource with an unknown or unsuitable type.
     """
     resource = _Resource.from_path(path)
     definition = resource.definition
@@ -252,9 +261,6 @@ def describe_control(
         return _describe_switched(resource, kind, controls)
     if resource.ids in _STATUS:
         return _describe_level(resource)
-    has_on_off = resource.res_id == _DIMMER and resource.sibling(_ON_OFF) in controls
-    if has_on_off and _output((resource.obj_id, _ON_OFF), kind) is not Platform.SWITCH:
-        return None
     if (values := _VALUES.get(resource.ids)) is not None:
         return ResourceSelectDescription(**resource.common(), options=list(values), values=values)
     if definition.type in {*_INTEGERS, "Float"}:
@@ -301,8 +307,7 @@ def _describe_number(resource: _Resource) -> ControlDescription:
         raise ValueError(f"{resource.path} is not described as a number")  # noqa: TRY004 - an invalid path
     is_integer = definition.type in _INTEGERS
     lowest, _, highest = definition.range.partition("..")
-    has_range = bool(highest) or resource.obj_id not in IPSO_OBJECTS
-    min_path, max_path = ("", "") if has_range else map(resource.sibling, _RANGE)
+    min_path, max_path = map(resource.sibling, _RANGE) if resource.obj_id in IPSO_OBJECTS else ("", "")
     lowest_of_type = 0 if definition.type == "Unsigned Integer" else -_LIMIT
     return ResourceNumberDescription(
         **resource.common(),

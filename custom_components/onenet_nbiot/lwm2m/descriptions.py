@@ -69,6 +69,11 @@ class ResourceDescription(EntityDescription):
         return (self.key,)
 
     @property
+    def read_paths(self) -> tuple[str, ...]:
+        """Return the paths of the resources whose values the device can be asked for."""
+        return self.shown_paths
+
+    @property
     def paths(self) -> frozenset[str]:
         """Return the paths of all resources that the entity depends on."""
         return frozenset({*self.shown_paths, self.unit_path} - {""})
