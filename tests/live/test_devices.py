@@ -25,6 +25,7 @@ METER = "866971050000001"
 COVERS = {"en": "866971050000002", "zh-CN": "866971050000003"}
 WATER_METERS = {"en": "866971050000020", "zh-CN": "866971050000021"}
 LAMP = "866971050000004"
+SLEEPING_LAMPS = {"en": "866971050000030", "zh-CN": "866971050000031"}
 SOLD = "866971050000005"
 TEMPERATURE = (3303, 0, 5700)
 SENSOR = "sensor.water_meter_kitchen_temperature"
@@ -33,14 +34,21 @@ PRESSURE = "sensor.water_meter_kitchen_pressure"
 KEYS = {
     "Add device": f"{DEVICE_FLOW}.initiate_flow.user",
     "Battery level": "entity.sensor.battery_level.name",
+    "Controls": f"{DEVICE_FLOW}.step.resources.data.controls",
     "Device": f"{READ}.device_id.name",
     "Expires in": f"{READ}.expires_in.name",
     "Humidity": "entity.sensor.humidity.name",
+    "Light": "entity.light.light.name",
+    "Light brightness": "entity.number.light_brightness.name",
     "Object": f"{READ}.obj_id.name",
+    "Pending": "entity.light.light.state_attributes.pending.name",
+    "Pending since": "entity.light.light.state_attributes.pending_since.name",
+    "Pending until": "entity.light.light.state_attributes.pending_until.name",
     "Presence": "entity.binary_sensor.presence.name",
     "Request reading": "entity.button.read_now.name",
     "Signal strength": "entity.sensor.signal_strength.name",
     "Temperature": "entity.sensor.temperature.name",
+    "Valve": "entity.valve.valve.name",
     "Waiting commands": "entity.sensor.waiting_commands.name",
     "Water leak": "entity.binary_sensor.3424_10.name",
     "Water meter": "selector.kind.options.water_meter",
@@ -49,14 +57,22 @@ KEYS = {
 }
 # Texts of Home Assistant, and titles.
 CHINESE = {
+    "Add": "添加",
     "Add water source": "添加自来水数据",
     "Connected": "已连接",
     "Connectivity": "连通性",
+    "Details": "详情",
     "Disconnected": "已断开",
     "Manhole cover, West Street": "西街井盖",
+    "Menu": "菜单",
+    "Off": "关闭",
+    "On": "开启",
+    "Opening": "正在打开",
     "Perform action": "执行动作",
     "Press": "按下",
     "Save": "保存",
+    "State": "状态",
+    "Street lamp, park": "公园路灯",
     "Submit": "提交",
     "Water consumption": "水用量",
     "Water meter, garden": "花园水表",
@@ -187,8 +203,33 @@ class Person:
         """Open the dialog of a new device, and select one of the account's list."""
         await self.goto("/config/integrations/integration/onenet_nbiot")
         await self.click("Add device")
-        await self.choose(self.page.locator("dialog-data-entry-flow ha-generic-picker"), search, label)
+        # The second picker is that of a device to copy the selection from.
+        await self.choose(self.page.locator("dialog-data-entry-flow ha-generic-picker").first, search, label)
         await self.click("Submit")
+
+    async def choose_controls(self, controls: dict[str, str]) -> None:
+        """Select controls, by name with their paths, in the dialog of a device."""
+        shown = self.page.locator("dialog-data-entry-flow ha-selector-select")
+        picker = shown.filter(has_text=self.text("Controls")).last
+        for name, path in controls.items():
+            await picker.get_by_role("button", name=self.text("Add"), exact=True).click()
+            label = f"{self.text(name)} ({path})"
+            await self.page.locator("ha-picker-combo-box").get_by_text(label, exact=True).click()
+            await expect(picker.get_by_role("button", name=label, exact=True)).to_be_visible(timeout=WAIT)
+
+    def control_row(self, name: str) -> Locator:
+        """Return the row of a light or valve."""
+        return self.page.locator("hui-toggle-entity-row, hui-valve-entity-row").filter(
+            has=self.page.get_by_text(self.text(name), exact=True)
+        )
+
+    async def open_details(self, name: str) -> Locator:
+        """Open the details of an entity from its row, and return them."""
+        await self.control_row(name).get_by_text(self.text(name), exact=True).click()
+        dialog = self.page.locator("ha-more-info-dialog")
+        await dialog.get_by_role("button", name=self.text("Menu"), exact=True).click()
+        await dialog.get_by_text(self.text("Details"), exact=True).click()
+        return dialog
 
     async def sees_selected(self, resources: dict[str, str], kind: str | None = None) -> None:
         """Wait until the dialog of a device has selected resources, by name with their paths, and its kind."""
@@ -347,6 +388,47 @@ async def test_a_water_meter_is_added_and_selected_in_the_energy_dashboard(perso
     assert (source["type"], source["stat_energy_from"]) == ("water", statistic)
     await home_assistant.order("energy/save_prefs", energy_sources=[])
     await remove_device(house, meter)
+
+
+async def test_a_lamp_is_switched_while_it_sleeps(person: Person, tmp_path: Path) -> None:
+    """The lamp stays off and shows the pending value, the valve is opening, and both are on and open after the wake."""
+    house, imei = person.house, SLEEPING_LAMPS[person.locale]
+    home_assistant, onenet = house.home_assistant, house.onenet.onenet
+    title = person.text("Street lamp, park")
+    values = {(3311, 0, 5850): False, (3311, 0, 5851): 80, (3425, 0, 2): 0, (3425, 0, 3): 0}
+    onenet.products[0].add(imei, title, values)
+    onenet.report(imei)
+    await person.add_device(title, f"{title} ({imei})")
+    await person.choose_controls({"Light": "3311/0/5850", "Light brightness": "3311/0/5851", "Valve": "3425/0/3"})
+    await take_picture(person.page, f"{tmp_path.name}-controls")
+    await person.click("Submit")
+    lamp = await home_assistant.device(imei)
+    page = f"/config/devices/device/{lamp['id']}"
+    await person.goto(page)
+    # Until the first poll, everything is unknown.
+    await person.sees({"Connectivity": person.text("Disconnected")})
+    for name in ("Light", "Valve"):
+        await person.control_row(name).locator("ha-entity-toggle").click()
+    await person.sees({"Waiting commands": person.commands(2)})
+    await expect(person.control_row("Valve").filter(has_text=person.text("Opening"))).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-waiting")
+    light = await person.open_details("Light")
+    state = light.locator("ha-list-item-value").filter(has=person.page.get_by_text(person.text("State"), exact=True))
+    await expect(state).to_contain_text(person.text("Off"), timeout=WAIT)
+    for name in ("Pending", "Pending since", "Pending until"):
+        await expect(light.get_by_text(person.text(name), exact=True)).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-pending")
+    onenet.wake(imei, Trigger.UPDATE)
+    onenet.sleep(imei)
+    # The dialog follows the state.
+    await expect(state).to_contain_text(person.text("On"), timeout=WAIT)
+    await expect(light.get_by_text(person.text("Pending"), exact=True)).to_be_hidden(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-confirmed")
+    assert onenet.products[0].devices[imei].resources[3311, 0, 5850] is True
+    await person.goto(page)
+    for name in ("Light", "Valve"):
+        await expect(person.control_row(name).get_by_role("switch")).to_be_checked(timeout=WAIT)
+    await remove_device(house, lamp)
 
 
 async def test_the_resources_of_a_device_are_changed(house: House) -> None:
