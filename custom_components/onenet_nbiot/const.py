@@ -9,6 +9,8 @@ LOGGER: Final = logging.getLogger(__package__)
 EVENT_ONENET: Final = "onenet_nbiot_event"
 
 CONF_ACCESS_KEY: Final = "access_key"
+CONF_CLOUDHOOK: Final = "cloudhook_url"
+CONF_ENCRYPTION_KEY: Final = "encryption_key"
 CONF_IMEI: Final = "imei"
 CONF_INTERVAL: Final = "interval"
 CONF_KIND: Final = "kind"
@@ -18,6 +20,7 @@ CONF_ONENET_ID: Final = "onenet_id"
 CONF_OVERDUE_AFTER: Final = "overdue_after"
 CONF_PLATFORM: Final = "platform"
 CONF_PRODUCT_ID: Final = "product_id"
+CONF_PUSH: Final = "push"
 CONF_REGION: Final = "region"
 CONF_RESOURCES: Final = "resources"
 CONF_SERVER: Final = "server"
@@ -27,6 +30,8 @@ CONF_USER_ID: Final = "user_id"
 SUBENTRY_DEVICE: Final = "device"
 MODEL_DEVICE: Final = "NB-IoT"
 ISSUE_DEVICE_GONE: Final = "device_gone"
+ISSUE_PUSH_STOPPED: Final = "push_stopped"
+ISSUE_PUSH_URL: Final = "push_url_changed"
 
 # Seconds between two polls.
 INTERVAL: Final = 60
