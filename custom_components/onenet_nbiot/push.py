@@ -72,15 +72,23 @@ def async_push_url(hass: HomeAssistant, push: Mapping[str, Any]) -> str | None:
         return None
 
 
-async def async_create_cloudhook(hass: HomeAssistant, webhook_id: str) -> str | None:
-    """Return the URL of a new webhook of Home Assistant Cloud, None without an active subscription."""
+@callback
+def async_has_cloud(hass: HomeAssistant) -> bool:
+    """Return whether Home Assistant Cloud can provide a URL."""
     if _CLOUD not in hass.config.components:
-        return None
+        return False
     # Imported only if it is set up: it needs packages that not every installation has.
     from homeassistant.components import cloud  # noqa: PLC0415
 
-    if not cloud.async_active_subscription(hass):
+    return cloud.async_active_subscription(hass)
+
+
+async def async_create_cloudhook(hass: HomeAssistant, webhook_id: str) -> str | None:
+    """Return the URL of a webhook in Home Assistant Cloud, None without an active subscription."""
+    if not async_has_cloud(hass):
         return None
+    from homeassistant.components import cloud  # noqa: PLC0415
+
     try:
         return await cloud.async_get_or_create_cloudhook(hass, webhook_id)
     except cloud.CloudNotAvailable:
@@ -144,6 +152,8 @@ class PushUpdater:
 
     def _find(self, identity: DeviceIdentity) -> Device | None:
         """Return the device of a message, None if it was neither added nor has commands."""
+        if identity.imei in self._commands.imeis:
+            return self._devices.get(identity.imei)
         key = identity.id
         if not self._client.has_statuses:
             # Names are unique within a product only.
