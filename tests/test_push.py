@@ -53,33 +53,18 @@ from .common import (
 from .emulator import Fault, FaultKind, Generation, Push, Server, Trigger
 from .emulator.push import body_of
 from .onenet.test_wire import WIRE, Case, expected_time, load, seconds
+from .push import PATH, TOKEN, WEBHOOK_ID, health_of, push_entry, push_options
 
-TOKEN = "token-of-the-push"
 LEGACY_KEY = "KeyOfTheTestsOnlyNoRealKeyABCDEFGHIJKLMNOPQ"
 CURRENT_KEY = "KeyOfTheTests016"
-WEBHOOK_ID = "random-id-of-the-webhook"
-PATH = f"/api/webhook/{WEBHOOK_ID}"
 JSON = {"Content-Type": "application/json"}
 WIRE_PRODUCT = "WiReTesT01"
 REFUSED = "A push was refused"
 
 variant = run_with(EVERY_PLATFORM)
+entry = push_entry
 
 type Send = Callable[..., Awaitable[int]]
-
-
-def options(token: str = TOKEN, key: str | None = None) -> dict[str, Any]:
-    """Return the options of an account whose push is on."""
-    return {"push": {"webhook_id": WEBHOOK_ID, "token": token} | ({"encryption_key": key} if key else {})}
-
-
-@pytest.fixture
-def entry(hass: HomeAssistant, onenet: Server, account_data: dict[str, str]) -> MockConfigEntry:
-    """Return an account on the emulator whose push is on, and which is not loaded."""
-    data = account_data | {CONF_URL: onenet.url}
-    entry = MockConfigEntry(domain=DOMAIN, title="OneNET", data=data, options=options())
-    entry.add_to_hass(hass)
-    return entry
 
 
 @pytest.fixture
@@ -133,11 +118,6 @@ def outcome(uuid: str, **members: Any) -> dict[str, Any]:
 def milliseconds(at: datetime) -> int:
     """Return Unix time in milliseconds."""
     return round(at.timestamp() * 1000)
-
-
-def health_of(account: MockConfigEntry) -> Any:
-    """Return what is known of an account's pushes."""
-    return account.runtime_data.health
 
 
 async def expect_case(hass: HomeAssistant, account: MockConfigEntry, events: Sequence[Case]) -> None:
@@ -219,7 +199,7 @@ async def check_push(
     if "product_id" in data:
         data["product_id"] = WIRE_PRODUCT
     key = file["aes_key"] if case.get("encrypted") else None
-    account = MockConfigEntry(domain=DOMAIN, title="OneNET", data=data, options=options(file["token"], key))
+    account = MockConfigEntry(domain=DOMAIN, title="OneNET", data=data, options=push_options(file["token"], key))
     account.add_to_hass(hass)
     assert await hass.config_entries.async_setup(account.entry_id)
     expect = case["expect"]
@@ -720,7 +700,7 @@ async def test_the_emulator_pushes_what_happens(
 ) -> None:
     """The values, the presence and the outcome of a device that wakes up are there without a poll by time."""
     key = {Generation.LEGACY: LEGACY_KEY, Generation.CURRENT: CURRENT_KEY}[push_generation] if encrypted else None
-    hass.config_entries.async_update_entry(account, options=options(key=key))
+    hass.config_entries.async_update_entry(account, options=push_options(key=key))
     assert await hass.config_entries.async_reload(account.entry_id)
     await add_device(hass, account, "3303/0/5700")
     await refresh(account)
