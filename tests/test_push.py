@@ -7,11 +7,14 @@ import json
 import sqlite3
 import threading
 from typing import Any
+from urllib.parse import quote
 
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
+from homeassistant.components import webhook
 from homeassistant.const import CONF_URL
 from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.util.aiohttp import MockRequest
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -38,11 +41,13 @@ from .common import (
     add_device,
     client_of,
     commands_of,
+    coordinator_of,
     copy_of,
     delay_reply,
     devices_of,
     event_types,
     offline_read,
+    pass_time,
     refresh,
     run_with,
     saved_commands,
@@ -50,8 +55,8 @@ from .common import (
     start,
     until,
 )
-from .emulator import Fault, FaultKind, Generation, Push, Server, Trigger
-from .emulator.push import body_of
+from .emulator import Device, Fault, FaultKind, Generation, Push, Server, Trigger
+from .emulator.push import body_of, sign
 from .onenet.test_wire import WIRE, Case, expected_time, load, seconds
 from .push import PATH, TOKEN, WEBHOOK_ID, health_of, push_entry, push_options
 
@@ -496,6 +501,33 @@ async def test_a_batch_takes_one_transaction(
     assert {command["state"] for command in saved_commands(hass, account)} == {"succeeded"}
 
 
+async def test_a_large_batch_is_received(
+    hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any]
+) -> None:
+    """It is parsed in a thread and processed in parts."""
+    await add_device(hass, account, "3303/0/5700")
+    now = datetime.now(UTC)
+    messages = [datapoint(number, now + timedelta(milliseconds=number)) for number in range(1000)]
+    async with client.post(PATH, data=body_of(Generation.LEGACY, TOKEN, None, *messages), headers=JSON) as response:
+        assert response.status == 200
+    assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 999
+
+
+async def test_the_requests_that_are_recognized_as_duplicates_are_limited(
+    account: MockConfigEntry,
+    client: TestClient[Any, Any],
+    push_generation: Generation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The oldest one is forgotten; it changes nothing nevertheless."""
+    monkeypatch.setattr("custom_components.onenet_nbiot.push._RECENT_MAX", 1)
+    bodies = [body_of(push_generation, TOKEN, None, presence(1, datetime.now(UTC))) for _ in range(2)]
+    for body in (*bodies, bodies[0]):
+        async with client.post(PATH, data=body, headers=JSON) as response:
+            assert response.status == 200
+    assert health_of(account).counts["duplicates"] == 0
+
+
 async def test_a_push_that_was_answered_is_on_disk_and_published_after_a_crash(
     hass: HomeAssistant,
     account: MockConfigEntry,
@@ -634,6 +666,51 @@ async def test_an_outcome_that_overtakes_the_reply_to_the_queued_command_is_fetc
     assert event_types(events) == ["queued", "succeeded"]
 
 
+async def test_an_outcome_that_overtakes_the_event_of_the_queued_command_is_fetched(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, events: list[Event]
+) -> None:
+    """No other event of a command comes before `command_queued`."""
+    uuid = (await offline_read(hass))["uuid"]
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    commands = commands_of(account)
+    command = commands.find(uuid)
+    assert command
+    async with commands.lock(command.asked.operation.target):
+        commands.in_flight.add(command.id)
+        assert await send(outcome(uuid)) == 200
+        await hass.async_block_till_done()
+        assert event_types(events) == ["queued"]
+        commands.in_flight.discard(command.id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert event_types(events) == ["queued", "succeeded"]
+
+
+async def test_an_outage_while_an_outcome_is_fetched_is_noticed(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, expected_warnings: list[str]
+) -> None:
+    """The account becomes unavailable, and a later poll fetches the outcome."""
+    expected_warnings.append("Error fetching OneNET data")
+    uuid = (await offline_read(hass))["uuid"]
+    await onenet.stop()
+    assert await send(outcome(uuid, confirm_body=None)) == 200
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not coordinator_of(account).last_update_success
+
+
+@CURRENT_ONLY
+async def test_an_active_device_is_polled_a_few_times_while_it_does_not_answer(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, device: Device
+) -> None:
+    """Afterwards its commands are polled by time again."""
+    await offline_read(hass)
+    device.hesitates = True
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    onenet.requests.clear()
+    assert await send(presence(1, datetime.now(UTC))) == 200
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert sum(request.path.endswith("/history") for request in onenet.requests) == 5
+
+
 @CURRENT_ONLY
 @pytest.mark.parametrize("message", [datapoint(1, datetime.now(UTC)), presence(1, datetime.now(UTC))])
 async def test_commands_of_an_active_device_are_polled_at_once_on_the_current_platform(
@@ -654,7 +731,7 @@ async def test_commands_of_an_active_device_are_polled_at_once_on_the_current_pl
 
 @LEGACY_ONLY
 async def test_commands_of_an_active_device_are_not_polled_on_the_legacy_platform(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, events: list[Event]
 ) -> None:
     """The outcome arrives by push."""
     await offline_read(hass)
@@ -662,6 +739,29 @@ async def test_commands_of_an_active_device_are_not_polled_on_the_legacy_platfor
     assert await send(datapoint(1, datetime.now(UTC))) == 200
     await hass.async_block_till_done(wait_background_tasks=True)
     assert not onenet.requests
+    # If it does not, the next full poll finds it.
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await pass_time(account, onenet, timedelta(minutes=4))
+    await refresh(account)
+    assert event_types(events) == ["queued", "succeeded"]
+
+
+async def test_requests_through_the_cloud_are_received(
+    hass: HomeAssistant, account: MockConfigEntry, push_generation: Generation
+) -> None:
+    """Home Assistant Cloud passes them on as objects of another class."""
+    await add_device(hass, account, "3303/0/5700")
+
+    async def handle(method: str, content: str = "", query: str = "") -> web.Response:
+        headers = {"Content-Type": "application/json"}
+        request = MockRequest(content.encode(), "test", method, headers=headers, query_string=query)
+        return await webhook.async_handle_webhook(hass, WEBHOOK_ID, request)
+
+    body = body_of(push_generation, TOKEN, None, datapoint(1, datetime.now(UTC)))
+    assert (await handle("POST", body)).status == 200
+    assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 1
+    signature = quote(sign(TOKEN, "n", "check it"), safe="")
+    assert (await handle("GET", query=f"msg=check%20it&nonce=n&signature={signature}")).text == "check it"
 
 
 async def test_the_webhook_is_unregistered_with_the_account(

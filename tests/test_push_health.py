@@ -206,10 +206,13 @@ async def test_a_push_that_onenet_has_turned_off_creates_an_issue(
 
 
 async def test_turning_push_off_deletes_the_issue(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """Polling is as frequent as before."""
+    """It does not return when the push is turned on again."""
     health_of(account).is_off = True
     await refresh(account)
     assert is_reported(hass, account)
-    hass.config_entries.async_update_entry(account, options={})
-    assert await hass.config_entries.async_reload(account.entry_id)
-    assert not is_reported(hass, account)
+    options = dict(account.options)
+    for changed in ({}, options):
+        hass.config_entries.async_update_entry(account, options=changed)
+        assert await hass.config_entries.async_reload(account.entry_id)
+        await refresh(account)
+        assert not is_reported(hass, account)

@@ -20,7 +20,7 @@ from custom_components.onenet_nbiot import options_flow, push as push_module
 from custom_components.onenet_nbiot.const import CONF_INTERVAL, DOMAIN
 
 from .common import EVERY_PLATFORM, run_with
-from .emulator import Generation, Push
+from .emulator import Generation, Push, Server
 from .push import PATH, health_of, push_options
 
 URL = "https://home.example.com"
@@ -115,6 +115,26 @@ async def test_the_options_can_be_finished_without_the_check_of_the_url(
     result = await configure(hass, result)
     assert (result["type"], result["step_id"]) == (FlowResultType.MENU, menu)
     result = await configure(hass, result, next_step_id="finish")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert "push" in account.options
+
+
+async def test_the_step_with_what_to_enter_can_be_opened_again(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str
+) -> None:
+    """The browser loads the step again after its connection was interrupted."""
+    result = await turn_on(hass, account)
+    again = await hass.config_entries.options.async_configure(result["flow_id"])
+    assert (again["type"], again["step_id"]) == (FlowResultType.MENU, result["step_id"])
+    assert again["description_placeholders"] == result["description_placeholders"]
+
+
+async def test_the_options_are_saved_although_onenet_cannot_be_reached(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, external_url: str
+) -> None:
+    """The flow ends, since the account cannot answer the check of the URL."""
+    await onenet.stop()
+    result = await turn_on(hass, account)
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert "push" in account.options
 
@@ -258,7 +278,7 @@ async def test_the_webhook_of_the_cloud_is_created_and_deleted(
 @pytest.fixture
 def expected_warnings() -> list[str]:
     """Return the beginnings of expected warnings."""
-    return ["A push was refused"]
+    return ["A push was refused", "Config entry 'OneNET'"]
 
 
 async def test_a_new_external_url_creates_an_issue_until_onenet_has_checked_it(

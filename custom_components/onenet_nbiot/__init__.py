@@ -67,6 +67,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     if CONF_PUSH in entry.options:
         PushWebhook(hass, entry).async_register()
     else:
+        account.health.clear()
         async_delete_push_issues(hass, entry)
     return True
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigEntryState
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 
 from .commands import Commands
 from .const import LOGGER
@@ -41,7 +41,8 @@ class ActivePolls:
     @callback
     def async_poll(self, imeis: Iterable[str]) -> None:
         """Poll the commands of devices now, and again while a device has not answered a command."""
-        if self._entry.state is not ConfigEntryState.LOADED:
+        # Events wait until automations are set up; the coordinator polls then.
+        if self._hass.state is not CoreState.running or self._entry.state is not ConfigEntryState.LOADED:
             return
         self._pending |= {imei: _POLLS for imei in imeis if self._commands.unfinished(imei)}
         if self._pending and not self._is_running:

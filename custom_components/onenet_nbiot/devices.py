@@ -465,6 +465,7 @@ class Devices:
             if presence.online is not device.online:
                 changed.add(PRESENCE)
             device.online, device.presence_at = presence.online, at
+        device.active_since_poll = device.active_since_poll or active
         return changed | self._update_last_seen(device, max(seen, default=None)), active
 
     @callback

@@ -362,9 +362,11 @@ class PushWebhook:
 async def _async_read(request: web.Request) -> bytes:
     """Return the body of a request; raise PushRefusedError if it is too large, slow or incomplete."""
     body = bytearray()
+    # A request through Home Assistant Cloud returns a new stream for each access.
+    stream = request.content
     try:
         async with asyncio.timeout(_READ_TIMEOUT):
-            while len(body) <= MAX_BODY and (part := await request.content.read(MAX_BODY)):
+            while len(body) <= MAX_BODY and (part := await stream.read(MAX_BODY)):
                 body += part
     except ClientError, OSError, TimeoutError, web.HTTPException:
         raise PushRefusedError(RefusalKind.MALFORMED) from None

@@ -30,13 +30,17 @@ class PushHealth:
 
     def __init__(self) -> None:
         """Create a state in which no push has arrived."""
-        self.last_push: datetime | None = None
         # Numbers of refused requests by reason, and of other requests and messages.
         self.refused: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.missed = 0
         # Set when OneNET has checked the URL.
         self.url_checked = asyncio.Event()
+        self.clear()
+
+    def clear(self) -> None:
+        """Expect no pushes until one arrives, since the push was turned off."""
+        self.last_push: datetime | None = None
         # Whether OneNET has returned that the push is off.
         self.is_off = False
         self._status_at: datetime | None = None
