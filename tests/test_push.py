@@ -443,6 +443,7 @@ async def test_concurrent_requests_are_all_saved_in_few_transactions(
     assert commands_of(account).summary()["write_transactions"] - before < 100
 
 
+@LEGACY_ONLY
 async def test_ten_thousand_forged_requests_do_not_delay_real_ones(
     hass: HomeAssistant,
     account: MockConfigEntry,

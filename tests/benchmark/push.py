@@ -17,6 +17,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.setup import async_setup_component
 
 from custom_components.onenet_nbiot.coordinator import OneNetRuntimeData
+from custom_components.onenet_nbiot.onenet.push import MAX_BODY
 from tests.emulator import Generation
 from tests.emulator.push import body_of
 
@@ -37,11 +38,15 @@ BARE_ID = "bare-webhook"
 
 @dataclass(kw_only=True)
 class Result:
-    """Hold the pushes per second through the webhook and a bare one, the longest blocks, and the costs of reads."""
+    """Hold the pushes per second through the webhook and a bare one, the longest blocks, and the costs of reads.
+
+    `blocks_of_batches` are those of batches of the maximum size, one signed and one forged.
+    """
 
     rates: list[float]
     bare_rates: list[float]
     blocks: list[float]
+    blocks_of_batches: list[float]
     p95: float
     requests_per_read: float
 
@@ -57,6 +62,7 @@ def measure(config: Path) -> list[bool]:
         judge_least("  pushes per second", rate, 2000),
         judge("  time of a push to that of the bare webhook", bare / rate, 5),
         judge_blocks("  longest block while pushes arrive", result.blocks),
+        judge_blocks("  longest block while batches of 1 MiB arrive", result.blocks_of_batches),
         judge("  p95 from a push to its event", result.p95 * 1000, 50, "ms"),
         judge("  requests to OneNET per finished read", result.requests_per_read, 1),
     ]
@@ -86,6 +92,7 @@ async def _measure(config: Path, platform: Emulator) -> Result:
             rates=rates,
             bare_rates=bare_rates,
             blocks=blocks,
+            blocks_of_batches=[await _block_of_batches(hass, number) for number in range(ROUNDS)],
             p95=await _time_to_event(hass, entry),
             requests_per_read=await _requests_per_read(hass, entry, platform),
         )
@@ -127,6 +134,22 @@ async def _send(hass: core.HomeAssistant, webhook_id: str, number: int) -> float
     result = json.loads(output)
     assert result["statuses"] == {"200": PUSHES}
     return PUSHES / float(result["seconds"])
+
+
+async def _block_of_batches(hass: core.HomeAssistant, number: int) -> float:
+    """Return the longest block in seconds while a signed and a forged batch of the maximum size arrive."""
+    message = {"type": 1, "ds_id": "3303_0_5700", "value": 0}
+    count = MAX_BODY // (len(json.dumps(message | {"imei": imei(0), "at": _first_at(0)})) + 3)
+    first_at = _first_at(ROUNDS + number)
+    messages = [message | {"imei": imei(at % DEVICES), "at": first_at + at} for at in range(count)]
+    signed, forged = (body_of(Generation.LEGACY, token, None, *messages) for token in (TOKEN, "another"))
+    assert MAX_BODY * 0.9 < len(signed) <= MAX_BODY
+    url = f"http://{HOST}:{hass.http.server_port}{webhook.async_generate_path(WEBHOOK_ID)}"
+    async with watch() as longest, ClientSession() as session:
+        for body, status in ((signed, 200), (forged, 401)):
+            async with session.post(url, data=body) as response:
+                assert response.status == status
+    return longest.longest
 
 
 def _first_at(number: int) -> int:
