@@ -633,6 +633,27 @@ async def test_an_unexpected_error_is_not_answered_with_200(
     assert await send(presence(1, datetime.now(UTC))) == 500
 
 
+async def test_a_message_that_cannot_be_processed_affects_no_other_one(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    client: TestClient[Any, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    expected_warnings: list[str],
+) -> None:
+    """The request is answered with 200, since the message would fail again."""
+    expected_warnings.append("A message of a push could not be processed")
+    await add_device(hass, account, "3303/0/5700")
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(PushUpdater, "_apply_outcome", fail)
+    body = body_of(Generation.LEGACY, TOKEN, None, outcome(UNKNOWN_UUID), datapoint(1, datetime.now(UTC)))
+    async with client.post(PATH, data=body, headers=JSON) as response:
+        assert response.status == 200
+    assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 1
+
+
 async def test_an_outcome_without_values_is_fetched_at_once(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, events: list[Event]
 ) -> None:

@@ -141,14 +141,22 @@ class PushUpdater:
             if number:
                 await asyncio.sleep(0)
             for event in part:
-                if isinstance(event, PushedOutcome):
-                    self._apply_outcome(event, changes)
-                else:
-                    item = event.datapoint if isinstance(event, PushedDatapoint) else event.presence
-                    self._apply_to_device(event.device, item, changes)
+                try:
+                    self._apply(event, changes)
+                except Exception:  # noqa: BLE001 - it is logged
+                    # OneNET would repeat the request, and turn the push off after many failures.
+                    LOGGER.exception("A message of a push could not be processed")
         for device in changes.devices:
             self._devices.async_save(device)
         return changes
+
+    def _apply(self, event: PushEvent, changes: _Changes) -> None:
+        """Update a command or a device from an event."""
+        if isinstance(event, PushedOutcome):
+            self._apply_outcome(event, changes)
+        else:
+            item = event.datapoint if isinstance(event, PushedDatapoint) else event.presence
+            self._apply_to_device(event.device, item, changes)
 
     def _find(self, identity: DeviceIdentity) -> Device | None:
         """Return the device of a message, None if it was neither added nor has commands."""
@@ -185,11 +193,12 @@ class PushUpdater:
                 self._health.counts[OTHER_COMMANDS] += 1
             return
         imei = command.asked.operation.imei
-        self._health.pushed(uuid)
+        record = outcome.record
+        if record.lacks_confirm_status or record.state in (CommandState.SUCCEEDED, CommandState.FAILED):
+            self._health.pushed(uuid)
         if command.id in self._commands.in_flight:
             changes.early.append((imei, uuid))
             return
-        record = outcome.record
         is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
         if command.is_finished:
             return
