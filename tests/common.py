@@ -170,7 +170,7 @@ async def add_device(
     *resources: str,
     imei: str = IMEI,
     title: str = "Water meter",
-    **settings: str,
+    **settings: Any,
 ) -> ConfigSubentry:
     """Add a device with the paths of its resources and its settings to an account, and return it."""
     subentry = ConfigSubentry(

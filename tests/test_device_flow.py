@@ -26,6 +26,8 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import (
+    CONF_AT_ONCE,
+    CONF_CONTROLS,
     CONF_IMEI,
     CONF_KIND,
     CONF_LIKE,
@@ -1067,7 +1069,9 @@ async def test_the_forms_are_valid_json(
     response = await client.post(f"{url}/{form['flow_id']}", json={CONF_IMEI: IMEI})
     assert response.status == HTTPStatus.OK
     form = await response.json()
-    shown, kind, duration = form["data_schema"]
+    shown, kind, controls, at_once, duration = form["data_schema"]
+    assert (controls["name"], controls["required"]) == (CONF_CONTROLS, False)
+    assert (at_once["name"], at_once["required"], at_once["default"]) == (CONF_AT_ONCE, False, False)
     assert (kind["name"], kind["required"], kind["default"]) == (CONF_KIND, True, "water_meter")
     assert (duration["name"], duration["required"]) == (CONF_OVERDUE_AFTER, False)
     assert shown["name"] == CONF_RESOURCES
@@ -1293,7 +1297,7 @@ async def test_the_time_until_a_device_is_overdue_can_be_set_and_cleared(
     assert hass.states.get("binary_sensor.water_meter_overdue")
     result = await reconfigure(hass, account, subentry)
     assert result["data_schema"]
-    _, _, shown = result["data_schema"].schema
+    *_, shown = result["data_schema"].schema
     assert shown.description == {"suggested_value": {"days": 1, "hours": 2, "minutes": 30}}
     await submit(hass, result, resources=[TEMPERATURE], overdue_after={"days": 0, "hours": 0, "minutes": 0})
     (subentry,) = account.subentries.values()
@@ -1593,3 +1597,70 @@ async def test_the_form_of_the_devices_can_be_requested_again(
     again = checked(await hass.config_entries.subentries.async_configure(form["flow_id"]))
     assert (step_of(again), offered(again)) == ("user", offered(form))
     assert not onenet.requests
+
+
+async def choose_lamp(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> SubentryFlowResult:
+    """Select a lamp with readable, writable and executable resources, and return the form of its resources."""
+    resources = {(3311, 0, 5850): False, (3311, 0, 5851): 40, (3311, 0, 5805): 1200, (3311, 0, 5750): "street"}
+    lamp = onenet.onenet.products[0].add(OTHER_IMEI, "路灯 7", resources)
+    lamp.executables.add((3, 0, 4))
+    lamp.online = True
+    onenet.onenet.report(OTHER_IMEI)
+    return await submit(hass, await start(hass, account), imei=OTHER_IMEI)
+
+
+async def test_writable_and_executable_resources_are_offered_as_controls(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """None is preselected; a text cannot be one, and a resource that is only executed is not offered as a value."""
+    result = await choose_lamp(hass, account, onenet)
+    controls = {option["value"]: option["label"] for option in fields_of(result)[CONF_CONTROLS].config["options"]}
+    assert controls == {
+        "3/0/4": "Device Reboot (3/0/4)",
+        "3311/0/5850": "Light (3311/0/5850)",
+        "3311/0/5851": "Light brightness (3311/0/5851)",
+    }
+    assert "3/0/4" not in offered(result)
+    assert [key.description for key in schema_of(result) if key == CONF_CONTROLS] == [{"suggested_value": []}]
+    assert [key.default() for key in schema_of(result) if key == CONF_AT_ONCE] == [False]
+
+
+async def test_controls_are_stored_and_can_be_changed(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Paths are stored in one spelling; without controls, nothing is."""
+    result = await choose_lamp(hass, account, onenet)
+    for wrong in ("lamp", "3311/0/5750", "33000/0/1", "3311/0"):
+        result = await submit(hass, result, controls=[wrong], at_once=True)
+        assert result["errors"] == {CONF_CONTROLS: "invalid_control"}
+    await submit(hass, result, controls=["3311_0_5850", "3311/0/5850", "3342/0/5500"], at_once=True)
+    (subentry,) = account.subentries.values()
+    assert subentry.data[CONF_CONTROLS] == ["3311/0/5850", "3342/0/5500"]
+    assert subentry.data[CONF_AT_ONCE] is True
+    result = await reconfigure(hass, account, subentry)
+    suggested_controls = [key.description for key in schema_of(result) if key == CONF_CONTROLS]
+    assert suggested_controls == [{"suggested_value": ["3311/0/5850", "3342/0/5500"]}]
+    assert [key.default() for key in schema_of(result) if key == CONF_AT_ONCE] == [True]
+    await submit(hass, result, controls=[], at_once=False)
+    (subentry,) = account.subentries.values()
+    assert not {CONF_CONTROLS, CONF_AT_ONCE} & subentry.data.keys()
+
+
+async def test_a_device_like_another_one_has_its_controls(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """They are suggested with the resources."""
+    await submit(hass, await choose_lamp(hass, account, onenet), controls=["3311/0/5850"], at_once=True)
+    (like,) = account.subentries.values()
+    result = await submit(hass, await start(hass, account), imei=IMEI, like=like.subentry_id)
+    await submit(hass, result, controls=["3311/0/5850"], at_once=True)
+    assert [key.description for key in schema_of(result) if key == CONF_CONTROLS] == [
+        {"suggested_value": ["3311/0/5850"]}
+    ]
+    assert [key.default() for key in schema_of(result) if key == CONF_AT_ONCE] == [True]
+
+
+def schema_of(result: SubentryFlowResult) -> list[Any]:
+    """Return the keys of a form."""
+    assert result["data_schema"]
+    return list(result["data_schema"].schema)

@@ -31,6 +31,7 @@ from pytest_homeassistant_custom_component.common import (
 from custom_components.onenet_nbiot.const import DOMAIN, MODEL_DEVICE, SERVICE_READ
 from custom_components.onenet_nbiot.device_registry import async_sync_devices
 from custom_components.onenet_nbiot.devices import BATCH_SIZE, Device as KnownDevice
+from custom_components.onenet_nbiot.lwm2m import describe_entities
 from custom_components.onenet_nbiot.onenet.models import Opaque
 from custom_components.onenet_nbiot.onenet.operations import Read
 from custom_components.onenet_nbiot.store import FILE_NAME, async_get_store
@@ -722,7 +723,7 @@ async def test_a_refused_command_triggers_the_devices_event_entity(
 
 def test_a_device_is_read_with_the_fewest_commands() -> None:
     """A single resource of an instance is read by its own path."""
-    device = KnownDevice(imei=IMEI, resource_paths=("3/0/9", "3/1/9"))
+    device = KnownDevice(imei=IMEI, descriptions=describe_entities(("3/0/9", "3/1/9"), ()))
     assert device.reads() == [
         Read(imei=IMEI, obj_id=3, obj_inst_id=0, res_id=9),
         Read(imei=IMEI, obj_id=3, obj_inst_id=1, res_id=9),

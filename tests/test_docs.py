@@ -12,16 +12,17 @@ from homeassistant.core import Event, HomeAssistant, SupportsResponse
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
 from custom_components import onenet_nbiot
 from custom_components.onenet_nbiot import lwm2m
-from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot.const import CONF_CONTROLS, DOMAIN
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 
-from .common import IMEI, act, add_device, offline_read
+from .common import IMEI, act, add_device, offline_read, poll_device
 from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,7 @@ ENGLISH: dict[str, Any] = json.loads((INTEGRATION / "translations" / "en.json").
 TEXTS = {README: ENGLISH, CHINESE: json.loads((INTEGRATION / "translations" / "zh-Hans.json").read_text())}
 
 COVER = "866971030000002"
+LAMP = "866971030000007"
 COVER_TITLE = "Manhole cover, West Street"
 # The examples have this id in place of the one that Home Assistant assigns.
 DEVICE_ID = "d3f29c71b8e04a6f9a5be8470c1d2f36"
@@ -392,6 +394,31 @@ async def test_use_the_entities(
         await act(hass, "read", imei=COVER, obj_id=3200, obj_inst_id=0, res_id=5500)
         await hass.async_block_till_done()
     assert [notification.data["message"] for notification in notifications] == ["The cover is open."]
+
+
+@pytest.mark.parametrize("wakes", [False, True])
+async def test_control_a_device_that_sleeps(
+    hass: HomeAssistant,
+    onenet: Server,
+    account: MockConfigEntry,
+    load_automation: Loader,
+    notifications: list[Any],
+    events: list[Event],
+    *,
+    wakes: bool,
+) -> None:
+    """The automation waits for the confirmed state, and reports a lamp that does not confirm it."""
+    onenet.onenet.products[0].add(LAMP, "Street lamp 7", {(3311, 0, 5850): False})
+    await add_device(hass, account, imei=LAMP, title="Street lamp 7", **{CONF_CONTROLS: ["3311/0/5850"]})
+    automation = await load_automation("Switch on the street lamp at sunset")
+    await trigger_until_queued(hass, automation, events)
+    if wakes:
+        onenet.onenet.wake(LAMP, Trigger.UPDATE)
+        await poll_device(account, LAMP)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=2))
+    await hass.async_block_till_done()
+    message = "The lamp has not confirmed that it is on."
+    assert [notification.data["message"] for notification in notifications] == ([] if wakes else [message])
 
 
 async def test_the_card_of_a_device_shows_entities_that_exist(hass: HomeAssistant, account: MockConfigEntry) -> None:
@@ -875,7 +902,7 @@ def test_the_readme_uses_the_words_of_the_interface(readme: str, marks: str) -> 
         *texts["selector"]["region"]["options"].values(),
         *texts["options"]["step"]["init"]["data"].values(),
         *texts["config_subentries"]["device"]["initiate_flow"].values(),
-        *(button["name"] for button in texts["entity"]["button"].values()),
+        *(texts["entity"]["button"][name]["name"] for name in ("read_now", "cancel_waiting")),
     ]
     assert [text for text in shown if f"{marks[0]}{text}{marks[1]}" not in DOCUMENTS[readme]] == []
     labels = [*steps["api_key"]["data"].values(), *steps["access_key"]["data"].values()]

@@ -26,8 +26,8 @@ from .emulator import Server
             {"device_class": "gas", "state_class": "total_increasing", "unit_of_measurement": "m³"},
         ),
         (
-            *("3421/0/25", 1250, "sensor.west_street_active_energy_import", "1250"),
-            {"device_class": "energy", "state_class": "total_increasing", "unit_of_measurement": "Wh"},
+            *("3421/0/25", 1250, "sensor.west_street_active_energy_import", "1.25"),
+            {"device_class": "energy", "state_class": "total_increasing", "unit_of_measurement": "kWh"},
         ),
         (
             *("3424/0/8", 0.0005, "sensor.west_street_maximum_water_flow", "1.8"),

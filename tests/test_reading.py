@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Context, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import (
     area_registry as ar,
@@ -30,6 +31,7 @@ from .common import (
     act,
     add_device,
     devices_of,
+    event_types,
     run_with,
     until,
 )
@@ -184,6 +186,32 @@ async def test_the_remaining_reads_are_queued_when_the_device_falls_asleep(
     assert [command["uuid"] for command in response[meter]["commands"]] == [
         command.uuid for command in onenet.onenet.commands
     ]
+
+
+async def test_a_reading_is_one_queued_event_of_the_event_entities(
+    hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
+) -> None:
+    """The bus event is fired for each command, and each of two presses is shown."""
+    await add_device(hass, account, "3/0/9", "3303/0/5700", "3303/1/5700")
+    shown: list[tuple[str, str]] = []
+
+    @callback
+    def record(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        assert state
+        if state.domain == "event":
+            shown.append((state.entity_id, state.attributes["event_type"]))
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, record)
+    for _ in range(2):
+        await press(hass)
+        await hass.async_block_till_done()
+        assert event_types(events) == ["queued"] * 3
+        assert sorted(shown) == [("event.onenet_command", "queued"), ("event.water_meter_command", "queued")]
+        await act(hass, "cancel_commands", imei=IMEI)
+        await hass.async_block_till_done()
+        events.clear()
+        shown.clear()
 
 
 async def test_a_unit_is_read_while_it_is_unknown(

@@ -76,11 +76,13 @@ KINDS: dict[str, dict[int, dict[int, Any]]] = {
     "Parking sensor": {3431: {1: True, 2: 1830, 3: 21600, 4: False, 5: "magnetic", 5518: MEASURED}},
     "Street lamp": {
         3416: {1: 80, 2: 80, 3: 80, 4: 100, 5: False, 6: 0, 7: False, 15: 8123.5, 18: 412, 44: 48.2, 45: 1.25}
-        | {46: 60.3, 47: 489.8}
+        | {29: False, 46: 60.3, 47: 489.8}
     },
     "Irrigation valve": {3425: {1: 0, 2: 100, 3: 100, 4: 100, 6: False, 5518: MEASURED}},
     "Cold store": {3303: {5700: -18.4, 5701: "Cel", 5601: -21.0, 5602: -15.2}, 3304: {5700: 61.5, 5701: "%RH"}},
 }
+# The controls that a person would choose.
+CONTROLS = {"Street lamp": ["3416/0/1", "3416/0/4", "3416/0/29"], "Irrigation valve": ["3425/0/3", "3425/0/1", "3/0/4"]}
 # What each device reports about itself and its network.
 NETWORK = {
     (3, 0, 0): "Quectel",
@@ -172,7 +174,7 @@ async def test_the_entities_of_a_kind_of_device_match_the_snapshot(
     onenet.onenet.report(KIND_IMEI)
     paths = [path for path in ("/".join(map(str, ids)) for ids in resources) if is_measurement(path)]
     guessed = guess_kind(kind, {obj_id for obj_id, *_ in resources})
-    await add_device(hass, account, *paths, imei=KIND_IMEI, title=kind, kind=guessed)
+    await add_device(hass, account, *paths, imei=KIND_IMEI, title=kind, kind=guessed, controls=CONTROLS.get(kind, []))
     await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     device = dr.async_get(hass).async_get(devices_of(account).added[KIND_IMEI].device_id)

@@ -29,6 +29,7 @@ from custom_components.onenet_nbiot.accounts import async_load_account
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
 from custom_components.onenet_nbiot.devices import Device as KnownDevice, Reading
+from custom_components.onenet_nbiot.lwm2m import describe_entities
 from custom_components.onenet_nbiot.onenet.models import CommandState, Opaque
 from custom_components.onenet_nbiot.onenet.operations import (
     CachedCommand,
@@ -409,7 +410,7 @@ async def test_a_device_is_loaded_as_it_was_saved() -> None:
         subentry_id="subentry",
         title="Water meter",
         device_id="device",
-        resource_paths=("3303/0/5700",),
+        descriptions=describe_entities(("3303/0/5700",), ()),
         tracked_paths=frozenset({"3303/0/5700"}),
     )
     for device in (full, KnownDevice(imei=IMEI)):
@@ -418,7 +419,7 @@ async def test_a_device_is_loaded_as_it_was_saved() -> None:
         assert [type(reading.value) for reading in again.readings.values()] == [
             type(reading.value) for reading in device.readings.values()
         ]
-        assert (again.imei, again.subentry_id, again.resource_paths, again.tracked_paths) == (IMEI, "", (), frozenset())
+        assert (again.imei, again.subentry_id, again.descriptions, again.tracked_paths) == (IMEI, "", (), frozenset())
 
 
 async def test_a_row_of_a_device_without_readings_is_loaded(

@@ -65,7 +65,7 @@ def test_every_error_abort_and_step_of_the_device_flow_has_a_text(language: str)
     texts = load(f"translations/{language}.json")["config_subentries"]["device"]
     source = inspect.getsource(device_flow)
     typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
-    assert typed == {"invalid_imei", "already_added", "invalid_resource", "invalid_overdue_after"}
+    assert typed == {"invalid_imei", "already_added", "invalid_resource", "invalid_control", "invalid_overdue_after"}
     reasons = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
     assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | reasons | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))
@@ -152,8 +152,11 @@ def test_every_entity_has_an_icon_or_a_device_class_with_one(language: str) -> N
     device_classes: dict[tuple[str, str | None], set[Any]] = {
         ("binary_sensor", connectivity.translation_key): {connectivity.device_class}
     }
-    for row in lwm2m.DESCRIPTIONS.values():
+    for (obj_id, res_id), row in lwm2m.DESCRIPTIONS.items():
         device_classes.setdefault((row.platform, row.translation_key), set()).add(row.device_class)
+        path = f"{obj_id}/0/{res_id}"
+        if lwm2m.is_control(path) and isinstance(row, lwm2m.ResourceSensorDescription):
+            device_classes.setdefault(("number", row.translation_key), set()).add(row.device_class)
     assert icons <= texts
     # Entities without an icon have a device class wherever they occur.
     assert texts - icons == {key for key, classes in device_classes.items() if None not in classes}

@@ -1,7 +1,7 @@
 """Binary sensors: connectivity and overdue devices, and values of Boolean resources."""
 
 from datetime import datetime
-from typing import Any, override
+from typing import override
 
 from homeassistant.components.binary_sensor import (  # type: ignore[attr-defined] # 2026.8 has the class only here.
     BinarySensorDeviceClass,
@@ -17,13 +17,10 @@ from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import AVAILABILITY, PRESENCE, Device
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceBinarySensorDescription
-from .onenet.models import Opaque
+from .values import parse_boolean
 
 # The entities never poll.
 PARALLEL_UPDATES = 0
-
-# The spellings of devices and of OneNET's datapoints.
-_TRUTH = {"true": True, "1": True, "1.0": True, "on": True, "false": False, "0": False, "0.0": False, "off": False}
 
 
 async def async_setup_entry(
@@ -124,9 +121,4 @@ class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):
     @override
     def _update_attrs(self) -> None:
         super()._update_attrs()
-        self._attr_is_on = _truth(self._value)
-
-
-def _truth(value: Any) -> bool | None:
-    """Return a Boolean from a Boolean, number or text; None for anything else, and for bytes."""
-    return None if isinstance(value, Opaque) else _TRUTH.get(str(value).strip().lower())
+        self._attr_is_on = parse_boolean(self._value)

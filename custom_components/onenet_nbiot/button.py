@@ -1,4 +1,4 @@
-"""Buttons of a device: request a reading, and cancel its waiting commands."""
+"""Buttons: request a reading, cancel the waiting commands of a device, and execute resources."""
 
 from typing import override
 
@@ -8,8 +8,11 @@ from homeassistant.core import Context, HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import OneNetConfigEntry
-from .entity import OneNetDeviceEntity, async_add_device_entities
+from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
+from .lwm2m import ResourceButtonDescription, ids_of
+from .onenet.operations import Execute
 from .reading import async_request_reading
+from .sending import async_control
 
 # An automation may press the buttons of a thousand devices at the same time.
 PARALLEL_UPDATES = 3
@@ -19,7 +22,8 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the buttons of an account's devices."""
-    await async_add_device_entities(entry, async_add_entities, [RequestReadingButton, CancelWaitingButton])
+    of_device = (RequestReadingButton, CancelWaitingButton)
+    await async_add_device_entities(entry, async_add_entities, of_device, ResourceButton)
 
 
 class RequestReadingButton(OneNetDeviceEntity, ButtonEntity):
@@ -46,3 +50,18 @@ class CancelWaitingButton(OneNetDeviceEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Cancel the commands; raise HomeAssistantError if that fails."""
         await self.account.manager.async_cancel_all(self.device.imei, self._context or Context())
+
+
+class ResourceButton(OneNetResourceEntity, ButtonEntity):
+    """Execute a resource."""
+
+    describes = ResourceButtonDescription
+    entity_description: ResourceButtonDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Execute the resource immediately or when the device wakes; raise HomeAssistantError."""
+        obj_id, obj_inst_id, res_id = ids_of(self.entity_description.key)
+        execute = Execute(imei=self.device.imei, obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
+        context = self._context or Context()
+        await self.account.manager.async_run_detached(async_control(self.account, self.device, execute, context))

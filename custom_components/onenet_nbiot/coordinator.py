@@ -176,16 +176,16 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     async def _async_subentries_changed(self) -> None:
         """Update the devices from the subentries, and poll now if a device or a resource was added.
 
-        Reload the entry if the kind of a device was changed: entities keep their descriptions.
+        Reload the entry if descriptions of present entities have changed.
         """
         additions = await self._async_sync_devices()
-        if any(addition.is_other_kind for addition in additions):
+        if any(addition.needs_reload for addition in additions):
             self.hass.config_entries.async_schedule_reload(self.config_entry.entry_id)
         elif additions:
             self._async_poll_now()
 
     async def _async_sync_devices(self) -> list[Addition]:
-        """Update the devices and their entities from the subentries; return what was added or is of another kind."""
+        """Update the devices and their entities from the subentries; return what was added or changed."""
         additions = await async_sync_devices(self.hass, self.config_entry, self._devices)
         for addition in additions:
             async_dispatcher_send(self.hass, SIGNAL_ADDITION.format(self.config_entry.entry_id), addition)

@@ -1,7 +1,7 @@
 """Subentry flow: add devices to an account, and select the resources that are shown as entities."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 import re
@@ -11,6 +11,7 @@ from typing import Any
 from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     DurationSelector,
     DurationSelectorConfig,
     SelectOptionDict,
@@ -25,6 +26,8 @@ import voluptuous as vol
 
 from .const import (
     ATTR_MESSAGE,
+    CONF_AT_ONCE,
+    CONF_CONTROLS,
     CONF_IMEI,
     CONF_KIND,
     CONF_LIKE,
@@ -40,7 +43,17 @@ from .const import (
 )
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
-from .lwm2m import DeviceKind, describe, guess_kind, is_measurement, is_readable, lwm2m_name
+from .lwm2m import (
+    DeviceKind,
+    ResourceDescription,
+    describe,
+    describe_control,
+    guess_kind,
+    is_control,
+    is_measurement,
+    is_readable,
+    lwm2m_name,
+)
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
@@ -62,6 +75,8 @@ _DURATION = DurationSelector(DurationSelectorConfig(enable_day=True, enable_seco
 _KIND = SelectSelector(
     SelectSelectorConfig(options=list(DeviceKind), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_KIND)
 )
+# The settings that the data of a subentry may lack.
+_OPTIONAL = (CONF_OVERDUE_AFTER, CONF_CONTROLS, CONF_AT_ONCE)
 _INVISIBLE_CHARACTERS = "invisible_characters"
 _CHARACTERS = "characters"
 _COUNT = "count"
@@ -86,6 +101,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._suggested: list[str] = []
         self._kind = DeviceKind.OTHER
         self._overdue_after: dict[str, float] | None = None
+        self._control_choices: list[SelectOptionDict] = []
+        self._controls: list[str] = []
+        self._at_once = False
         self._errors: dict[str, str] = {}
         self._message = ""
         self._characters = ""
@@ -186,7 +204,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device, subentry.data)
         elif (selected := self._selected(user_input)) is not None:
-            kept = {name: value for name, value in subentry.data.items() if name != CONF_OVERDUE_AFTER}
+            kept = {name: value for name, value in subentry.data.items() if name not in _OPTIONAL}
             data = {**kept, **selected, **self._identity}
             self.hass.config_entries.async_update_subentry(self._get_entry(), subentry, data=data)
             return self.async_abort(reason="resources_changed")
@@ -295,38 +313,55 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         """
         self._suggested = list(like.get(CONF_RESOURCES, []))
         self._overdue_after = _as_duration(like.get(CONF_OVERDUE_AFTER))
+        self._controls = list(like.get(CONF_CONTROLS, []))
+        self._at_once = like.get(CONF_AT_ONCE, False)
         self._identity = self._identify(device)
-        found, failures = await _find_resources(client, self._imei, device)
+        with_values, listed, failures = await _find_resources(client, self._imei, device)
         if failures:
             # Resources can be typed nevertheless.
             self._set_error(failures[0])
-        found |= {Resource.from_path(path) for path in self._suggested}
-        guessed = guess_kind(self._title, {resource.obj_id for resource in found})
+        shown = with_values | {resource for resource in listed if is_readable(resource.path)}
+        shown |= {Resource.from_path(path) for path in self._suggested}
+        controls = {resource for resource in with_values | listed if is_control(resource.path)}
+        controls |= {Resource.from_path(path) for path in self._controls}
+        guessed = guess_kind(self._title, {resource.obj_id for resource in shown | controls})
         self._kind = DeviceKind(like.get(CONF_KIND, guessed))
         texts = await async_get_translations(self.hass, self.hass.config.language, "entity", [DOMAIN])
-        self._choices = [
-            SelectOptionDict(value=resource.path, label=f"{_name(resource, texts)} ({resource.path})")
-            for resource in sorted(found, key=_ids)
-        ]
+        # A resource with a value is always offered; a resource that is only listed is offered if it is readable.
+        self._choices = _options(shown, describe, texts)
+        self._control_choices = _options(controls, describe_control, texts)
 
     def _selected(self, user_input: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the selected resources and the settings; set the error and return None if one is invalid."""
         self._suggested = user_input.get(CONF_RESOURCES, [])
+        self._controls = user_input.get(CONF_CONTROLS, [])
+        self._at_once = user_input.get(CONF_AT_ONCE, False)
         self._kind = DeviceKind(user_input[CONF_KIND])
         self._overdue_after = user_input.get(CONF_OVERDUE_AFTER)
         self._errors = {}
         try:
-            resources = [Resource.from_path(typed) for typed in self._suggested]
+            paths = _paths(self._suggested)
         except ValueError:
             self._errors = {CONF_RESOURCES: "invalid_resource"}
+            return None
+        try:
+            controls = _paths(self._controls)
+            for path in controls:
+                describe_control(path)
+        except ValueError:
+            self._errors = {CONF_CONTROLS: "invalid_control"}
             return None
         overdue_after = timedelta(**self._overdue_after or {})
         # Without a duration, or with zeros, it is learned.
         if overdue_after and not _OVERDUE_AFTER_MIN <= overdue_after <= _OVERDUE_AFTER_MAX:
             self._errors = {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
             return None
-        settings = {CONF_OVERDUE_AFTER: overdue_after.total_seconds()} if overdue_after else {}
-        paths = [resource.path for resource in dict.fromkeys(resources)]
+        optional = {
+            CONF_OVERDUE_AFTER: overdue_after.total_seconds(),
+            CONF_CONTROLS: controls,
+            CONF_AT_ONCE: self._at_once,
+        }
+        settings = {name: value for name, value in optional.items() if value}
         return {CONF_RESOURCES: paths, CONF_KIND: str(self._kind), **settings}
 
     def _show_new_resources(self) -> SubentryFlowResult:
@@ -342,19 +377,20 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
 
     def _show_resources(self, step_id: str) -> SubentryFlowResult:
         """Show the form of the resources."""
-        which = SelectSelector(
-            SelectSelectorConfig(
-                options=self._choices, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN
-            )
-        )
         schema = vol.Schema(
             {
-                vol.Optional(CONF_RESOURCES): which,
+                vol.Optional(CONF_RESOURCES): _paths_selector(self._choices),
                 vol.Required(CONF_KIND, default=str(self._kind)): _KIND,
+                vol.Optional(CONF_CONTROLS): _paths_selector(self._control_choices),
+                vol.Optional(CONF_AT_ONCE, default=self._at_once): BooleanSelector(),
                 vol.Optional(CONF_OVERDUE_AFTER): _DURATION,
             }
         )
-        suggested = {CONF_RESOURCES: self._suggested, CONF_OVERDUE_AFTER: self._overdue_after}
+        suggested = {
+            CONF_RESOURCES: self._suggested,
+            CONF_OVERDUE_AFTER: self._overdue_after,
+            CONF_CONTROLS: self._controls,
+        }
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(schema, suggested),
@@ -377,6 +413,18 @@ def _ticked(user_input: Mapping[str, Any]) -> list[str]:
     """Return the IMEIs that are ticked in the form of the devices."""
     ticked: list[str] = user_input.get(CONF_SEVERAL, {}).get(CONF_MORE, [])
     return ticked
+
+
+def _paths_selector(options: list[SelectOptionDict]) -> SelectSelector:
+    """Return the field of the paths of resources, of which some are offered and others can be typed."""
+    return SelectSelector(
+        SelectSelectorConfig(options=options, multiple=True, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
+    )
+
+
+def _paths(typed: Iterable[str]) -> list[str]:
+    """Return the paths of resources in one spelling, each once; raise ValueError for an invalid path."""
+    return list(dict.fromkeys(Resource.from_path(path).path for path in typed))
 
 
 def _as_duration(seconds: float | None) -> dict[str, float] | None:
@@ -421,17 +469,16 @@ async def _batches_of_pages(client: OneNetClient) -> AsyncIterator[list[DevicePa
         more = all(page.more for page in pages)
 
 
-async def _find_resources(client: OneNetClient, imei: str, device: Device) -> tuple[set[Resource], list[OneNetError]]:
-    """Return the resources of a device from every source that answers, and the errors of the others.
-
-    A resource with a value is always offered; a resource that is only listed is offered if it is readable.
-    """
+async def _find_resources(
+    client: OneNetClient, imei: str, device: Device
+) -> tuple[set[Resource], set[Resource], list[OneNetError]]:
+    """Return the resources of a device that have values and those that are listed, and the errors of failed sources."""
     failures: list[OneNetError] = []
     newest, past = await asyncio.gather(
         _attempt(_with_newest_values(client, imei), failures), _attempt(_with_past_values(client, device), failures)
     )
     listed = await _attempt(_listed(client, imei, device, newest | past), failures)
-    return newest | past | {resource for resource in listed if is_readable(resource.path)}, failures
+    return newest | past, listed, failures
 
 
 async def _attempt(source: Awaitable[set[Resource]], failures: list[OneNetError]) -> set[Resource]:
@@ -497,8 +544,20 @@ def _ids(resource: Resource) -> tuple[int, int, int]:
     return resource.obj_id, resource.obj_inst_id, resource.res_id or 0
 
 
-def _name(resource: Resource, texts: Mapping[str, str]) -> str:
+def _options(
+    resources: Iterable[Resource],
+    describe_resource: Callable[[str], ResourceDescription],
+    texts: Mapping[str, str],
+) -> list[SelectOptionDict]:
+    """Return the options of resources, with the names that their entities will have."""
+    return [
+        SelectOptionDict(value=path, label=f"{_name(path, describe_resource, texts)} ({path})")
+        for path in (resource.path for resource in sorted(resources, key=_ids))
+    ]
+
+
+def _name(path: str, describe_resource: Callable[[str], ResourceDescription], texts: Mapping[str, str]) -> str:
     """Return the name that the entity of a resource will have."""
-    description = describe(resource.path)
+    description = describe_resource(path)
     text = texts.get(f"component.{DOMAIN}.entity.{description.platform}.{description.translation_key}.name")
-    return lwm2m_name(resource.path) if text is None else text.format(number=description.number)
+    return lwm2m_name(path) if text is None else text.format(number=description.number)

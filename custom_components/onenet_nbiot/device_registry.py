@@ -12,7 +12,7 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er, 
 from .const import DOMAIN, ISSUE_DEVICE_GONE, ISSUE_PUSH_STOPPED, ISSUE_PUSH_URL, MODEL_DEVICE, SUBENTRY_DEVICE
 from .devices import BATCH_SIZE, Addition, Device, Devices
 from .exceptions import escape_markdown
-from .lwm2m import DeviceKind, describe
+from .lwm2m import DeviceKind
 
 
 @callback
@@ -48,7 +48,7 @@ async def async_sync_devices(hass: HomeAssistant, entry: ConfigEntry[Any], devic
     if changed:
         _async_remove_entities(hass, entry.entry_id, devices)
     async_update_issues(hass, entry, devices)
-    return [addition for addition in changed if addition.paths or addition.is_new or addition.is_other_kind]
+    return [addition for addition in changed if addition.descriptions or addition.is_new or addition.needs_reload]
 
 
 @callback
@@ -88,14 +88,13 @@ def async_update_identity(hass: HomeAssistant, device: Device) -> None:
 
 @callback
 def _async_remove_entities(hass: HomeAssistant, entry_id: str, devices: Devices) -> None:
-    """Remove the entities of resources that are no longer selected, or that another platform shows now."""
+    """Remove the entities of resources that are no longer selected, or that another platform has now."""
     registry = er.async_get(hass)
+    kept = {imei: {description.entity for description in device.descriptions} for imei, device in devices.added.items()}
     for entity in er.async_entries_for_config_entry(registry, entry_id):
         _, _, key = entity.unique_id.partition("_")
         imei, _, path = key.partition("_")
-        if "/" not in path or imei not in devices.added:
-            continue
-        if path not in devices.added[imei].resource_paths or entity.domain != describe(path).platform:
+        if "/" in path and imei in kept and (entity.domain, path) not in kept[imei]:
             registry.async_remove(entity.entity_id)
 
 

@@ -17,6 +17,8 @@ from .const import (
     ATTR_OBJ_INST_ID,
     ATTR_RES_ID,
     ATTR_VALUE,
+    CONF_AT_ONCE,
+    CONF_CONTROLS,
     CONF_KIND,
     CONF_ONENET_ID,
     CONF_OVERDUE_AFTER,
@@ -25,7 +27,7 @@ from .const import (
     DOMAIN,
     LOGGER,
 )
-from .lwm2m import DeviceKind, describe
+from .lwm2m import DeviceKind, ResourceDescription, describe, describe_entities
 from .onenet.models import Datapoint, Opaque, Presence, Resource
 from .onenet.operations import WAITING_MAX, Read
 from .onenet.platforms import LEGACY
@@ -117,8 +119,9 @@ class Device:
     loaded: how often it was seen before is not known.
 
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
-    are set for a device that was added to Home Assistant: `resource_paths` are the resources with entities,
-    `tracked_paths` those, the resources with their units, and those of the device's identity.
+    are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
+    resources that these depend on and those of the device's identity, and `at_once` is whether controls are sent
+    immediately while the device answers.
     """
 
     key: str | None = None
@@ -139,7 +142,8 @@ class Device:
     kind: DeviceKind = DeviceKind.OTHER
     last_lookup: datetime = NEVER
     not_found_since: datetime | None = None
-    resource_paths: tuple[str, ...] = ()
+    at_once: bool = False
+    descriptions: tuple[ResourceDescription, ...] = ()
     tracked_paths: frozenset[str] = frozenset()
     overdue_after: timedelta | None = None
     observed_since: datetime | None = None
@@ -194,16 +198,16 @@ class Device:
         return {name: text for name, text in texts if text is not None}
 
     def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
-        """Return the reads that fetch the resources with entities, or those with these keys.
+        """Return the reads that fetch what the entities show, or those with these keys.
 
         There is one for each object instance, or one for each object if OneNET's queue for a device has too few places.
-        A key that is not the path of a resource stands for the whole device.
+        A key that is not that of a resource's entity stands for the whole device.
         """
-        paths = self.resource_paths
-        if keys is not None and keys <= set(paths):
-            paths = tuple(path for path in paths if path in keys)
+        shown = self.descriptions
+        if keys is not None and keys <= {description.key for description in shown}:
+            shown = tuple(description for description in shown if description.key in keys)
         instances: dict[tuple[int, int], list[Resource]] = {}
-        for path in paths:
+        for path in dict.fromkeys(path for description in shown for path in description.read_paths):
             resource = Resource.from_path(path)
             instances.setdefault((resource.obj_id, resource.obj_inst_id), []).append(resource)
         if len(instances) > WAITING_MAX:
@@ -245,15 +249,15 @@ SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity
 
 
 class Addition(NamedTuple):
-    """Hold a device, its resources that were added to Home Assistant, and whether the device itself was added.
+    """Hold a device, the descriptions of its new entities, and whether the device itself is new.
 
-    `is_other_kind` is whether the kind of the device was changed.
+    `needs_reload` is whether descriptions of present entities have changed, which entities keep.
     """
 
     device: Device
-    paths: Sequence[str]
+    descriptions: Sequence[ResourceDescription]
     is_new: bool
-    is_other_kind: bool = False
+    needs_reload: bool = False
 
 
 class Devices:
@@ -344,30 +348,38 @@ class Devices:
 
         The caller registers the device, and sets its `device_id`.
         """
-        paths = tuple(subentry.data[CONF_RESOURCES])
+        data = subentry.data
         device = self.get(imei)
         is_new = imei not in self.added
-        seconds = subentry.data.get(CONF_OVERDUE_AFTER)
+        seconds = data.get(CONF_OVERDUE_AFTER)
         overdue_after = None if seconds is None else timedelta(seconds=seconds)
-        kind = DeviceKind(subentry.data.get(CONF_KIND, DeviceKind.OTHER))
-        is_other_kind = not is_new and device.kind is not kind
-        selected = device.title, device.resource_paths, device.overdue_after
-        if not is_new and not is_other_kind and selected == (subentry.title, paths, overdue_after):
+        kind = DeviceKind(data.get(CONF_KIND, DeviceKind.OTHER))
+        at_once = data.get(CONF_AT_ONCE, False)
+        descriptions = describe_entities(tuple(data[CONF_RESOURCES]), tuple(data.get(CONF_CONTROLS, ())), kind)
+        selected = subentry.title, kind, at_once, descriptions, overdue_after
+        if not is_new and selected == (
+            device.title,
+            device.kind,
+            device.at_once,
+            device.descriptions,
+            device.overdue_after,
+        ):
             return None
         if device.overdue_after != overdue_after:
             device.overdue_after = overdue_after
             self.async_notify_entities(device, {PRESENCE})
-        added = [path for path in paths if is_new or path not in device.resource_paths]
-        if device.key is None and is_new and subentry.data.get(CONF_PLATFORM) == self._platform:
-            device.key = subentry.data.get(CONF_ONENET_ID)
+        present = set() if is_new else {description.entity for description in device.descriptions}
+        added = [description for description in descriptions if description.entity not in present]
+        changed = [description for description in descriptions if description not in (*device.descriptions, *added)]
+        if device.key is None and is_new and data.get(CONF_PLATFORM) == self._platform:
+            device.key = data.get(CONF_ONENET_ID)
             self._by_key = None
-        device.kind = kind
-        device.subentry_id, device.title, device.resource_paths = subentry.subentry_id, subentry.title, paths
-        unit_paths = filter(None, (describe(path).unit_path for path in paths))
-        device.tracked_paths = frozenset((*paths, *unit_paths, *_IDENTITY))
+        device.kind, device.at_once, device.descriptions = kind, at_once, descriptions
+        device.subentry_id, device.title = subentry.subentry_id, subentry.title
+        device.tracked_paths = frozenset(_IDENTITY).union(*(description.paths for description in descriptions))
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
         self.added[imei] = device
-        return Addition(device, added, is_new, is_other_kind)
+        return Addition(device, added, is_new, needs_reload=bool(changed))
 
     @callback
     def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> None:
@@ -437,9 +449,8 @@ class Devices:
         # The first of several resource instances is the value of the resource.
         newest = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in newest.items()]
-        self._async_save_and_notify(
-            device, self._update_readings(device, datapoints, at) | self._update_last_seen(device, at)
-        )
+        changed = self._update_readings(device, datapoints, at, is_confirmed=True)
+        self._async_save_and_notify(device, changed | self._update_last_seen(device, at))
 
     def update_from_push(
         self, device: Device, news: Sequence[Datapoint | Presence], now: datetime
@@ -505,15 +516,22 @@ class Devices:
             device.missing = missing
             self._async_save_and_notify(device, {AVAILABILITY})
 
-    def _update_readings(self, device: Device, datapoints: Iterable[Datapoint], now: datetime) -> set[str]:
-        """Store the datapoints that are newer than the readings, and return the paths of their resources."""
+    def _update_readings(
+        self, device: Device, datapoints: Iterable[Datapoint], now: datetime, *, is_confirmed: bool = False
+    ) -> set[str]:
+        """Store the datapoints that are newer than the readings, and return the paths of their resources.
+
+        `is_confirmed` is whether they are values of a command, which may replace those of the same time.
+        """
         changed = set()
         for datapoint in datapoints:
             path, measured_at = datapoint.path, datapoint.measured_at
             if path not in device.tracked_paths:
                 continue
             known = device.readings.get(path) or Reading(value=None, measured_at=NEVER)
-            if known.measured_at < measured_at != known.future_time:
+            # Of several commands that were confirmed in the same second, the last one counts.
+            is_corrected = is_confirmed and measured_at == known.measured_at and datapoint.value != known.value
+            if is_corrected or known.measured_at < measured_at != known.future_time:
                 device.readings[path] = Reading(
                     value=datapoint.value,
                     measured_at=min(measured_at, now),

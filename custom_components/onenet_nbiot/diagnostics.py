@@ -69,7 +69,8 @@ async def async_get_device_diagnostics(
         "last_seen": device.last_seen,
         "newest_datapoint": device.newest,
         "commands": account.commands.count_by_state(device.imei),
-        "resources": device.resource_paths,
+        "entities": [f"{description.platform} {description.key}" for description in device.descriptions],
+        "at_once": device.at_once,
         "values": {
             path: {"type": type(reading.value).__name__, ATTR_MEASURED_AT: reading.measured_at}
             for path, reading in device.readings.items()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Set as AbstractSet
-from typing import override
+from typing import Any, override
 
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
@@ -15,7 +15,8 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 from .const import ATTR_MEASURED_AT, DOMAIN
 from .coordinator import SIGNAL_ADDITION, OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData
 from .devices import AVAILABILITY, Addition, Device
-from .lwm2m import Description, describe
+from .lwm2m import ResourceDescription
+from .onenet.models import Opaque
 
 
 class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
@@ -78,28 +79,40 @@ class OneNetDeviceEntity(Entity):
 class OneNetResourceEntity(OneNetDeviceEntity):
     """Show the value of a resource and the time of its measurement; `describes` is the class of its description."""
 
-    describes: type[Description]
-    entity_description: Description
+    describes: type[ResourceDescription]
+    entity_description: ResourceDescription
 
-    def __init__(self, account: OneNetRuntimeData, device: Device, description: Description) -> None:
+    def __init__(self, account: OneNetRuntimeData, device: Device, description: ResourceDescription) -> None:
         """Set the description, whose key is the path of the resource."""
         super().__init__(account, device, description.key)
-        self._watched = {AVAILABILITY, description.key, description.unit_path}
+        self._watched = {AVAILABILITY, *description.paths}
         self.entity_description = description
         self._attr_translation_placeholders = {"number": description.number}
         self._update_attrs()
 
     @override
     def _update_attrs(self) -> None:
-        reading = self.device.readings.get(self.entity_description.key)
+        readings = (self.device.readings.get(path) for path in self.entity_description.shown_paths)
+        # Of the same time, the last path is where the device reports what a command has set.
+        reading = max(reversed([*filter(None, readings)]), key=lambda reading: reading.measured_at, default=None)
         self._value = reading and reading.value
         self._attr_extra_state_attributes = {ATTR_MEASURED_AT: reading.measured_at} if reading else {}
+
+    def _value_of(self, path: str) -> Any:
+        """Return the newest value of a resource, None without one."""
+        reading = self.device.readings.get(path)
+        return reading and reading.value
+
+    def _reported_unit(self) -> str:
+        """Return the unit as the device reports it, empty without one."""
+        value = self._value_of(self.entity_description.unit_path)
+        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
 
 
 async def async_add_device_entities(
     entry: OneNetConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
-    of_device: Iterable[type[OneNetDeviceEntity]],
+    of_device: Iterable[type[OneNetDeviceEntity]] = (),
     of_resource: type[OneNetResourceEntity] | None = None,
 ) -> None:
     """Add the entities of an account's devices, and those of devices and resources that are added later.
@@ -119,16 +132,16 @@ async def async_add_device_entities(
             return
         entities: list[Entity] = [kind(account, device) for kind in of_device] if addition.is_new else []
         if of_resource is not None:
-            descriptions = [describe(path, device.kind) for path in addition.paths if path in device.resource_paths]
             entities += [
                 of_resource(account, device, description)
-                for description in descriptions
-                if isinstance(description, of_resource.describes)
+                for description in addition.descriptions
+                if isinstance(description, of_resource.describes) and description in device.descriptions
             ]
-        async_add_entities(entities, config_subentry_id=device.subentry_id)
+        if entities:
+            async_add_entities(entities, config_subentry_id=device.subentry_id)
 
     # The signal covers everything that is added after this snapshot.
-    present = [Addition(device, device.resource_paths, is_new=True) for device in added.values()]
+    present = [Addition(device, device.descriptions, is_new=True) for device in added.values()]
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_ADDITION.format(entry.entry_id), add))
     for addition in present:
         add(addition)

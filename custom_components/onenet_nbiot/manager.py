@@ -82,7 +82,7 @@ class CommandManager:
 
         Raise HomeAssistantError if OneNET refused the command, or if it is unknown whether the command was queued.
         """
-        return await self._async_run_detached(self._async_queue(asked, if_waiting, context))
+        return await self.async_run_detached(self._async_queue(asked, if_waiting, context))
 
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return the fields of a command; one that was not queued here requires `imei`."""
@@ -130,11 +130,27 @@ class CommandManager:
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a waiting command, fire its event, and return the event's fields."""
-        return await self._async_run_detached(self._async_cancel(uuid, imei, context))
+        return await self.async_run_detached(self._async_cancel(uuid, imei, context))
 
     async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all waiting commands of a device, fire their events, and return the fields of each event."""
-        return await self._async_run_detached(self._async_cancel_all(imei, context))
+        return await self.async_run_detached(self._async_cancel_all(imei, context))
+
+    async def async_run_detached[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
+        # A task of Home Assistant, not of the entry: a reload does not wait for it.
+        task = self._hass.async_create_task(work, "OneNET command")
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError:
+            task.add_done_callback(_log_failure)
+            raise
+        return task.result()
+
+    async def async_cancel_covered(self, operation: Operation, context: Context) -> None:
+        """Cancel the waiting commands that an operation covers, since it is sent immediately; fire their events."""
+        async with self._commands.lock(operation.target):
+            await self._async_replace(await self._async_find_waiting(operation), context)
 
     async def async_request[T](self, call: Awaitable[T]) -> T:
         """Make a call to OneNET; raise HomeAssistantError."""
@@ -147,17 +163,6 @@ class CommandManager:
         """Return the exception of an action, and start reauthentication if OneNET refused the key."""
         self._tracker.async_start_reauth_if_refused(err)
         return action_error(err)
-
-    async def _async_run_detached(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-        """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
-        # A task of Home Assistant, not of the entry: a reload does not wait for it.
-        task = self._hass.async_create_task(work, "OneNET command")
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
-            raise
-        return task.result()
 
     def _notify_coordinator(self, imei: str, *, queued: bool = False) -> None:
         """Send the signal that a command was queued or cancelled."""
@@ -183,11 +188,9 @@ class CommandManager:
         # If the replies to two simultaneous requests were lost, a command in the list could belong to either.
         async with self._commands.lock(asked.operation.target):
             if if_waiting is not IfWaiting.ADD:
-                waiting = await self._async_find_waiting(asked)
+                waiting = await self._async_find_waiting(asked.operation, asked.valid_time)
                 if if_waiting is IfWaiting.REPLACE:
-                    for command in waiting:
-                        if command.uuid:
-                            await self._async_replace(command, context)
+                    await self._async_replace(waiting, context)
                 elif (same := _latest_if_same(waiting, asked.operation)) is not None:
                     return self._tracker.event_fields(same)
             command = Command(
@@ -274,19 +277,18 @@ class CommandManager:
             raise self.error(lost) from lost
         return False
 
-    async def _async_find_waiting(self, asked: CachedCommand) -> list[Command]:
-        """Return the waiting commands for the same target that are valid no later than this one.
+    async def _async_find_waiting(self, operation: Operation, valid_time: datetime | None = None) -> list[Command]:
+        """Return the waiting commands that an operation covers and that are valid no later than this time, or now.
 
         They are sorted by the time from which they are valid.
         """
-        operation = asked.operation
-        start = asked.valid_time or self._client.now()
+        start = valid_time or self._client.now()
 
         def find() -> list[Command]:
             return [
                 command
                 for command in self._commands.unfinished(operation.imei)
-                if command.asked.operation.target == operation.target and (command.asked.valid_time or start) <= start
+                if operation.covers(command.asked.operation) and (command.asked.valid_time or start) <= start
             ]
 
         if find():
@@ -294,14 +296,17 @@ class CommandManager:
         # Includes state `sent`: after a failed delivery, OneNET queues the command again.
         return sorted(find(), key=lambda command: command.asked.valid_time or command.asked_at)
 
-    async def _async_replace(self, command: Command, context: Context) -> None:
-        """Cancel a command that a new one replaces, unless it is no longer waiting."""
-        try:
-            await self._async_cancel(command.uuid, command.asked.operation.imei, context)
-        except ServiceValidationError as err:
-            # The device may have fetched the command meanwhile.
-            if err.translation_key != _NOT_WAITING:
-                raise
+    async def _async_replace(self, commands: Sequence[Command], context: Context) -> None:
+        """Cancel commands that a new one replaces, unless they are no longer waiting."""
+        for command in commands:
+            if not command.uuid:
+                continue
+            try:
+                await self._async_cancel(command.uuid, command.asked.operation.imei, context)
+            except ServiceValidationError as err:
+                # The device may have fetched the command meanwhile.
+                if err.translation_key != _NOT_WAITING:
+                    raise
 
     async def _async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a command and fire its event; return the event's fields."""

@@ -1,7 +1,7 @@
 """Request readings: read a device immediately while it answers, and queue the remaining reads."""
 
 import asyncio
-from collections.abc import Sequence, Set as AbstractSet
+from collections.abc import Iterable, Sequence, Set as AbstractSet
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -14,8 +14,6 @@ from .const import (
     ATTR_COMMANDS,
     ATTR_DEVICES,
     ATTR_ERROR,
-    ATTR_EXPIRED_TIME,
-    ATTR_EXPIRES_IN,
     ATTR_IMEI,
     ATTR_REASON,
     ATTR_VALUES,
@@ -24,15 +22,13 @@ from .const import (
 )
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import Device
-from .immediate import ASLEEP, async_send
 from .manager import IfWaiting
 from .onenet.errors import OneNetError
-from .onenet.operations import TIMEOUT_MIN, CachedCommand, Read
+from .onenet.operations import TIMEOUT_MIN, Read
+from .sending import ASLEEP, EXPIRES_IN, async_queue, async_send
 from .targets import TargetedDevice
-from .validation import invalid, resolve_times
+from .validation import invalid
 
-# Long enough for a device that wakes once a week.
-EXPIRES_IN = timedelta(days=7)
 _MAX_DEVICES = 10
 # The reason of a failure without a translation key.
 _UNEXPECTED = "unexpected_error"
@@ -60,10 +56,18 @@ async def async_request_reading(
     """
     if not (reads := device.reads(keys)):
         raise invalid("nothing_shown", name=device.title)
+    # One press is one line in the activity of the device.
+    with account.tracker.one_queued_event(context):
+        return await _async_read_all(account, reads, context, expires_in, is_awake=device.online is True)
+
+
+async def _async_read_all(
+    account: OneNetRuntimeData, reads: Iterable[Read], context: Context, expires_in: timedelta, *, is_awake: bool
+) -> Outcome:
+    """Read a device immediately until a read shows that it sleeps, and queue the other reads."""
     values: list[dict[str, Any]] = []
     commands: list[dict[str, Any]] = []
     failure: HomeAssistantError | None = None
-    is_awake = device.online is True
     for read in reads:
         try:
             if is_awake:
@@ -74,9 +78,7 @@ async def async_request_reading(
                     is_awake = False
                 except OneNetError as err:
                     raise account.manager.error(err) from err
-            times = resolve_times({ATTR_EXPIRES_IN: expires_in}, account.client.now())
-            command = CachedCommand(operation=read, expired_time=times[ATTR_EXPIRED_TIME])
-            commands.append(await account.manager.async_queue(command, IfWaiting.KEEP, context))
+            commands.append(await async_queue(account, read, IfWaiting.KEEP, context, expires_in=expires_in))
         except HomeAssistantError as err:
             failure = failure or err
             if isinstance(err.__cause__, OneNetError) and err.__cause__.is_account_wide:

@@ -1,13 +1,9 @@
 """Sensors: numbers of waiting commands, when devices were last seen, and values of resources."""
 
-from datetime import UTC, datetime
-import json
-import math
-import re
-from typing import Any, Final, override
+from datetime import datetime
+from typing import Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
-from homeassistant.components.sensor.const import STATE_CLASS_UNITS
 from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
@@ -18,18 +14,15 @@ from .const import CONF_PUSH, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import AVAILABILITY, PRESENCE
 from .entity import OneNetAccountEntity, OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
-from .lwm2m import ResourceSensorDescription, describe, is_unit, known_unit
-from .onenet.models import Opaque
+from .lwm2m import ResourceSensorDescription, with_reported_unit
 from .push import SIGNAL_PUSH
 from .tracker import SIGNAL_WAITING_COMMANDS
+from .values import parse_number, parse_text, parse_time
 
 # The entities never poll.
 PARALLEL_UPDATES = 0
 
 ATTR_FULL_VALUE: Final = "full_value"
-
-# Stricter than float(), which also accepts "1_000", "nan", and digits other than 0 to 9.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 async def async_setup_entry(
@@ -193,82 +186,20 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
     @override
     def _update_attrs(self) -> None:
         super()._update_attrs()
-        description = self.entity_description
-        has_unit = is_unit(reported := self._reported_unit())
-        if has_unit and known_unit(reported, description.device_class) is None:
-            # Such as the temperature of a water meter.
-            generic = describe(description.key)
-            description = generic if isinstance(generic, ResourceSensorDescription) else description
+        description, factor = with_reported_unit(self.entity_description, self._reported_unit())
         self._attr_icon = description.icon
-        device_class, unit, factor = description.device_class, description.native_unit_of_measurement, 1.0
-        if has_unit:
-            if (known := known_unit(reported, device_class)) is not None:
-                unit, factor = known
-            else:
-                # With a device class, Home Assistant would reject an unknown unit.
-                device_class, unit = None, reported
-        self._attr_device_class, self._attr_native_unit_of_measurement = device_class, unit
-        # The precision and the state class of the description may not suit another unit.
-        usual = unit == description.native_unit_of_measurement
-        self._attr_suggested_display_precision = description.suggested_display_precision if usual else None
-        state_class = description.state_class
-        suits = state_class is not None and unit in STATE_CLASS_UNITS.get(state_class, {unit})
-        self._attr_state_class = state_class if suits else None
+        device_class = self._attr_device_class = description.device_class
+        unit = self._attr_native_unit_of_measurement = description.native_unit_of_measurement
+        self._attr_suggested_display_precision = description.suggested_display_precision
+        state_class = self._attr_state_class = description.state_class
         if device_class is SensorDeviceClass.TIMESTAMP:
-            self._attr_native_value = _time(self._value)
+            self._attr_native_value = parse_time(self._value)
             return
         if state_class or device_class or unit:
-            self._attr_native_value = _number(self._value, factor)
+            self._attr_native_value = parse_number(self._value, factor)
             return
-        text = _text(self._value)
+        text = parse_text(self._value)
         if text is not None and len(text) > MAX_LENGTH_STATE_STATE:
             self._attr_extra_state_attributes |= {ATTR_FULL_VALUE: text}
             text = text[:MAX_LENGTH_STATE_STATE]
         self._attr_native_value = text
-
-    def _reported_unit(self) -> str:
-        """Return the unit as the device reports it, empty without one."""
-        reading = self.device.readings.get(self.entity_description.unit_path)
-        if reading is None or not isinstance(reading.value, str) or isinstance(reading.value, Opaque):
-            return ""
-        return reading.value.strip()
-
-
-def _number(value: Any, factor: float) -> float | None:
-    """Return a number, or a text that is one, multiplied by a factor; None for anything else, and for bytes."""
-    if isinstance(value, str):
-        text = value.strip()
-        if isinstance(value, Opaque) or not _NUMBER.fullmatch(text):
-            return None
-        value = float(text)
-        # "17" and 17 are the same state; int() refuses thousands of digits, of which the float is infinite.
-        if text.lstrip("+-").isdigit() and math.isfinite(value):
-            value = int(text)
-    if not isinstance(value, float | int) or isinstance(value, bool):
-        return None
-    try:
-        number = value if factor == 1 else value * factor
-        return number if math.isfinite(number) else None
-    except OverflowError:
-        # An integer beyond any float.
-        return None
-
-
-def _time(value: Any) -> datetime | None:
-    """Return the time of a number of Unix seconds, or of a text that is one; None for anything else, and for 0.
-
-    LwM2M has no other value for a time that is not set.
-    """
-    seconds = _number(value, 1)
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds is not None and seconds > 0 else None
-    except OSError, OverflowError, ValueError:
-        # After the year 9999, such as milliseconds.
-        return None
-
-
-def _text(value: Any) -> str | None:
-    """Return any value as a text, a structure as JSON; None for None, and for a float that is not finite."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

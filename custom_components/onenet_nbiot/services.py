@@ -59,7 +59,6 @@ from .const import (
 )
 from .coordinator import OneNetRuntimeData
 from .exceptions import device_asleep
-from .immediate import ASLEEP, async_send
 from .manager import IfWaiting
 from .onenet.errors import OneNetError
 from .onenet.models import CommandState
@@ -75,7 +74,8 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
-from .reading import EXPIRES_IN, async_request_readings
+from .reading import async_request_readings
+from .sending import ASLEEP, EXPIRES_IN, async_send
 from .targets import async_find_devices
 from .validation import ActionSchema, IfOffline, build, lwm2m_id
 

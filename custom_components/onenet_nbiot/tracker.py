@@ -1,9 +1,11 @@
 """The command tracker of an account: poll its commands, save their new states and fire the events."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
@@ -30,7 +32,7 @@ from .lost_replies import Match, compare, could_match, matching_records
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
-from .onenet.operations import Read
+from .onenet.operations import Read, Write
 from .onenet.push import PushedOutcome
 
 # An event of a command: the event type without `command_`, the event's fields, and the context.
@@ -44,6 +46,7 @@ LIST_MARGIN = timedelta(hours=1)
 _UNCONFIRMED_MAX_AGE = timedelta(hours=1)
 # After this many failed requests for its values, a successful read is published without them.
 _VALUES_MAX_ATTEMPTS = 5
+_WITHIN_SECOND = timedelta(milliseconds=999)
 # The recorder drops the data of an event of more than 32,768 bytes; this leaves room for its type.
 _MAX_EVENT_SIZE = 32_000
 
@@ -62,6 +65,10 @@ class StateChange(NamedTuple):
     state: CommandState
 
 
+class _Keys(set[str]):
+    """Hold the keys of signals; unlike a set, it can be referenced weakly."""
+
+
 class CommandTracker:
     """Change the states of an account's commands; save each new state, and publish it once."""
 
@@ -76,6 +83,8 @@ class CommandTracker:
         self._commands = commands
         self._devices = devices
         self._value_failures: Counter[int] = Counter()
+        # Signal keys of entities that have shown a queued command, by the id of the context of a reading.
+        self._readings: WeakValueDictionary[str, _Keys] = WeakValueDictionary()
 
     def origin(self, imei: str) -> dict[str, Any]:
         """Return the fields that identify a device in events and responses."""
@@ -145,10 +154,11 @@ class CommandTracker:
                         undecided.add(command.id)
         return undecided
 
-    async def _async_apply_records(self, imei: str, records: Iterable[CommandRecord]) -> OneNetError | None:
-        """Update a device's commands from records; return the last error of a request for details."""
+    async def _async_apply_records(self, imei: str, records: Sequence[CommandRecord]) -> OneNetError | None:
+        """Update a device's commands from records, the newest first; return the last error of a request for details."""
         failure: OneNetError | None = None
-        for record in records:
+        # Of two writes to the same resource, the value of the later one counts.
+        for record in reversed(records):
             command = self._commands.find(record.uuid, imei)
             if command is None or command.is_finished:
                 continue
@@ -300,7 +310,17 @@ class CommandTracker:
             # OneNET has not returned when the device answered.
             at = command.over_at
         if at is not None:
+            if isinstance(command.asked.operation, Write) and at.microsecond == 0:
+                # OneNET's times are in whole seconds: what the device reported before, in the same second, is older.
+                at += _WITHIN_SECOND
             self._devices.async_update_from_read(command.asked.operation.imei, command.confirmed_values(), at)
+
+    @contextmanager
+    def one_queued_event(self, context: Context) -> Iterator[set[str]]:
+        """Let each event entity show only the first command that is queued; the bus event is fired for each."""
+        # Simultaneous readings with the same context, of several devices, share the keys.
+        keys = self._readings.setdefault(context.id, _Keys())
+        yield keys
 
     @callback
     def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
@@ -312,8 +332,13 @@ class CommandTracker:
         keys = f"{self._entry.entry_id}_{fields[ATTR_IMEI]}", self._entry.entry_id
         for key in keys:
             async_dispatcher_send(self._hass, SIGNAL_WAITING_COMMANDS.format(key), context)
+        shown: set[str] = set()
+        if change == "queued":
+            shown = self._readings.get(context.id, shown)
         for key in keys:
-            async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
+            if key not in shown:
+                shown.add(key)
+                async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
 
     @callback

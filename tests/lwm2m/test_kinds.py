@@ -89,7 +89,8 @@ def test_a_kind_determines_the_class_and_the_unit(
         ("", {3311, 3305}, DeviceKind.STREET_LAMP),
         ("", {3425}, DeviceKind.VALVE),
         ("", {3, 4, 3303}, DeviceKind.THERMOMETER),
-        ("", {3303, 3304}, DeviceKind.OTHER),
+        ("", {3303, 3304}, DeviceKind.THERMOMETER),
+        ("", {3303, 3304, 3200}, DeviceKind.OTHER),
         ("", set(), DeviceKind.OTHER),
         ("866971030000001", {3300}, DeviceKind.OTHER),
         # An object of one kind takes precedence over the title, the title over other objects.

@@ -9,6 +9,7 @@ from homeassistant.components.binary_sensor import (  # type: ignore[attr-define
     BinarySensorEntityDescription,
 )
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntityDescription, SensorStateClass
+from homeassistant.components.sensor.const import STATE_CLASS_UNITS
 from homeassistant.const import (
     DEGREE,
     LIGHT_LUX,
@@ -39,9 +40,9 @@ from homeassistant.helpers.entity import EntityDescription
 
 from .definitions import ResourceDefinition
 from .kinds import KIND_MEANINGS, DeviceKind, KindMeaning
-from .lookup import IPSO_OBJECTS, definitions_of, find_resource, lwm2m_name, split_path, unit_path
+from .lookup import IPSO_OBJECTS, definitions_of, find_resource, ids_of, lwm2m_name, split_path, unit_path
 from .meanings import BY_UNIT, MEANINGS, Meaning
-from .units import known_unit
+from .units import is_unit, known_unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,26 @@ class ResourceDescription(EntityDescription):
 
     unit_path: str = ""
     number: str = ""
+
+    @property
+    def entity(self) -> tuple[Platform, str]:
+        """Return what identifies the entity among those of its device."""
+        return self.platform, self.key
+
+    @property
+    def shown_paths(self) -> tuple[str, ...]:
+        """Return the paths of the resources whose values the entity shows."""
+        return (self.key,)
+
+    @property
+    def read_paths(self) -> tuple[str, ...]:
+        """Return the paths of the resources whose values the device can be asked for."""
+        return self.shown_paths
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Return the paths of all resources that the entity depends on."""
+        return frozenset({*self.shown_paths, self.unit_path} - {""})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,9 +173,10 @@ _TOTALS = {
     SensorDeviceClass.REACTIVE_ENERGY,
     SensorDeviceClass.WATER,
 }
-# The flows of a home are tiny in the unit of the registry.
+# The flows of a home are tiny in the unit of the registry, the readings of an electricity meter large.
 _SUGGESTED_UNITS: dict[str | None, str] = {
-    UnitOfVolumeFlowRate.CUBIC_METERS_PER_SECOND: UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR
+    UnitOfEnergy.WATT_HOUR: UnitOfEnergy.KILO_WATT_HOUR,
+    UnitOfVolumeFlowRate.CUBIC_METERS_PER_SECOND: UnitOfVolumeFlowRate.CUBIC_METERS_PER_HOUR,
 }
 # The measurements of the core and IPSO objects by object and resource, in the unit that IPSO specifies or gives as an
 # example. A precision is set where Home Assistant has no default, or a default that would round away significant
@@ -336,9 +358,7 @@ def describe(path: str, kind: DeviceKind = DeviceKind.OTHER) -> Description:
 
     A measurement and any resource of an object with a meaning have a translated name, others the registry's.
     """
-    obj_id, obj_inst_id, res_id = split_path(path)
-    if res_id is None:
-        raise ValueError(f"{path} is not the path of a resource")
+    obj_id, obj_inst_id, res_id = ids_of(path)
     number = f" {obj_inst_id}" if obj_inst_id else ""
     if (description := _BY_KIND.get(kind, DESCRIPTIONS).get((obj_id, res_id))) is not None:
         return replace(description, key=path, unit_path=unit_path(path), number=number)
@@ -354,6 +374,40 @@ def describe(path: str, kind: DeviceKind = DeviceKind.OTHER) -> Description:
         unit_path=unit_path(path),
         number=number,
     )
+
+
+@lru_cache(maxsize=4096)
+def with_reported_unit(
+    description: ResourceSensorDescription, reported: str
+) -> tuple[ResourceSensorDescription, float]:
+    """Return the description of a sensor in the unit that its device reports, and the factor of its values.
+
+    Without a unit, or with a placeholder for one, the description is returned unchanged.
+    """
+    if not is_unit(reported):
+        return description, 1
+    if known_unit(reported, description.device_class) is None:
+        # Such as the temperature of a water meter.
+        generic = describe(description.key)
+        description = generic if isinstance(generic, ResourceSensorDescription) else description
+    # With a device class, Home Assistant would reject an unknown unit.
+    device_class: SensorDeviceClass | None = None
+    unit: str | None = reported
+    factor = 1.0
+    if (known := known_unit(reported, description.device_class)) is not None:
+        device_class, (unit, factor) = description.device_class, known
+    # The precision and the state class of the description may not suit another unit.
+    usual = unit == description.native_unit_of_measurement
+    state_class = description.state_class
+    suits = state_class is not None and unit in STATE_CLASS_UNITS.get(state_class, {unit})
+    described = replace(
+        description,
+        device_class=device_class,
+        native_unit_of_measurement=unit,
+        suggested_display_precision=description.suggested_display_precision if usual else None,
+        state_class=state_class if suits else None,
+    )
+    return described, factor
 
 
 def is_measurement(path: str) -> bool:

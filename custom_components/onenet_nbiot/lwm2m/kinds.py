@@ -10,6 +10,8 @@ from homeassistant.components.binary_sensor import (  # type: ignore[attr-define
     BinarySensorDeviceClass as Binary,
 )
 from homeassistant.components.sensor import SensorDeviceClass as Sensor
+from homeassistant.components.valve.const import ValveDeviceClass as Valve
+from homeassistant.const import Platform
 
 
 class DeviceKind(StrEnum):
@@ -39,11 +41,16 @@ class DeviceKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindMeaning:
-    """Hold the icon and the device classes of generic resources, by object and resource, for a kind of device."""
+    """Hold the icon and the device classes of generic resources, by object and resource, for a kind of device.
+
+    `output` is the platform of the controls of its generic outputs, `valve` the device class of a valve.
+    """
 
     icon: str
     sensors: Mapping[tuple[int, int], Sensor] = field(default_factory=dict)
     binary_sensors: Mapping[tuple[int, int], Binary] = field(default_factory=dict)
+    output: Platform = Platform.SWITCH
+    valve: Valve | None = None
 
 
 _DIGITAL_INPUT = (3200, 5500)
@@ -55,10 +62,16 @@ _RATE = (3346, 5700)
 # A kind that does not determine what a generic resource means is not listed.
 KIND_MEANINGS: dict[DeviceKind, KindMeaning] = {
     DeviceKind.WATER_METER: KindMeaning(
-        icon="mdi:water", sensors={_SENSOR_VALUE: Sensor.WATER, _RATE: Sensor.VOLUME_FLOW_RATE}
+        icon="mdi:water",
+        sensors={_SENSOR_VALUE: Sensor.WATER, _RATE: Sensor.VOLUME_FLOW_RATE},
+        output=Platform.VALVE,
+        valve=Valve.WATER,
     ),
     DeviceKind.GAS_METER: KindMeaning(
-        icon="mdi:meter-gas", sensors={_SENSOR_VALUE: Sensor.GAS, _RATE: Sensor.VOLUME_FLOW_RATE}
+        icon="mdi:meter-gas",
+        sensors={_SENSOR_VALUE: Sensor.GAS, _RATE: Sensor.VOLUME_FLOW_RATE},
+        output=Platform.VALVE,
+        valve=Valve.GAS,
     ),
     DeviceKind.HEAT_METER: KindMeaning(icon="mdi:radiator", sensors={_SENSOR_VALUE: Sensor.ENERGY}),
     DeviceKind.ELECTRICITY_METER: KindMeaning(icon="mdi:meter-electric", sensors={_SENSOR_VALUE: Sensor.ENERGY}),
@@ -72,7 +85,10 @@ KIND_MEANINGS: dict[DeviceKind, KindMeaning] = {
     DeviceKind.PARKING_SENSOR: KindMeaning(
         icon="mdi:car", binary_sensors=dict.fromkeys((_DIGITAL_INPUT, _PRESENCE), Binary.OCCUPANCY)
     ),
-    DeviceKind.VALVE: KindMeaning(icon="mdi:valve", binary_sensors={_DIGITAL_INPUT: Binary.OPENING}),
+    DeviceKind.STREET_LAMP: KindMeaning(icon="mdi:outdoor-lamp", output=Platform.LIGHT),
+    DeviceKind.VALVE: KindMeaning(
+        icon="mdi:valve", binary_sensors={_DIGITAL_INPUT: Binary.OPENING}, output=Platform.VALVE
+    ),
     DeviceKind.THERMOMETER: KindMeaning(icon="mdi:thermometer", sensors={_SENSOR_VALUE: Sensor.TEMPERATURE}),
 }
 # Objects of one kind of device. A lamp controller or a valve may also have the object of an electricity meter.
@@ -93,7 +109,8 @@ _KIND_BY_IPSO_OBJECT: dict[int, DeviceKind] = {
     3305: DeviceKind.ELECTRICITY_METER,
     3331: DeviceKind.ELECTRICITY_METER,
 }
-_TEMPERATURE = 3303
+# Temperature, with or without humidity.
+_THERMOMETERS = ({3303}, {3303, 3304})
 _FIRST_IPSO_OBJECT = 3200
 _WORDS: dict[DeviceKind, str] = {
     DeviceKind.WATER_METER: r"水表|\bwater ?meter",
@@ -125,5 +142,5 @@ def guess_kind(title: str, objects: AbstractSet[int]) -> DeviceKind:
     for obj_id, kind in _KIND_BY_IPSO_OBJECT.items():
         if obj_id in objects:
             return kind
-    is_thermometer = {obj_id for obj_id in objects if obj_id >= _FIRST_IPSO_OBJECT} == {_TEMPERATURE}
-    return DeviceKind.THERMOMETER if is_thermometer else DeviceKind.OTHER
+    measured = {obj_id for obj_id in objects if obj_id >= _FIRST_IPSO_OBJECT}
+    return DeviceKind.THERMOMETER if measured in _THERMOMETERS else DeviceKind.OTHER

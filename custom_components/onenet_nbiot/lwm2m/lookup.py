@@ -19,6 +19,14 @@ def split_path(path: str) -> tuple[int, int, int | None]:
     return obj_id, obj_inst_id, res_id
 
 
+def ids_of(path: str) -> tuple[int, int, int]:
+    """Return the ids of the object, the instance and the resource of a resource; raise ValueError for another path."""
+    obj_id, obj_inst_id, res_id = split_path(path)
+    if res_id is None:
+        raise ValueError(f"{path} is not the path of a resource")
+    return obj_id, obj_inst_id, res_id
+
+
 def find_resource(obj_id: int, res_id: int) -> ResourceDefinition | None:
     """Return the definition of a resource, None without one.
 

@@ -50,6 +50,10 @@ class Operation:
         """Return a key that is equal for operations with the same effect."""
         return self.target
 
+    def covers(self, other: Operation) -> bool:
+        """Return whether this operation makes an earlier one, which the device has not received, unnecessary."""
+        return self.target == other.target
+
     def query(self) -> dict[str, str | float]:
         """Return the query parameters of the request."""
         return _without_none(
@@ -164,6 +168,12 @@ class Write(Operation):
     def identity(self) -> tuple[object, ...]:
         # Compared by representation, because True equals 1 in Python.
         return *self.target, self.mode, frozenset(map(repr, self.values))
+
+    @override
+    def covers(self, other: Operation) -> bool:
+        if not isinstance(other, Write) or other.mode is not self.mode:
+            return self.target == other.target
+        return self.target[:-1] == other.target[:-1] and other.res_ids <= self.res_ids
 
     @property
     def res_ids(self) -> frozenset[int]:
