@@ -132,6 +132,8 @@ async def expect_case(hass: HomeAssistant, account: MockConfigEntry, events: Seq
         paths.setdefault(event.get("imei") or OTHER_IMEI, []).extend([event["path"]] if "path" in event else [])
     for imei, resources in paths.items():
         await add_device(hass, account, *dict.fromkeys(resources), imei=imei)
+        # The samples are older than what the poll of the new device has found.
+        devices_of(account).added[imei].presence_at = None
     for event in events:
         if event.get("imei") is None and event["kind"] != "outcome":
             device = devices_of(account).added[OTHER_IMEI]
@@ -302,6 +304,27 @@ async def test_repeated_and_late_pushes_change_nothing(
     device = devices_of(account).added[IMEI]
     assert event_types(events) == ["queued", "succeeded"]
     assert (device.readings["3303/0/5700"].value, device.online) == (22.5, True)
+
+
+async def test_the_newest_presence_counts_whether_it_was_pushed_or_polled(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send
+) -> None:
+    """The presence that a poll returns may be a minute old."""
+    await add_device(hass, account, "3303/0/5700")
+    device = devices_of(account).added[IMEI]
+    shown = [device.online]
+    now = datetime.now(UTC)
+    assert await send(presence(1, now - timedelta(minutes=5))) == 200
+    shown.append(device.online)
+    assert await send(presence(1, now)) == 200
+    shown.append(device.online)
+    coordinator_of(account)._schedule.request_full_poll(now)  # noqa: SLF001 - the poll would be due later
+    await refresh(account)
+    shown.append(device.online)
+    await pass_time(account, onenet, timedelta(minutes=5))
+    await refresh(account)
+    shown.append(device.online)
+    assert shown == [False, False, True, True, False]
 
 
 async def test_an_identical_request_is_counted_as_a_duplicate(

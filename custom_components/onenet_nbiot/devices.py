@@ -191,6 +191,13 @@ class Device:
             after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=longest))
         return None if after is None or self.last_seen is None else self.last_seen + after
 
+    def set_presence(self, at: datetime, *, online: bool | None) -> bool:
+        """Set the presence at a time, unless it is known at that time or later; return whether it was set."""
+        if self.presence_at is not None and at <= self.presence_at:
+            return False
+        self.online, self.presence_at = online, at
+        return True
+
     def identity(self) -> dict[str, str]:
         """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
         readings = ((name, self.readings.get(path)) for path, name in _IDENTITY.items())
@@ -258,6 +265,10 @@ class Addition(NamedTuple):
     descriptions: Sequence[ResourceDescription]
     is_new: bool
     needs_reload: bool = False
+
+
+# What a push brings of a device.
+type News = Datapoint | Presence
 
 
 class Devices:
@@ -430,11 +441,11 @@ class Devices:
         changed |= self._update_last_seen(device, seen)
         if is_first:
             changed.add(PRESENCE)
+        was_online = device.online
         if update.presence_known:
-            presence_at = update.now - _PRESENCE_LAG
-            if update.online is not device.online and (device.presence_at is None or device.presence_at <= presence_at):
-                device.online, device.presence_at = update.online, presence_at
-                changed.add(PRESENCE)
+            device.set_presence(update.now - _PRESENCE_LAG, online=update.online)
+        if device.online is not was_online:
+            changed.add(PRESENCE)
         device.newest = newest or device.newest
         device.active_since_poll = device.active_since_poll or active
         if changed or sent or active:
@@ -452,9 +463,7 @@ class Devices:
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
         self._async_save_and_notify(device, changed | self._update_last_seen(device, at))
 
-    def update_from_push(
-        self, device: Device, news: Sequence[Datapoint | Presence], now: datetime
-    ) -> tuple[set[str], bool]:
+    def update_from_push(self, device: Device, news: Sequence[News], now: datetime) -> tuple[set[str], bool]:
         """Update a known device from a push in memory only; the caller saves it, then notifies its entities.
 
         Return the changes, and whether the device was active. What is not newer than the known state has no effect.
@@ -466,16 +475,13 @@ class Devices:
         active = newest is not None and (device.newest is None or newest > device.newest)
         if active:
             device.newest = newest
+        was_online = device.online
         for presence in (item for item in news if isinstance(item, Presence)):
-            at = min(presence.time, now)
-            if device.presence_at is not None and at <= device.presence_at:
-                continue
-            if presence.online:
+            if device.set_presence(at := min(presence.time, now), online=presence.online) and presence.online:
                 active = True
                 seen.append(at)
-            if presence.online is not device.online:
-                changed.add(PRESENCE)
-            device.online, device.presence_at = presence.online, at
+        if device.online is not was_online:
+            changed.add(PRESENCE)
         device.active_since_poll = device.active_since_poll or active
         return changed | self._update_last_seen(device, max(seen, default=None)), active
 
