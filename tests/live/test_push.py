@@ -72,9 +72,9 @@ async def test_values_presence_and_results_arrive_by_push(
             await home_assistant.call("onenet_nbiot.offline_read", read)
             assert (await next_event(events))["type"] == "command_queued"
             onenet.onenet.wake(IMEI, Trigger.UPDATE)
-            onenet.onenet.report(IMEI, {TEMPERATURE: 30.5})
             result = await next_event(events)
             assert (result["type"], result["values"][0]["value"]) == ("command_succeeded", 21.5)
+            onenet.onenet.report(IMEI, {TEMPERATURE: 30.5})
             await home_assistant.until("sensor.water_meter_temperature", "30.5")
             await home_assistant.until("binary_sensor.water_meter_connectivity", "on")
         await push.finish()
