@@ -12,7 +12,7 @@ from urllib.parse import quote
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from homeassistant.components import webhook
-from homeassistant.const import CONF_URL
+from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_CLOSE
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.util.aiohttp import MockRequest
 import pytest
@@ -621,6 +621,16 @@ async def test_a_push_that_cannot_be_saved_is_not_answered_with_200(
     assert await send(outcome(uuid)) == 200
     await hass.async_block_till_done()
     assert event_types(events) == ["queued", "succeeded"]
+
+
+async def test_a_push_is_not_answered_with_200_while_home_assistant_stops(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send
+) -> None:
+    """The file is closed already, and OneNET repeats the push after the start."""
+    uuid = (await offline_read(hass))["uuid"]
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_CLOSE)
+    await hass.async_block_till_done()
+    assert await send(outcome(uuid)) == 503
 
 
 async def test_a_slow_disk_delays_no_answer_beyond_a_second(

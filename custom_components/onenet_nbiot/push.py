@@ -338,7 +338,7 @@ class PushWebhook:
             self._coordinator.async_check_push()
             self._update_sensors()
         done, _ = await asyncio.wait((self._store.async_flush(),), timeout=_SAVE_TIMEOUT)
-        is_saved = bool(done) and not self._store.is_failing
+        is_saved = bool(done) and self._store.can_save
         if changes is not None:
             # After the response was written.
             self._hass.loop.call_soon(self._updater.async_publish, changes)

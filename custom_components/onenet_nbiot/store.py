@@ -66,7 +66,7 @@ class CommandStore:
         # The next commit, unless it waits for the one in progress.
         self._scheduled: asyncio.Handle | None = None
         self._commit_future: asyncio.Future[None] | None = None
-        self.is_failing = False
+        self._failing = False
         self._closing = False
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_close)
 
@@ -140,6 +140,11 @@ class CommandStore:
         """Delete an account's commands and devices; nothing of the account may be saved later."""
         for statement in _DELETE_ACCOUNT:
             self._async_write((statement, entry_id), statement, entry_id)
+
+    @property
+    def can_save(self) -> bool:
+        """Return whether the file is open and the latest transaction succeeded."""
+        return self._connection is not None and not self._failing
 
     @callback
     def async_flush(self) -> asyncio.Future[None]:
@@ -237,7 +242,7 @@ class CommandStore:
     def _async_write(self, row: Hashable, statement: str, *parameters: Any) -> None:
         """Add a statement to the next transaction."""
         self._pending[row] = (statement, parameters)
-        if self._scheduled is not None and self.is_failing:
+        if self._scheduled is not None and self._failing:
             # Commit now instead of at the retry.
             self._scheduled.cancel()
             self._scheduled = None
@@ -276,17 +281,17 @@ class CommandStore:
         """Resolve the futures of a commit, and schedule the next one; retry failed statements later."""
         self._commit_future = None
         err = commit_future.exception()
-        if err is not None and not self.is_failing:
+        if err is not None and not self._failing:
             LOGGER.error("Commands cannot be saved, a restart would lose them: %s", err)
-        if err is None and self.is_failing:
+        if err is None and self._failing:
             LOGGER.info("Commands can be saved again")
-        self.is_failing = err is not None
+        self._failing = err is not None
         # Even if saving failed, the caller must receive the UUID of the command that OneNET has.
         futures, self._committing = self._committing, []
         self._async_resolve(futures)
         # Rows that were saved during the commit are committed at once, failed ones alone later.
-        delay = _RETRY_DELAY if self.is_failing and not self._pending else 0
-        if self.is_failing:
+        delay = _RETRY_DELAY if self._failing and not self._pending else 0
+        if self._failing:
             self._pending = batch | self._pending
         self._async_schedule_commit(delay)
 
