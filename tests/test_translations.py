@@ -49,7 +49,7 @@ def test_every_error_has_a_text(language: str) -> None:
     fields = {str(field) for schema in ACTIONS.values() for field in schema.schema}
     sources = "".join(path.read_text() for path in INTEGRATION.glob("*.py"))
     raised = set(re.findall(r'(?:translation_key=|invalid\()"(\w+)"', sources))
-    assert set(texts["issues"]) == {"storage_kept_aside", "device_gone"}
+    assert set(texts["issues"]) == {"storage_kept_aside", "device_gone", "push_stopped", "push_url_changed"}
     raised -= set(texts["issues"])
     required = {str(field) for schema in ACTIONS.values() for field in schema.schema if isinstance(field, vol.Required)}
     raised |= {f"missing_{field}" for field in required}

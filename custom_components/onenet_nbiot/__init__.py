@@ -11,13 +11,14 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .accounts import async_load_account, async_remove_account
-from .const import ATTR_MESSAGE, DOMAIN
+from .const import ATTR_MESSAGE, CONF_PUSH, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
-from .device_registry import async_delete_issues, async_update_identity
+from .device_registry import async_delete_issues, async_delete_push_issues, async_update_identity
 from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
 from .manager import CommandManager
 from .onenet.errors import OneNetError
+from .push import PushWebhook, async_delete_cloudhook
 from .services import async_setup_services
 from .tracker import CommandTracker
 
@@ -59,7 +60,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         raise setup_error(err) from err
     commands, devices = account.commands, account.devices
     tracker = CommandTracker(hass, entry, client, commands, devices)
-    coordinator = OneNetCoordinator(hass, entry, client, commands, devices, tracker)
+    coordinator = OneNetCoordinator(hass, entry, client, commands, devices, tracker, account.health)
     entry.runtime_data = OneNetRuntimeData(
         client=client,
         commands=commands,
@@ -67,11 +68,17 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         tracker=tracker,
         manager=CommandManager(hass, entry.entry_id, client, commands, tracker),
         coordinator=coordinator,
+        health=account.health,
     )
     update_identity = partial(async_update_identity, hass)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
     await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    if CONF_PUSH in entry.options:
+        PushWebhook(hass, entry).async_register()
+    else:
+        account.health.clear()
+        async_delete_push_issues(hass, entry)
     return True
 
 
@@ -83,4 +90,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> b
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
     """Delete the commands and devices of a removed account."""
     async_delete_issues(hass, entry)
+    async_delete_push_issues(hass, entry)
+    if CONF_PUSH in entry.options:
+        await async_delete_cloudhook(hass, entry.options[CONF_PUSH])
     await async_remove_account(hass, entry.entry_id)

@@ -18,6 +18,7 @@ from .devices import Devices
 from .exceptions import unknown_uuid, which_account
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
+from .push_health import PushHealth
 from .store import async_get_store
 
 
@@ -27,6 +28,7 @@ class AccountData:
 
     commands: Commands
     devices: Devices
+    health: PushHealth
 
 
 _ACCOUNTS: HassKey[dict[str, AccountData]] = HassKey(f"{DOMAIN}_accounts")
@@ -41,7 +43,7 @@ async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
     if (account := accounts.get(entry_id)) is None:
         store = async_get_store(hass)
         await store.async_open()
-        account = AccountData(Commands(hass, entry_id, store), Devices(hass, entry_id, store))
+        account = AccountData(Commands(hass, entry_id, store), Devices(hass, entry_id, store), PushHealth())
         await account.devices.async_load()
         await account.commands.async_load()
         accounts[entry_id] = account

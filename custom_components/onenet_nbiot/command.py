@@ -82,6 +82,8 @@ class Command:
     over_at: datetime | None = None
     # The result of a read, as JSON, if its values cannot be parsed.
     unreadable: str | None = None
+    # Whether the state is saved, but the event that publishes it is not fired yet.
+    unpublished: bool = False
 
     @classmethod
     def from_row(cls, row: bytes, unknown: set[str] | None = None) -> Self:

@@ -72,6 +72,11 @@ class Commands:
         return self._finished.values()
 
     @property
+    def unpublished(self) -> list[Command]:
+        """Return the commands whose state is saved, but not published."""
+        return [command for command in self._by_uuid.values() if command.unpublished]
+
+    @property
     def waiting(self) -> int:
         """Return the number of unfinished commands with a UUID."""
         return len(self._by_uuid) - len(self._finished)

@@ -1,4 +1,4 @@
-"""Config flow: connect, reauthenticate and reconfigure accounts, and set the polling interval."""
+"""Config flow: connect, reauthenticate and reconfigure accounts."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,16 +14,12 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryFlow,
     FlowType,
-    OptionsFlowWithReload,
 )
-from homeassistant.const import CONF_API_KEY, CONF_URL, UnitOfTime
+from homeassistant.const import CONF_API_KEY, CONF_URL
 from homeassistant.core import callback
 from homeassistant.data_entry_flow import FlowResultType, section
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     SelectSelector,
     SelectSelectorConfig,
     TextSelector,
@@ -37,16 +33,12 @@ from yarl import URL
 from .const import (
     ATTR_MESSAGE,
     CONF_ACCESS_KEY,
-    CONF_INTERVAL,
     CONF_PLATFORM,
     CONF_PRODUCT_ID,
     CONF_REGION,
     CONF_SERVER,
     CONF_USER_ID,
     DOMAIN,
-    INTERVAL,
-    INTERVAL_MAX,
-    INTERVAL_MIN,
     SUBENTRY_DEVICE,
 )
 from .coordinator import create_client, platform_of
@@ -56,6 +48,7 @@ from .exceptions import escape_markdown, form_error
 from .onenet.client import OneNetClient
 from .onenet.errors import AuthenticationError, OneNetError, UnknownDeviceError
 from .onenet.platforms import CURRENT, PLATFORMS
+from .options_flow import OneNetOptionsFlow
 
 _CUSTOM = "custom"
 _REGIONS = [*dict.fromkeys(region for platform in PLATFORMS.values() for region in platform.regions), _CUSTOM]
@@ -82,14 +75,6 @@ _SAME_ACCOUNT = {CONF_API_KEY: (CONF_API_KEY,), CONF_ACCESS_KEY: (CONF_PRODUCT_I
 _ID = re.compile(r"[0-9A-Za-z_-]+")
 # Seconds to wait for the name of the product, which only the title needs.
 _NAME_TIMEOUT = 2
-_OPTIONS_SCHEMA = vol.Schema(
-    {
-        # Without limits: the selector's own error is in English only.
-        vol.Required(CONF_INTERVAL, default=INTERVAL): NumberSelector(
-            NumberSelectorConfig(step=1, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.SECONDS)
-        )
-    }
-)
 
 
 def _account_schema(kind: str, suggested: Mapping[str, Any]) -> vol.Schema:
@@ -309,21 +294,3 @@ class OneNetConfigFlow(ConfigFlow, domain=DOMAIN):
         while (title := base if number == 1 else f"{base} {number}") in taken:
             number += 1
         return title
-
-
-class OneNetOptionsFlow(OptionsFlowWithReload):
-    """Set the polling interval."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Set the options of an account."""
-        errors = {}
-        if user_input is not None:
-            if INTERVAL_MIN <= user_input[CONF_INTERVAL] <= INTERVAL_MAX:
-                return self.async_create_entry(data={CONF_INTERVAL: int(user_input[CONF_INTERVAL])})
-            errors = {CONF_INTERVAL: "invalid_interval"}
-        suggested = user_input or self.config_entry.options
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(_OPTIONS_SCHEMA, suggested),
-            errors=errors,
-        )

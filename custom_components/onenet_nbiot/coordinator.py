@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import batched
 from typing import Any, override
 
@@ -21,6 +22,7 @@ from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 from homeassistant.util.signal_type import SignalTypeFormat
 
+from .active_polls import ActivePolls
 from .batches import ConnectionCheck
 from .bulk import BulkUpdater
 from .commands import Commands
@@ -29,12 +31,13 @@ from .const import (
     CONF_INTERVAL,
     CONF_PLATFORM,
     CONF_PRODUCT_ID,
+    CONF_PUSH,
     CONF_USER_ID,
     DOMAIN,
     INTERVAL,
     LOGGER,
 )
-from .device_registry import async_register_account, async_sync_devices, async_update_issues
+from .device_registry import async_register_account, async_sync_devices, async_update_issues, async_update_push_issue
 from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .manager import SIGNAL_ACTION, CommandManager
@@ -43,6 +46,7 @@ from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import CommandState
 from .onenet.platforms import LEGACY, PLATFORMS, Platform
+from .push_health import PushHealth
 from .schedule import PollSchedule
 from .tracker import CommandTracker
 
@@ -96,6 +100,7 @@ class OneNetRuntimeData:
     tracker: CommandTracker
     manager: CommandManager
     coordinator: OneNetCoordinator
+    health: PushHealth
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
@@ -116,16 +121,20 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         commands: Commands,
         devices: Devices,
         tracker: CommandTracker,
+        health: PushHealth,
     ) -> None:
         """Create a coordinator that does not poll yet."""
         self._client = client
         self._commands = commands
         self._devices = devices
         self._tracker = tracker
+        self._health = health if CONF_PUSH in entry.options else None
         self._connection = ConnectionCheck(client)
         self._bulk = BulkUpdater(client, devices, self._connection)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
+        poll = partial(self._async_poll_devices, reached=True)
+        self.active_polls = ActivePolls(hass, entry, commands, poll, self._async_poll_now)
         # The reachability that the device entities last showed.
         self._published_reachable = True
         self._polling = False
@@ -151,7 +160,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:
-        """Poll the states that changed while Home Assistant was stopped, now that automations are set up."""
+        """Publish and poll states that changed while Home Assistant was stopped, now that automations are set up."""
+        self._tracker.async_publish_saved()
         if self._devices.added:
             self._async_poll_now()
         elif self._commands.imeis:
@@ -271,6 +281,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
         Raise OneNetError if OneNET cannot be reached or refuses the account.
         """
+        self.async_check_push()
         now = self._client.now()
         schedule = self._schedule
         schedule.set_devices(self._commands.imeis, now)
@@ -278,6 +289,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             await self._async_poll_devices(schedule.due(now, soon_only=True)[:_MAX_REQUESTS])
             return
         schedule.full_poll_started(now)
+        await self._async_check_push_status(now)
         due = schedule.due(now)
         others = schedule.imeis - self._devices.added.keys() - set(due[:_MAX_REQUESTS])
         imeis = [*self._devices.added, *sorted(others)]
@@ -287,6 +299,27 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         active = {imei for imei in schedule.imeis if self._devices.get(imei).active_since_poll}
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)
+
+    @callback
+    def async_check_push(self) -> None:
+        """Adapt the frequency of polls, and the repair issue, to whether pushes arrive."""
+        if (health := self._health) is None:
+            return
+        now = self._client.now()
+        health.check(now)
+        if (is_active := health.is_active(now)) is not self._schedule.is_relaxed:
+            self._schedule.set_relaxed(now, is_relaxed=is_active)
+        async_update_push_issue(self.hass, self.config_entry, is_stopped=health.is_stopped(now))
+
+    async def _async_check_push_status(self, now: datetime) -> None:
+        """Request whether the push is active, if OneNET returns that for the account."""
+        product_id = self.config_entry.data.get(CONF_PRODUCT_ID)
+        if self._health is None or product_id is None or not self._health.is_status_due(now):
+            return
+        try:
+            self._health.is_off = not await self._client.is_push_active(product_id)
+        except OneNetError as err:
+            LOGGER.debug("It is unknown whether the push is active: %s", err)
 
     def _polled_at(self, device: Device) -> datetime:
         """Return when a device's commands were last polled."""
@@ -335,6 +368,10 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if any(command.state is CommandState.QUEUED for command in changed):
             # A command whose reply was lost was found.
             self._schedule.queued(imei, now)
+        if self._health is not None and self._client.pushes_outcomes:
+            for command in changed:
+                if command.state in (CommandState.SUCCEEDED, CommandState.FAILED):
+                    self._health.polled(command.uuid, now)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)

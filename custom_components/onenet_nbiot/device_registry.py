@@ -9,7 +9,7 @@ from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er, issue_registry as ir
 
-from .const import DOMAIN, ISSUE_DEVICE_GONE, MODEL_DEVICE, SUBENTRY_DEVICE
+from .const import DOMAIN, ISSUE_DEVICE_GONE, ISSUE_PUSH_STOPPED, ISSUE_PUSH_URL, MODEL_DEVICE, SUBENTRY_DEVICE
 from .devices import BATCH_SIZE, Addition, Device, Devices
 from .exceptions import escape_markdown
 from .lwm2m import DeviceKind
@@ -128,6 +128,31 @@ def async_delete_issues(hass: HomeAssistant, entry: ConfigEntry[Any], except_for
     for issue in list(ir.async_get(hass).issues.values()):
         if issue.domain == DOMAIN and _is_about(issue, entry) and issue.issue_id not in except_for:
             ir.async_delete_issue(hass, DOMAIN, issue.issue_id)
+
+
+@callback
+def async_update_push_issue(hass: HomeAssistant, entry: ConfigEntry[Any], *, is_stopped: bool) -> None:
+    """Create the repair issue of an account whose pushes have stopped, or delete it."""
+    issue_id = f"{ISSUE_PUSH_STOPPED}_{entry.entry_id}"
+    if not is_stopped:
+        ir.async_delete_issue(hass, DOMAIN, issue_id)
+        return
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_PUSH_STOPPED,
+        translation_placeholders={"account": escape_markdown(entry.title)},
+    )
+
+
+@callback
+def async_delete_push_issues(hass: HomeAssistant, entry: ConfigEntry[Any]) -> None:
+    """Delete the repair issues about an account's pushes."""
+    for issue in (ISSUE_PUSH_STOPPED, ISSUE_PUSH_URL):
+        ir.async_delete_issue(hass, DOMAIN, f"{issue}_{entry.entry_id}")
 
 
 def _is_about(issue: ir.IssueEntry, entry: ConfigEntry[Any]) -> bool:

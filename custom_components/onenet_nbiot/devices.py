@@ -28,7 +28,7 @@ from .const import (
     LOGGER,
 )
 from .lwm2m import DeviceKind, ResourceDescription, describe, describe_entities
-from .onenet.models import Datapoint, Opaque, Resource
+from .onenet.models import Datapoint, Opaque, Presence, Resource
 from .onenet.operations import WAITING_MAX, Read
 from .onenet.platforms import LEGACY
 from .store import CommandStore
@@ -52,6 +52,8 @@ _OVERDUE_MIN = timedelta(hours=1)
 # The resources of the object Device that Home Assistant's device registry shows, with its names for them.
 _IDENTITY: Final = {"3/0/0": "manufacturer", "3/0/1": "model", "3/0/3": "sw_version", "3/0/18": "hw_version"}
 _SHORT_TEXT_MAX = 100
+# The presence that OneNET's calls return may be this old.
+_PRESENCE_LAG = timedelta(minutes=1)
 # A device is missing if OneNET did not find it in two lookups at least this far apart.
 _MISSING_AFTER = timedelta(hours=1)
 
@@ -110,6 +112,8 @@ class Device:
     datapoint, `last_seen` when it last sent anything. `active_since_poll` is whether it sent anything or changed its
     presence since its commands were last polled, `missing` whether the account no longer has it.
 
+    `presence_at` is a time at which `online` is known to be right: a push with an older presence is late.
+
     `silences` are the latest times between two wake-ups of the device, in seconds. `overdue_after` is how long the user
     expects it to be silent, None to learn that. `observed_since` is when it was first polled after the account was
     loaded: how often it was seen before is not known.
@@ -127,6 +131,7 @@ class Device:
     active_since_poll: bool = False
     missing: bool = False
     platform: str = LEGACY.name
+    presence_at: datetime | None = None
     readings: dict[str, Reading] = field(default_factory=dict)
     silences: list[float] = field(default_factory=list)
 
@@ -157,6 +162,7 @@ class Device:
             missing=bool(data.get("gone")),
             # Rows without a platform are from a version that only supported this one.
             platform=data.get("platform", LEGACY.name),
+            presence_at=_moment(data.get("presence_at")),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
             silences=[float(seconds) for seconds in data.get("silences", [])],
         )
@@ -171,6 +177,7 @@ class Device:
             "moved": self.active_since_poll,
             "gone": self.missing,
             "platform": self.platform,
+            "presence_at": self.presence_at,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
             "silences": self.silences,
         }
@@ -183,6 +190,13 @@ class Device:
             longest = sorted(self.silences)[-2 if len(self.silences) >= _OUTLIER_MIN else -1]
             after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=longest))
         return None if after is None or self.last_seen is None else self.last_seen + after
+
+    def set_presence(self, at: datetime, *, online: bool | None) -> bool:
+        """Set the presence at a time, unless it is known at that time or later; return whether it was set."""
+        if self.presence_at is not None and at <= self.presence_at:
+            return False
+        self.online, self.presence_at = online, at
+        return True
 
     def identity(self) -> dict[str, str]:
         """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
@@ -253,6 +267,10 @@ class Addition(NamedTuple):
     needs_reload: bool = False
 
 
+# What a push brings of a device.
+type News = Datapoint | Presence
+
+
 class Devices:
     """Hold the devices of an account: those that were added to Home Assistant, and those with commands.
 
@@ -263,6 +281,8 @@ class Devices:
         """Create a collection without devices."""
         self.added: dict[str, Device] = {}
         self._known: dict[str, Device] = {}
+        # Devices by key; None after a change of a key.
+        self._by_key: dict[str, Device] | None = None
         self._hass = hass
         self._entry_id = entry_id
         self._store = store
@@ -291,7 +311,16 @@ class Devices:
         """Delete the devices that were not added to Home Assistant, except those with these IMEIs."""
         for imei in [imei for imei in self._known if imei not in self.added and imei not in imeis]:
             del self._known[imei]
+            self._by_key = None
             self._store.async_delete_device(self._entry_id, imei)
+
+    def find(self, imei: str | None, key: str | None) -> Device | None:
+        """Return the known device with an IMEI, or without one, that with a key; None if it is unknown."""
+        if imei is not None:
+            return self._known.get(imei)
+        if self._by_key is None:
+            self._by_key = {device.key: device for device in self._known.values() if device.key is not None}
+        return None if key is None else self._by_key.get(key)
 
     def device_id(self, imei: str) -> str | None:
         """Return the Home Assistant device id of an added device, None for another one."""
@@ -322,6 +351,7 @@ class Devices:
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
+                device.presence_at = None
 
     @callback
     def async_add(self, imei: str, subentry: ConfigSubentry) -> Addition | None:
@@ -354,6 +384,7 @@ class Devices:
         changed = [description for description in descriptions if description not in (*device.descriptions, *added)]
         if device.key is None and is_new and data.get(CONF_PLATFORM) == self._platform:
             device.key = data.get(CONF_ONENET_ID)
+            self._by_key = None
         device.kind, device.at_once, device.descriptions = kind, at_once, descriptions
         device.subentry_id, device.title = subentry.subentry_id, subentry.title
         device.tracked_paths = frozenset(_IDENTITY).union(*(description.paths for description in descriptions))
@@ -375,6 +406,7 @@ class Devices:
             if is_removed:
                 self.added.pop(device.imei, None)
                 del self._known[device.imei]
+                self._by_key = None
                 if not self._removed:
                     self._store.async_delete_device(self._entry_id, device.imei)
 
@@ -409,8 +441,10 @@ class Devices:
         changed |= self._update_last_seen(device, seen)
         if is_first:
             changed.add(PRESENCE)
-        if update.presence_known and update.online is not device.online:
-            device.online = update.online
+        was_online = device.online
+        if update.presence_known:
+            device.set_presence(update.now - _PRESENCE_LAG, online=update.online)
+        if device.online is not was_online:
             changed.add(PRESENCE)
         device.newest = newest or device.newest
         device.active_since_poll = device.active_since_poll or active
@@ -429,12 +463,35 @@ class Devices:
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
         self._async_save_and_notify(device, changed | self._update_last_seen(device, at))
 
+    def update_from_push(self, device: Device, news: Sequence[News], now: datetime) -> tuple[set[str], bool]:
+        """Update a known device from a push in memory only; the caller saves it, then notifies its entities.
+
+        Return the changes, and whether the device was active. What is not newer than the known state has no effect.
+        """
+        datapoints = [item for item in news if isinstance(item, Datapoint)]
+        changed = self._update_readings(device, datapoints, now)
+        seen = [min(datapoint.measured_at, now) for datapoint in datapoints]
+        newest = max(seen, default=None)
+        active = newest is not None and (device.newest is None or newest > device.newest)
+        if active:
+            device.newest = newest
+        was_online = device.online
+        for presence in (item for item in news if isinstance(item, Presence)):
+            if device.set_presence(at := min(presence.time, now), online=presence.online) and presence.online:
+                active = True
+                seen.append(at)
+        if device.online is not was_online:
+            changed.add(PRESENCE)
+        device.active_since_poll = device.active_since_poll or active
+        return changed | self._update_last_seen(device, max(seen, default=None)), active
+
     @callback
     def async_set_found(self, device: Device, key: str | None = None) -> None:
         """Mark a device as found, and set its key."""
         device.not_found_since = None
         if key is not None and key != device.key:
             device.key, device.platform = key, self._platform
+            self._by_key = None
             self.async_save(device)
         self._async_set_missing(device, missing=False)
 
@@ -442,6 +499,7 @@ class Devices:
     def async_reset_key(self, device: Device) -> None:
         """Reset the key of a device, so that it is looked up again."""
         device.key, device.last_lookup = None, NEVER
+        self._by_key = None
 
     @callback
     def async_set_polled(self, imei: str) -> None:

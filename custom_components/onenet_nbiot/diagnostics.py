@@ -7,7 +7,15 @@ from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .const import ATTR_MEASURED_AT, CONF_ACCESS_KEY, CONF_IMEI, CONF_ONENET_ID, CONF_PRODUCT_ID, CONF_USER_ID
+from .const import (
+    ATTR_MEASURED_AT,
+    CONF_ACCESS_KEY,
+    CONF_IMEI,
+    CONF_ONENET_ID,
+    CONF_PRODUCT_ID,
+    CONF_PUSH,
+    CONF_USER_ID,
+)
 from .coordinator import OneNetConfigEntry
 
 TO_REDACT = {
@@ -16,6 +24,8 @@ TO_REDACT = {
     CONF_IMEI,
     CONF_ONENET_ID,
     CONF_PRODUCT_ID,
+    # The token, the encryption key and the id of the webhook.
+    CONF_PUSH,
     CONF_USER_ID,
     "title",
     "unique_id",
@@ -33,6 +43,7 @@ async def async_get_config_entry_diagnostics(
         "reachable": account.coordinator.last_update_success,
         "commands": account.commands.summary(),
         "devices": account.devices.summary(),
+        "push": account.health.summary(account.client.now()) if CONF_PUSH in entry.options else None,
     }
 
 

@@ -9,6 +9,8 @@ _FIRST_POLL_DELAY = timedelta(seconds=10)
 _POLL_BACKOFF = (1, 1, 2, 5, 10)
 # Without commands and devices, a poll only checks the connection.
 _IDLE_INTERVAL = timedelta(minutes=15)
+# While pushes arrive, all polls are less frequent by this factor.
+_RELAXED_FACTOR = 4
 # A timer may be early by a second.
 _TIMER_TOLERANCE = timedelta(seconds=1)
 
@@ -40,9 +42,23 @@ class PollSchedule:
     def __init__(self, interval: timedelta, now: datetime) -> None:
         """Create a schedule with a full poll that is due now."""
         self.first_delay = min(_FIRST_POLL_DELAY, interval)
-        self._interval = interval
+        self._base_interval = self._interval = interval
         self._full = _Times(now, now)
         self._devices: dict[str, _Times] = {}
+
+    @property
+    def is_relaxed(self) -> bool:
+        """Return whether polls are less frequent, because pushes arrive."""
+        return self._interval != self._base_interval
+
+    def set_relaxed(self, now: datetime, *, is_relaxed: bool) -> None:
+        """Make polls less frequent, or as frequent as before; scheduled ones are not delayed."""
+        interval = self._base_interval
+        self._interval = interval * _RELAXED_FACTOR if is_relaxed else interval
+        self.first_delay = self._interval if is_relaxed else min(_FIRST_POLL_DELAY, interval)
+        self._full.next_at = min(self._full.next_at, now + self._interval)
+        for times in self._devices.values():
+            times.next_at = min(times.next_at, now + self._interval)
 
     def set_devices(self, imeis: Iterable[str], now: datetime) -> None:
         """Set the devices with commands; those of new ones are due now."""
@@ -68,7 +84,8 @@ class PollSchedule:
 
     def start(self, imei: str) -> int:
         """Start the poll of a device; return a token for its end."""
-        return self._devices[imei].queued
+        times = self._devices.get(imei)
+        return times.queued if times else 0
 
     def queued(self, imei: str, now: datetime) -> None:
         """Schedule an early poll of a device, for which a command was queued."""
@@ -82,7 +99,9 @@ class PollSchedule:
         `next_change` is the first time since the delay of an early poll when one of its commands becomes valid, expires
         or is overdue.
         """
-        times = self._devices[imei]
+        if (times := self._devices.get(imei)) is None:
+            # A simultaneous poll has finished its last command.
+            return
         times.polled_at = now
         if times.queued != token:
             # A command was queued meanwhile, and its early poll must not be delayed.
@@ -95,7 +114,8 @@ class PollSchedule:
 
     def failed(self, imei: str, token: int, now: datetime) -> None:
         """Make a device due at the next full poll, at the end of a failed poll of it."""
-        times = self._devices[imei]
+        if (times := self._devices.get(imei)) is None:
+            return
         times.polled_at = now
         if times.queued == token:
             times.next_at, times.step = now, max(times.step, 1)

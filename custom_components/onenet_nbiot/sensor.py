@@ -4,16 +4,18 @@ from datetime import datetime
 from typing import Final, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
-from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory
+from homeassistant.const import MAX_LENGTH_STATE_STATE, EntityCategory, Platform
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .coordinator import OneNetConfigEntry
+from .const import CONF_PUSH, DOMAIN
+from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import AVAILABILITY, PRESENCE
 from .entity import OneNetAccountEntity, OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceSensorDescription, with_reported_unit
+from .push import SIGNAL_PUSH
 from .tracker import SIGNAL_WAITING_COMMANDS
 from .values import parse_number, parse_text, parse_time
 
@@ -27,9 +29,24 @@ async def async_setup_entry(
     hass: HomeAssistant, entry: OneNetConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
     """Add the sensors of an account and of its devices."""
-    async_add_entities([AccountWaitingCommandsSensor(entry.runtime_data)])
+    account = entry.runtime_data
+    async_add_entities([AccountWaitingCommandsSensor(account)])
+    if CONF_PUSH in entry.options:
+        async_add_entities([LastPushSensor(account), RefusedPushesSensor(account)])
+    else:
+        _async_remove_push_sensors(hass, entry)
     of_device = (DeviceWaitingCommandsSensor, LastSeenSensor)
     await async_add_device_entities(entry, async_add_entities, of_device, ResourceSensor)
+
+
+@callback
+def _async_remove_push_sensors(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
+    """Remove the sensors of an account whose push was turned off."""
+    registry = er.async_get(hass)
+    for kind in (LastPushSensor, RefusedPushesSensor):
+        unique_id = f"{entry.entry_id}_{kind.key}"
+        if (entity_id := registry.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)) is not None:
+            registry.async_remove(entity_id)
 
 
 class WaitingCommandsSensor(SensorEntity):
@@ -74,6 +91,56 @@ class DeviceWaitingCommandsSensor(OneNetDeviceEntity, WaitingCommandsSensor):
     def native_value(self) -> int:
         """Return the number of waiting commands."""
         return self.account.commands.waiting_for(self.device.imei)
+
+
+class PushSensor(OneNetAccountEntity, SensorEntity):
+    """Show the state of an account's push."""
+
+    key: str
+
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+    _attr_entity_registry_enabled_default = False
+
+    def __init__(self, account: OneNetRuntimeData) -> None:
+        """Set the translation key."""
+        self._attr_translation_key = self.key
+        super().__init__(account)
+        self._health = account.health
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Connect to the signal."""
+        await super().async_added_to_hass()
+        signal = SIGNAL_PUSH.format(self._signal_key)
+        self.async_on_remove(async_dispatcher_connect(self.hass, signal, self.async_write_ha_state))
+
+
+class LastPushSensor(PushSensor):
+    """Show when the last push arrived."""
+
+    key = "last_push"
+
+    _attr_device_class = SensorDeviceClass.TIMESTAMP
+
+    @property
+    @override
+    def native_value(self) -> datetime | None:
+        """Return when the last push arrived, None before the first one."""
+        return self._health.last_push
+
+
+class RefusedPushesSensor(PushSensor):
+    """Count the requests that were refused."""
+
+    key = "refused_pushes"
+
+    _attr_state_class = SensorStateClass.TOTAL_INCREASING
+
+    @property
+    @override
+    def native_value(self) -> int:
+        """Return the number of refused requests since Home Assistant started."""
+        return self._health.refused.total()
 
 
 class LastSeenSensor(OneNetDeviceEntity, SensorEntity):

@@ -60,7 +60,9 @@ class CommandStore:
         self._connection_lock = Lock()
         self._last_id = 0
         self._pending: _Batch = {}
+        # What waits for the next transaction, and for the one in progress.
         self._futures: list[asyncio.Future[None]] = []
+        self._committing: list[asyncio.Future[None]] = []
         # The next commit, unless it waits for the one in progress.
         self._scheduled: asyncio.Handle | None = None
         self._commit_future: asyncio.Future[None] | None = None
@@ -138,6 +140,23 @@ class CommandStore:
         """Delete an account's commands and devices; nothing of the account may be saved later."""
         for statement in _DELETE_ACCOUNT:
             self._async_write((statement, entry_id), statement, entry_id)
+
+    @property
+    def can_save(self) -> bool:
+        """Return whether the file is open and the latest transaction succeeded."""
+        return self._connection is not None and not self._failing
+
+    @callback
+    def async_flush(self) -> asyncio.Future[None]:
+        """Return a future that is done when all statements so far are committed, or have failed."""
+        flushed: asyncio.Future[None] = self._hass.loop.create_future()
+        if self._pending:
+            self._futures.append(flushed)
+        elif self._commit_future is not None:
+            self._committing.append(flushed)
+        else:
+            flushed.set_result(None)
+        return flushed
 
     async def async_pause_checkpoints(self) -> None:
         """Checkpoint the file, and write new rows only to the log beside it until async_resume_checkpoints.
@@ -243,11 +262,11 @@ class CommandStore:
         """Commit the pending statements in a thread."""
         self._scheduled = None
         batch, self._pending = self._pending, {}
-        futures, self._futures = self._futures, []
+        self._committing, self._futures = self._futures, []
         self.transactions += 1
         # Not an executor job of Home Assistant, which cancels running jobs when it stops.
         self._commit_future = self._hass.loop.run_in_executor(None, self._commit, batch)
-        self._commit_future.add_done_callback(partial(self._async_committed, batch, futures))
+        self._commit_future.add_done_callback(partial(self._async_committed, batch))
 
     def _commit(self, batch: _Batch) -> None:
         """Execute statements in one transaction."""
@@ -258,9 +277,7 @@ class CommandStore:
                         self._connection.execute(statement, parameters)
 
     @callback
-    def _async_committed(
-        self, batch: _Batch, futures: list[asyncio.Future[None]], commit_future: asyncio.Future[None]
-    ) -> None:
+    def _async_committed(self, batch: _Batch, commit_future: asyncio.Future[None]) -> None:
         """Resolve the futures of a commit, and schedule the next one; retry failed statements later."""
         self._commit_future = None
         err = commit_future.exception()
@@ -270,6 +287,7 @@ class CommandStore:
             LOGGER.info("Commands can be saved again")
         self._failing = err is not None
         # Even if saving failed, the caller must receive the UUID of the command that OneNET has.
+        futures, self._committing = self._committing, []
         self._async_resolve(futures)
         # Rows that were saved during the commit are committed at once, failed ones alone later.
         delay = _RETRY_DELAY if self._failing and not self._pending else 0

@@ -33,6 +33,7 @@ from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
 from .onenet.operations import Read, Write
+from .onenet.push import PushedOutcome
 
 # An event of a command: the event type without `command_`, the event's fields, and the context.
 SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
@@ -55,6 +56,13 @@ class PollResult(NamedTuple):
 
     changed: list[Command]
     failure: OneNetError | None
+
+
+class StateChange(NamedTuple):
+    """Hold a command and its new state, which is saved, but not published."""
+
+    command: Command
+    state: CommandState
 
 
 class _Keys(set[str]):
@@ -205,6 +213,36 @@ class CommandTracker:
         elif new != known:
             self._commands.async_save(command)
 
+    @callback
+    def async_apply_push(self, command: Command, outcome: PushedOutcome) -> StateChange | None:
+        """Update a command from a push and save it; return its new state for async_publish_change, None for no change.
+
+        The caller checks `needs_details` and that no request of the command is in flight.
+        """
+        record = outcome.record
+        if not command.can_become(record.state):
+            return None
+        command.send_time = record.send_time or command.send_time
+        command.confirm_time = record.confirm_time or command.confirm_time
+        command.reason, command.message = record.reason, record.message
+        if record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read):
+            command.values = describe_values(outcome.result.values, command.asked.operation.obj_id)
+        command.unpublished = True
+        self._set_state(command, record.state)
+        return StateChange(command, record.state)
+
+    @callback
+    def async_publish_change(self, change: StateChange) -> None:
+        """Publish the new state of a command, unless a later state replaced it, or it was published meanwhile."""
+        if change.command.unpublished and change.command.state is change.state:
+            self._publish_state(change.command, change.command.context)
+
+    @callback
+    def async_publish_saved(self) -> None:
+        """Publish the states that were saved, but not published before Home Assistant stopped."""
+        for command in self._commands.unpublished:
+            self._publish_state(command, command.context)
+
     def _set_values(self, command: Command, detail: CommandDetail) -> None:
         """Set the values of a successful read, or its result if the values cannot be parsed."""
         if not isinstance(command.asked.operation, Read):
@@ -240,14 +278,26 @@ class CommandTracker:
     @callback
     def async_set_state(self, command: Command, state: CommandState, context: Context) -> None:
         """Set the new state of a command that has a UUID, save it, and publish it."""
+        self._set_state(command, state)
+        self._publish_state(command, context)
+
+    def _set_state(self, command: Command, state: CommandState) -> None:
+        """Set the new state of a command, and save it."""
         command.state = state
         if command.is_finished:
             command.over_at = self._client.now()
             self._commands.index(command)
             del self._value_failures[command.id]
         self._commands.async_save(command)
+
+    def _publish_state(self, command: Command, context: Context) -> None:
+        """Publish the state of a command."""
+        if command.unpublished:
+            command.unpublished = False
+            self._commands.async_save(command)
         self.async_apply_values(command)
-        self.async_publish(state.value, self.event_fields(command) | command.outcome_fields(), context)
+        fields = self.event_fields(command) | command.outcome_fields()
+        self.async_publish(command.state.value, fields, context)
         if command.is_finished:
             self._commands.async_end_wait(command.uuid)
             self._commands.async_prune(self._client.now())

@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 import tempfile
 
-from . import calls, devices, load
+from . import calls, devices, load, push
 
 
 def main(directory: Path) -> int:
@@ -17,6 +17,7 @@ def main(directory: Path) -> int:
         *calls.measure(directory / "calls"),
         *load.measure(directory / "load"),
         *devices.measure(directory / "devices"),
+        *push.measure(directory / "push"),
     ]
     return 0 if all(verdicts) else 1
 

@@ -11,3 +11,10 @@ def judge(what: str, figure: float, limit: float, unit: str = "") -> bool:
     kept = figure <= limit
     print(f"{what:<64} {figure:8.2f} {unit:<5} at most {limit:7.2f}   {'ok' if kept else 'EXCEEDED'}", flush=True)
     return kept
+
+
+def judge_least(what: str, figure: float, limit: float, unit: str = "") -> bool:
+    """Print a figure and whether it reaches its limit."""
+    kept = figure >= limit
+    print(f"{what:<64} {figure:8.2f} {unit:<5} at least {limit:6.0f}   {'ok' if kept else 'MISSED'}", flush=True)
+    return kept

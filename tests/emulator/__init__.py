@@ -7,6 +7,7 @@ from .device import Command, Device, SendStatus, Trigger
 from .faults import Fault, FaultKind
 from .generation import Generation
 from .platform import OneNet, Product
+from .push import Push
 from .refusals import RefusalError
 from .server import Server
 from .switches import Switches
@@ -22,6 +23,7 @@ __all__ = [
     "Generation",
     "OneNet",
     "Product",
+    "Push",
     "RefusalError",
     "SendStatus",
     "Server",

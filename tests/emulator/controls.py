@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from .device import Command, Trigger
 from .faults import Fault, FaultKind
+from .generation import Generation
+from .push import Push
 from .switches import Switches
 from .times import BEIJING
 
@@ -141,6 +143,13 @@ def _requests(server: Server, parameters: dict[str, Any]) -> list[dict[str, Any]
     return logged
 
 
+def _set_push(server: Server, parameters: dict[str, Any]) -> None:
+    """Push to a URL from now on."""
+    generation = Generation[parameters.pop("generation").upper()]
+    product_id = server.onenet.products[0].id
+    server.onenet.push = Push(**parameters, generation=generation, product_id=product_id)
+
+
 CONTROLS: dict[str, Callable[[Server, dict[str, Any]], Any]] = {
     "wake": _wake,
     "answer": _answer,
@@ -160,4 +169,5 @@ CONTROLS: dict[str, Callable[[Server, dict[str, Any]], Any]] = {
     "interval": _set_interval,
     "switches": _set_switches,
     "requests": _requests,
+    "push": _set_push,
 }

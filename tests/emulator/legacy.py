@@ -110,7 +110,8 @@ def _push_status(call: Call) -> dict[str, Any]:
         raise missing("pid")
     for product in call.products:
         if product.id == call.query["pid"]:
-            return {"status": product.push_enabled}
+            push = call.onenet.push
+            return {"status": product.push_enabled and (push is None or push.is_on)}
     raise RefusalError(8, "no such product")
 
 

@@ -10,6 +10,7 @@ import uuid
 
 from .device import AnswerError, Command, Device, SendStatus, Trigger
 from .parameters import COMMANDS, check_content, check_imei, check_query, direction, moment, number
+from .push import Push
 from .refusals import RefusalError, device_answer, invalid, not_authorized
 from .switches import Switches
 from .times import BEIJING, Clock
@@ -58,6 +59,7 @@ class OneNet:
         self.clock = Clock()
         self.command_interval = 1.0
         self.second = 1.0
+        self.push: Push | None = None
 
     @property
     def every_device(self) -> list[Device]:
@@ -233,9 +235,9 @@ class OneNet:
         """
         device = self._named(imei)
         now = self.clock.now()
-        device.set_online(now, online=True)
+        self._set_online(device, online=True)
         if trigger & Trigger.NOTIFY:
-            device.report(None, now)
+            self._report(device, None, now)
         self._expire(device)
         device.due = deque(
             command
@@ -248,13 +250,21 @@ class OneNet:
         self, imei: str, values: Mapping[tuple[int, int, int], Any] | None = None, at: datetime | None = None
     ) -> None:
         """Report values of a device, all its values by default; its presence and its commands do not change."""
-        self._named(imei).report(values, at or self.clock.now())
+        self._report(self._named(imei), values, at or self.clock.now())
 
     def report_all(self, values: Mapping[tuple[int, int, int], Any] | None = None) -> None:
         """Report values of every device at the same time."""
         now = self.clock.now()
         for device in self.every_device:
-            device.report(values, now)
+            self._report(device, values, now)
+
+    def _report(self, device: Device, values: Mapping[tuple[int, int, int], Any] | None, at: datetime) -> None:
+        """Report values of a device, and push them."""
+        values = dict(device.resources if values is None else values)
+        device.report(values, at)
+        if self.push is not None:
+            for path, value in values.items():
+                self.push.datapoint(device, path, value, at)
 
     def remove(self, imei: str) -> None:
         """Delete a device with its commands and values."""
@@ -278,7 +288,14 @@ class OneNet:
 
     def set_online(self, imei: str, *, online: bool) -> None:
         """Set whether a device is online, without sending it commands."""
-        self._named(imei).set_online(self.clock.now(), online=online)
+        self._set_online(self._named(imei), online=online)
+
+    def _set_online(self, device: Device, *, online: bool) -> None:
+        """Set whether a device is online, and push a change."""
+        now, is_change = self.clock.now(), device.online is not online
+        device.set_online(now, online=online)
+        if is_change and self.push is not None:
+            self.push.presence(device, now)
 
     def _named(self, imei: str) -> Device:
         """Return the device with this IMEI, of any product."""
@@ -330,6 +347,8 @@ class OneNet:
             except AnswerError as err:
                 command.confirm_status = str(err)
         command.confirm_time = command.feedback_time = now
+        if self.push is not None:
+            self.push.outcome(device, command)
 
 
 def _times(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:

@@ -72,6 +72,8 @@ class Server:
 
     async def stop(self) -> None:
         """Close all connections and stop listening."""
+        if self.onenet.push is not None:
+            await self.onenet.push.stop()
         if self._runner:
             await self._runner.cleanup()
 

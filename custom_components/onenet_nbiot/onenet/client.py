@@ -70,6 +70,11 @@ class OneNetClient(NbIotCalls):
         """Return whether the platform has `get_device_statuses`; on other platforms, `get_devices` returns presence."""
         return self._platform.statuses_path is not None
 
+    @property
+    def pushes_outcomes(self) -> bool:
+        """Return whether the platform pushes the outcomes of commands."""
+        return self._platform.pushes_outcomes
+
     def batches(self, keys: Iterable[str]) -> Iterator[list[str]]:
         """Yield the keys of devices in batches of the largest size that one request can contain."""
         return self._platform.batches(keys)
@@ -196,10 +201,11 @@ class OneNetClient(NbIotCalls):
         return DatapointPage.from_wire(await self._transport.request_devices(path, query), cursor)
 
     async def is_push_active(self, product_id: str) -> bool:
-        """Return whether the HTTP push of a product is active; only on the legacy platform.
+        """Return whether the HTTP push of a product is active.
 
+        Raise NotSupportedError on the current platform, without sending a request.
         Source: "HTTP push: development guide".
         """
-        return push_active_from_wire(
-            await self._transport.request_account("/third/platform/status", {"pid": product_id})
-        )
+        if (path := self._platform.push_status_path) is None:
+            raise NotSupportedError("This platform does not return whether the push is active")
+        return push_active_from_wire(await self._transport.request_account(path, {"pid": product_id}))

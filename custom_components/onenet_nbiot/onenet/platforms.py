@@ -23,7 +23,8 @@ class Platform:
     are calls that name no device, for checking credentials; the first that exists is used. `requires_product_id` is
     whether calls outside of the NB-IoT prefix have a product id. `statuses_path` is None if only the list of devices
     contains presence. `keys_parameter` is the parameter of the keys of devices, `key` the member that contains the key
-    in the reply. In `history_path`, `{key}` is replaced by the key, unless the key is a parameter.
+    in the reply. In `history_path`, `{key}` is replaced by the key, unless the key is a parameter. `pushes_outcomes` is
+    whether the HTTP push contains the outcomes of commands, `push_status_path` returns whether the push is active.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Platform:
     keys_parameter: str
     keys_max: int
     history_path: str
+    pushes_outcomes: bool
+    push_status_path: str | None
 
     @property
     def base_url(self) -> str:
@@ -85,6 +88,8 @@ LEGACY: Final = Platform(
     keys_parameter="devIds",
     keys_max=500,
     history_path="/devices/{key}/datapoints",
+    pushes_outcomes=True,
+    push_status_path="/third/platform/status",
 )
 CURRENT: Final = Platform(
     name="current",
@@ -102,6 +107,8 @@ CURRENT: Final = Platform(
     # The maximum is not documented. Callers split a batch that OneNET refuses.
     keys_max=100,
     history_path="/datapoint/history-datapoints",
+    pushes_outcomes=False,
+    push_status_path=None,
 )
 # The current platform is first, because new accounts are created there.
 PLATFORMS: Final = {platform.name: platform for platform in (CURRENT, LEGACY)}

@@ -1,0 +1,218 @@
+"""Whether the pushes of an account arrive, and how that changes polling."""
+
+from datetime import UTC, datetime, timedelta
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.onenet_nbiot.const import DOMAIN
+from custom_components.onenet_nbiot.push_health import PushHealth
+from custom_components.onenet_nbiot.schedule import PollSchedule
+
+from .common import (
+    CURRENT_ONLY,
+    IMEI,
+    LEGACY_ONLY,
+    add_device,
+    commands_of,
+    coordinator_of,
+    offline_read,
+    pass_time,
+    refresh,
+    run_with,
+)
+from .emulator import Server, Trigger
+from .push import health_of, push_entry
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+variant = run_with(["legacy, access key, other switches"])
+entry = push_entry
+
+
+@pytest.fixture
+def health() -> PushHealth:
+    """Return a state in which no push has arrived."""
+    return PushHealth()
+
+
+def test_pushes_are_active_for_a_day_after_the_last_one(health: PushHealth) -> None:
+    """They are neither active nor stopped before the first one, and after a day without any."""
+    assert (health.is_active(NOON), health.is_stopped(NOON)) == (False, False)
+    health.arrived(NOON)
+    assert health.is_active(NOON + 24 * HOUR)
+    assert not health.is_active(NOON + 24 * HOUR + SECOND)
+    assert not health.is_stopped(NOON + 24 * HOUR + SECOND)
+
+
+def test_a_day_without_pushes_is_a_stop_if_they_arrived_every_day(health: PushHealth) -> None:
+    """The next push ends it, and the days are counted again."""
+    for day in range(3):
+        health.arrived(NOON + day * 24 * HOUR)
+    last = NOON + 48 * HOUR
+    assert not health.is_stopped(last + 24 * HOUR)
+    assert health.is_stopped(last + 24 * HOUR + SECOND)
+    later = last + 48 * HOUR
+    health.arrived(later)
+    assert health.is_active(later)
+    assert not health.is_stopped(later + 25 * HOUR)
+
+
+def test_three_outcomes_in_succession_without_a_push_are_a_stop(health: PushHealth) -> None:
+    """An outcome that a push has brought starts the count again."""
+    health.arrived(NOON)
+    for uuid in "ab":
+        health.polled(uuid, NOON)
+    health.check(NOON + 2 * MINUTE)
+    health.pushed("c")
+    for uuid in "de":
+        health.polled(uuid, NOON)
+    health.check(NOON + 2 * MINUTE)
+    assert (health.missed, health.is_stopped(NOON)) == (4, False)
+    health.polled("f", NOON)
+    health.check(NOON + 2 * MINUTE)
+    assert (health.is_stopped(NOON), health.is_active(NOON)) == (True, False)
+    health.pushed("g")
+    assert not health.is_stopped(NOON)
+
+
+def test_an_outcome_that_a_push_brings_within_a_minute_is_not_missed(health: PushHealth) -> None:
+    """Nor is one that a push has brought before."""
+    health.pushed("before")
+    health.polled("before", NOON)
+    health.polled("after", NOON)
+    health.check(NOON + MINUTE)
+    health.pushed("after")
+    health.check(NOON + HOUR)
+    assert health.missed == 0
+
+
+def test_the_pushed_outcomes_that_are_kept_are_limited(health: PushHealth) -> None:
+    """The oldest one is deleted."""
+    for number in range(1001):
+        health.pushed(str(number))
+    for uuid in ("0", "1"):
+        health.polled(uuid, NOON)
+    health.check(NOON + HOUR)
+    assert health.missed == 1
+
+
+def test_relaxed_polls_are_four_times_less_frequent() -> None:
+    """The first poll of a new command is relaxed, too; afterwards polls are as frequent as before."""
+    schedule = PollSchedule(MINUTE, NOON)
+    schedule.full_poll_started(NOON)
+    schedule.set_relaxed(NOON, is_relaxed=True)
+    # A poll that is scheduled already is not delayed.
+    assert schedule.is_full_poll_due(NOON + MINUTE)
+    schedule.full_poll_started(NOON + MINUTE)
+    assert not schedule.is_full_poll_due(NOON + 4 * MINUTE)
+    assert schedule.is_full_poll_due(NOON + 5 * MINUTE)
+    schedule.queued(IMEI, NOON + MINUTE)
+    assert schedule.due(NOON + 4 * MINUTE) == []
+    assert schedule.due(NOON + 5 * MINUTE) == [IMEI]
+    schedule.set_relaxed(NOON + 2 * MINUTE, is_relaxed=False)
+    assert schedule.is_full_poll_due(NOON + 3 * MINUTE)
+    assert schedule.due(NOON + 3 * MINUTE) == [IMEI]
+
+
+def seconds_between_polls(account: MockConfigEntry) -> int:
+    """Return the number of seconds until the next poll of an account."""
+    interval = coordinator_of(account).update_interval
+    assert interval
+    return round(interval.total_seconds())
+
+
+async def test_polling_slows_down_while_pushes_arrive(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """After a day without pushes, it is as frequent as before."""
+    await add_device(hass, account, "3303/0/5700")
+    await refresh(account)
+    assert seconds_between_polls(account) == 60
+    health_of(account).arrived(datetime.now(UTC))
+    await refresh(account)
+    await pass_time(account, onenet, 5 * MINUTE)
+    await refresh(account)
+    assert seconds_between_polls(account) == 240
+    await pass_time(account, onenet, 25 * HOUR)
+    await refresh(account)
+    assert seconds_between_polls(account) == 60
+
+
+def is_reported(hass: HomeAssistant, account: MockConfigEntry, issue: str = "push_stopped") -> bool:
+    """Return whether an account has a repair issue."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, f"{issue}_{account.entry_id}") is not None
+
+
+@LEGACY_ONLY
+async def test_three_outcomes_that_only_polls_find_create_an_issue_that_a_pushed_one_deletes(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """The issue is also deleted with the account."""
+    for _ in range(3):
+        await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await pass_time(account, onenet, 20 * SECOND)
+    await refresh(account)
+    assert commands_of(account).waiting == 0
+    assert not is_reported(hass, account)
+    await pass_time(account, onenet, 2 * MINUTE)
+    await refresh(account)
+    assert is_reported(hass, account)
+    health_of(account).pushed("any")
+    await refresh(account)
+    assert not is_reported(hass, account)
+    health_of(account).is_off = True
+    await refresh(account)
+    assert is_reported(hass, account)
+    assert await hass.config_entries.async_remove(account.entry_id)
+    assert not is_reported(hass, account)
+
+
+@CURRENT_ONLY
+async def test_outcomes_are_not_missed_on_the_platform_that_does_not_push_them(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """Only polls find them there."""
+    for _ in range(3):
+        await offline_read(hass)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await pass_time(account, onenet, 20 * SECOND)
+    await refresh(account)
+    await pass_time(account, onenet, 2 * MINUTE)
+    await refresh(account)
+    assert health_of(account).missed == 0
+
+
+async def test_a_push_that_onenet_has_turned_off_creates_an_issue(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET is asked once an hour."""
+    onenet.onenet.products[0].push_enabled = False
+    await pass_time(account, onenet, 2 * HOUR)
+    await refresh(account)
+    await refresh(account)
+    assert is_reported(hass, account)
+    assert sum(request.path == "/third/platform/status" for request in onenet.requests) <= 2
+    onenet.onenet.products[0].push_enabled = True
+    await pass_time(account, onenet, 2 * HOUR)
+    await refresh(account)
+    await pass_time(account, onenet, 2 * MINUTE)
+    await refresh(account)
+    assert not is_reported(hass, account)
+
+
+async def test_turning_push_off_deletes_the_issue(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """It does not return when the push is turned on again."""
+    health_of(account).is_off = True
+    await refresh(account)
+    assert is_reported(hass, account)
+    options = dict(account.options)
+    for changed in ({}, options):
+        hass.config_entries.async_update_entry(account, options=changed)
+        assert await hass.config_entries.async_reload(account.entry_id)
+        await refresh(account)
+        assert not is_reported(hass, account)

@@ -1,0 +1,334 @@
+"""The options that set up the push, its URL, and its sensors."""
+
+import asyncio
+import sys
+from typing import Any
+
+from aiohttp.test_utils import TestClient
+from homeassistant import components
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant
+from homeassistant.core_config import async_process_ha_core_config
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.onenet_nbiot import options_flow, push as push_module
+from custom_components.onenet_nbiot.const import CONF_INTERVAL, DOMAIN
+
+from .common import EVERY_PLATFORM, run_with
+from .emulator import Generation, Push, Server
+from .push import PATH, health_of, push_options
+
+URL = "https://home.example.com"
+LEGACY_KEY = "KeyOfTheTestsOnlyNoRealKeyABCDEFGHIJKLMNOPQ"
+
+variant = run_with(EVERY_PLATFORM)
+
+
+@pytest.fixture
+async def external_url(hass: HomeAssistant) -> str:
+    """Set the external URL of Home Assistant, and return it."""
+    await async_process_ha_core_config(hass, {"external_url": URL})
+    return URL
+
+
+async def configure(hass: HomeAssistant, result: ConfigFlowResult, **fields: Any) -> ConfigFlowResult:
+    """Submit a step of the options."""
+    return await hass.config_entries.options.async_configure(result["flow_id"], fields)
+
+
+async def start(hass: HomeAssistant, account: MockConfigEntry, *, push: bool = True) -> ConfigFlowResult:
+    """Submit the first step of the options."""
+    result = await hass.config_entries.options.async_init(account.entry_id)
+    return await configure(hass, result, interval=60, push=push)
+
+
+async def turn_on(hass: HomeAssistant, account: MockConfigEntry, **fields: str) -> ConfigFlowResult:
+    """Turn the push on, and return the step that shows what to enter in OneNET's console."""
+    result = await start(hass, account)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "push")
+    assert result["data_schema"]
+    return await configure(hass, result, **suggested(result) | fields)
+
+
+def suggested(result: ConfigFlowResult) -> dict[str, Any]:
+    """Return the suggested values of a form."""
+    assert result["data_schema"]
+    fields = result["data_schema"].schema
+    return {str(f): f.description["suggested_value"] for f in fields if f.description}
+
+
+async def url_check(client: TestClient[Any, Any], account: MockConfigEntry) -> bool:
+    """Check the URL of an account as OneNET does."""
+    push = account.options["push"]
+    url = str(client.make_url(f"/api/webhook/{push['webhook_id']}"))
+    return await Push(url, push["token"], generation=Generation.CURRENT, product_id="").check_url()
+
+
+async def test_push_is_turned_on_with_a_new_token_and_the_check_of_the_url_is_shown(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    variant: str,
+    external_url: str,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """The webhook answers before the URL is entered in the console."""
+    result = await turn_on(hass, account)
+    push = account.options["push"]
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, f"enter_{variant.split(',', maxsplit=1)[0]}")
+    assert len(push["token"]) == 32
+    url = f"{external_url}/api/webhook/{push['webhook_id']}"
+    assert push["url"] == url
+    assert result["description_placeholders"] == {"url": url, "token": push["token"], "encryption_key": "-"}
+    result = await configure(hass, result, next_step_id="push_check")
+    assert (result["type"], result["step_id"]) == (FlowResultType.SHOW_PROGRESS, "push_check")
+    client = await hass_client_no_auth()
+    assert await url_check(client, account)
+    await hass.async_block_till_done()
+    result = await hass.config_entries.options.async_configure(result["flow_id"])
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "push_checked")
+    before = account.runtime_data
+    result = await configure(hass, result)
+    await hass.async_block_till_done()
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert account.options == {CONF_INTERVAL: 60, "push": push}
+    # The account was reloaded when the settings were saved.
+    assert account.runtime_data is before
+
+
+async def test_the_options_can_be_finished_without_the_check_of_the_url(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After five minutes the flow stops waiting, and shows again what to enter."""
+    monkeypatch.setattr(options_flow, "CHECK_TIMEOUT", 0)
+    result = await turn_on(hass, account)
+    menu = result["step_id"]
+    result = await configure(hass, result, next_step_id="push_check")
+    await asyncio.sleep(0.05)
+    await hass.async_block_till_done()
+    result = await hass.config_entries.options.async_configure(result["flow_id"])
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "push_unchecked")
+    result = await configure(hass, result)
+    assert (result["type"], result["step_id"]) == (FlowResultType.MENU, menu)
+    result = await configure(hass, result, next_step_id="finish")
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert "push" in account.options
+
+
+async def test_the_step_with_what_to_enter_can_be_opened_again(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str
+) -> None:
+    """The browser loads the step again after its connection was interrupted."""
+    result = await turn_on(hass, account)
+    again = await hass.config_entries.options.async_configure(result["flow_id"])
+    assert (again["type"], again["step_id"]) == (FlowResultType.MENU, result["step_id"])
+    assert again["description_placeholders"] == result["description_placeholders"]
+
+
+async def test_the_options_are_saved_although_onenet_cannot_be_reached(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, external_url: str
+) -> None:
+    """The flow ends, since the account cannot answer the check of the URL."""
+    await onenet.stop()
+    result = await turn_on(hass, account)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert "push" in account.options
+
+
+async def test_without_a_public_address_the_dialog_warns(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """The push can be set up nevertheless, with an address that only the user knows."""
+    result = await start(hass, account)
+    assert (result["type"], result["step_id"]) == (FlowResultType.FORM, "push_not_public")
+    result = await configure(hass, result, token="token-of-mine")
+    assert result["type"] is FlowResultType.MENU
+    placeholders = result["description_placeholders"]
+    assert placeholders
+    assert placeholders["url"] == f"{URL}/api/webhook/{account.options['push']['webhook_id']}"
+    await async_process_ha_core_config(hass, {"external_url": "http://home.example.com"})
+    assert (await start(hass, account))["step_id"] == "push_not_public"
+
+
+@pytest.mark.parametrize(
+    ("fields", "errors"),
+    [
+        ({"token": "short"}, {"token": "invalid_token"}),
+        ({"token": "token with blanks"}, {"token": "invalid_token"}),
+        ({"encryption_key": "x" * 17}, {"encryption_key": "invalid_encryption_key"}),
+        ({"encryption_key": "!" * 43}, {"encryption_key": "invalid_encryption_key"}),
+    ],
+)
+async def test_a_wrong_token_or_key_is_an_error_that_can_be_corrected(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    external_url: str,
+    fields: dict[str, str],
+    errors: dict[str, str],
+) -> None:
+    """The options stay unchanged until then."""
+    result = await turn_on(hass, account, **fields)
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, errors)
+    assert not account.options
+    result = await configure(hass, result, token="token-of-mine", encryption_key=f" {LEGACY_KEY} ")
+    assert result["type"] is FlowResultType.MENU
+    assert account.options["push"]["encryption_key"] == LEGACY_KEY
+
+
+async def test_the_settings_are_shown_again_and_a_key_can_be_removed(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str
+) -> None:
+    """The webhook keeps its id, so that the URL in OneNET's console stays valid."""
+    await turn_on(hass, account, token="token-of-mine", encryption_key=LEGACY_KEY)
+    before = account.options["push"]
+    result = await start(hass, account)
+    assert suggested(result) == {"token": "token-of-mine", "encryption_key": LEGACY_KEY}
+    await configure(hass, result, token="token-of-mine")
+    assert account.options["push"] == {name: value for name, value in before.items() if name != "encryption_key"}
+
+
+async def test_an_api_client_that_only_sets_the_interval_keeps_the_push(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """Only a false value turns it off, which removes its settings."""
+    hass.config_entries.async_update_entry(account, options=push_options())
+    result = await hass.config_entries.options.async_init(account.entry_id)
+    result = await configure(hass, result, interval=30)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert account.options == {CONF_INTERVAL: 30} | push_options()
+    result = await start(hass, account, push=False)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert account.options == {CONF_INTERVAL: 60}
+
+
+async def test_turning_the_push_off_unregisters_the_webhook(
+    hass: HomeAssistant, account: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    """Its sensors are removed, too."""
+    hass.config_entries.async_update_entry(account, options=push_options())
+    assert await hass.config_entries.async_reload(account.entry_id)
+    client = await hass_client_no_auth()
+    async with client.post(PATH, data=b"{}") as response:
+        assert response.status == 400
+    registry = er.async_get(hass)
+    assert registry.async_get("sensor.onenet_last_push")
+    await start(hass, account, push=False)
+    await hass.async_block_till_done()
+    async with client.post(PATH, data=b"{}") as response:
+        # Home Assistant answers so for unknown webhooks.
+        assert response.status == 200
+    assert registry.async_get("sensor.onenet_last_push") is None
+
+
+class Cloud:
+    """Home Assistant Cloud with an active subscription; the real one needs packages that the tests do not have."""
+
+    CloudNotAvailable = RuntimeError
+    hooks: set[str]
+
+    def __init__(self) -> None:
+        """Start without webhooks."""
+        self.hooks = set()
+
+    def async_active_subscription(self, *_: HomeAssistant) -> bool:
+        """Return that there is a subscription."""
+        return True
+
+    async def async_get_or_create_cloudhook(self, _: HomeAssistant, webhook_id: str) -> str:
+        """Create a webhook."""
+        self.hooks.add(webhook_id)
+        return f"https://hooks.nabu.casa/{len(self.hooks)}"
+
+    async def async_delete_cloudhook(self, _: HomeAssistant, webhook_id: str) -> None:
+        """Delete a webhook."""
+        self.hooks.remove(webhook_id)
+
+
+@pytest.fixture
+def cloud(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """Set up Home Assistant Cloud."""
+    cloud = Cloud()
+    monkeypatch.setitem(sys.modules, "homeassistant.components.cloud", cloud)
+    monkeypatch.setattr(components, "cloud", cloud, raising=False)
+    hass.config.components.add("cloud")
+    return cloud
+
+
+@pytest.mark.parametrize("remove", [False, True])
+async def test_the_webhook_of_the_cloud_is_created_and_deleted(
+    hass: HomeAssistant, account: MockConfigEntry, cloud: Cloud, *, remove: bool
+) -> None:
+    """Its URL is the one to enter; it is deleted when the push is turned off, and with the account."""
+    result = await turn_on(hass, account)
+    push = account.options["push"]
+    assert cloud.hooks == {push["webhook_id"]}
+    placeholders = result["description_placeholders"]
+    assert placeholders
+    assert placeholders["url"] == push["url"] == push["cloudhook_url"] == "https://hooks.nabu.casa/1"
+    if remove:
+        assert await hass.config_entries.async_remove(account.entry_id)
+    else:
+        await start(hass, account, push=False)
+        await hass.async_block_till_done()
+    assert cloud.hooks == set()
+
+
+@pytest.fixture
+def expected_warnings() -> list[str]:
+    """Return the beginnings of expected warnings."""
+    return ["A push was refused", "Config entry 'OneNET'"]
+
+
+async def test_a_new_external_url_creates_an_issue_until_onenet_has_checked_it(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    external_url: str,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """The issue has the new URL."""
+    await turn_on(hass, account)
+    registry, issue_id = ir.async_get(hass), f"push_url_changed_{account.entry_id}"
+    assert registry.async_get_issue(DOMAIN, issue_id) is None
+    await hass.config.async_update(external_url="https://new.example.com")
+    await hass.async_block_till_done()
+    issue = registry.async_get_issue(DOMAIN, issue_id)
+    assert issue
+    assert issue.translation_placeholders
+    assert issue.translation_placeholders["url"].startswith("https://new.example.com/api/webhook/")
+    assert await url_check(await hass_client_no_auth(), account)
+    assert registry.async_get_issue(DOMAIN, issue_id) is None
+    assert account.options["push"]["url"].startswith("https://new.example.com/")
+
+
+@pytest.mark.usefixtures("entity_registry_enabled_by_default")
+async def test_the_sensors_show_the_last_push_and_the_number_of_refused_ones(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    hass_client_no_auth: ClientSessionGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are updated at most once in a pause."""
+    monkeypatch.setattr(push_module, "_SENSOR_PAUSE", 0.01)
+    hass.config_entries.async_update_entry(account, options=push_options())
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done()
+    last, refused = (hass.states.get(f"sensor.onenet_{name}") for name in ("last_push", "refused_pushes"))
+    assert last
+    assert refused
+    assert (last.state, refused.state) == (STATE_UNKNOWN, "0")
+    client = await hass_client_no_auth()
+    for _ in range(2):
+        async with client.post(PATH, data=b"{}") as response:
+            assert response.status == 400
+    push = Push(
+        str(client.make_url(PATH)), push_options()["push"]["token"], generation=Generation.CURRENT, product_id=""
+    )
+    assert await push.check_url()
+    assert health_of(account).last_push is None
+    await asyncio.sleep(0.05)
+    await hass.async_block_till_done()
+    refused = hass.states.get("sensor.onenet_refused_pushes")
+    assert refused
+    assert refused.state == "2"
