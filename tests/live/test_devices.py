@@ -68,11 +68,11 @@ CHINESE = {
     "Off": "关闭",
     "On": "开启",
     "Opening": "正在打开",
+    "Park lamp": "公园路灯",
     "Perform action": "执行动作",
     "Press": "按下",
     "Save": "保存",
     "State": "状态",
-    "Street lamp, park": "公园路灯",
     "Submit": "提交",
     "Water consumption": "水用量",
     "Water meter, garden": "花园水表",
@@ -360,41 +360,11 @@ async def test_a_dashboard_shows_devices_by_their_names(person: Person, tmp_path
     await take_picture(person.page, f"{tmp_path.name}-dashboard")
 
 
-async def test_a_water_meter_is_added_and_selected_in_the_energy_dashboard(person: Person, tmp_path: Path) -> None:
-    """The dialog suggests kind and volume, and the picker of water sources lists the volume."""
-    house, imei = person.house, WATER_METERS[person.locale]
-    home_assistant, onenet = house.home_assistant, house.onenet.onenet
-    title, volume = person.text("Water meter, garden"), person.text("Water volume")
-    onenet.products[0].add(imei, title, {(3424, 0, 1): 12.5, (3424, 0, 10): False})
-    onenet.report(imei)
-    await person.add_device(title, f"{title} ({imei})")
-    await person.sees_selected({"Water volume": "3424/0/1", "Water leak": "3424/0/10"}, kind="Water meter")
-    await take_picture(person.page, f"{tmp_path.name}-resources")
-    await person.click("Submit")
-    meter = await home_assistant.device(imei)
-    await person.goto("/config/energy/water")
-    await person.click("Add water source")
-    picker = person.page.locator("ha-statistic-picker").filter(has_text=person.text("Water consumption"))
-    await person.choose(picker, title, volume)
-    await expect(picker.filter(has_text=volume).filter(has_text=title)).to_be_visible(timeout=WAIT)
-    await take_picture(person.page, f"{tmp_path.name}-source")
-    await person.click("Save")
-    row = person.page.locator("ha-energy-water-settings .row").filter(has_text=f"{title} {volume}")
-    await expect(row).to_be_visible(timeout=WAIT)
-    await take_picture(person.page, f"{tmp_path.name}-energy")
-    (source,) = (await home_assistant.order("energy/get_prefs"))["energy_sources"]
-    entities = await home_assistant.order("config/entity_registry/list")
-    (statistic,) = [entity["entity_id"] for entity in entities if entity["unique_id"].endswith(f"{imei}_3424/0/1")]
-    assert (source["type"], source["stat_energy_from"]) == ("water", statistic)
-    await home_assistant.order("energy/save_prefs", energy_sources=[])
-    await remove_device(house, meter)
-
-
 async def test_a_lamp_is_switched_while_it_sleeps(person: Person, tmp_path: Path) -> None:
     """The lamp stays off and shows the pending value, the valve is opening, and both are on and open after the wake."""
     house, imei = person.house, SLEEPING_LAMPS[person.locale]
     home_assistant, onenet = house.home_assistant, house.onenet.onenet
-    title = person.text("Street lamp, park")
+    title = person.text("Park lamp")
     values = {(3311, 0, 5850): False, (3311, 0, 5851): 80, (3425, 0, 2): 0, (3425, 0, 3): 0}
     onenet.products[0].add(imei, title, values)
     onenet.report(imei)
@@ -428,7 +398,36 @@ async def test_a_lamp_is_switched_while_it_sleeps(person: Person, tmp_path: Path
     await person.goto(page)
     for name in ("Light", "Valve"):
         await expect(person.control_row(name).get_by_role("switch")).to_be_checked(timeout=WAIT)
-    await remove_device(house, lamp)
+
+
+async def test_a_water_meter_is_added_and_selected_in_the_energy_dashboard(person: Person, tmp_path: Path) -> None:
+    """The dialog suggests kind and volume, and the picker of water sources lists the volume."""
+    house, imei = person.house, WATER_METERS[person.locale]
+    home_assistant, onenet = house.home_assistant, house.onenet.onenet
+    title, volume = person.text("Water meter, garden"), person.text("Water volume")
+    onenet.products[0].add(imei, title, {(3424, 0, 1): 12.5, (3424, 0, 10): False})
+    onenet.report(imei)
+    await person.add_device(title, f"{title} ({imei})")
+    await person.sees_selected({"Water volume": "3424/0/1", "Water leak": "3424/0/10"}, kind="Water meter")
+    await take_picture(person.page, f"{tmp_path.name}-resources")
+    await person.click("Submit")
+    meter = await home_assistant.device(imei)
+    await person.goto("/config/energy/water")
+    await person.click("Add water source")
+    picker = person.page.locator("ha-statistic-picker").filter(has_text=person.text("Water consumption"))
+    await person.choose(picker, title, volume)
+    await expect(picker.filter(has_text=volume).filter(has_text=title)).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-source")
+    await person.click("Save")
+    row = person.page.locator("ha-energy-water-settings .row").filter(has_text=f"{title} {volume}")
+    await expect(row).to_be_visible(timeout=WAIT)
+    await take_picture(person.page, f"{tmp_path.name}-energy")
+    (source,) = (await home_assistant.order("energy/get_prefs"))["energy_sources"]
+    entities = await home_assistant.order("config/entity_registry/list")
+    (statistic,) = [entity["entity_id"] for entity in entities if entity["unique_id"].endswith(f"{imei}_3424/0/1")]
+    assert (source["type"], source["stat_energy_from"]) == ("water", statistic)
+    await home_assistant.order("energy/save_prefs", energy_sources=[])
+    await remove_device(house, meter)
 
 
 async def test_the_resources_of_a_device_are_changed(house: House) -> None:
