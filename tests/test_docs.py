@@ -22,7 +22,7 @@ from custom_components.onenet_nbiot import lwm2m
 from custom_components.onenet_nbiot.const import CONF_CONTROLS, DOMAIN
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 
-from .common import IMEI, act, add_device, offline_read, poll_device
+from .common import IMEI, act, add_device, offline_read, poll_device, until
 from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1]
@@ -412,6 +412,9 @@ async def test_control_a_device_that_sleeps(
     await add_device(hass, account, imei=LAMP, title="Street lamp 7", **{CONF_CONTROLS: ["3311/0/5850"]})
     automation = await load_automation("Switch on the street lamp at sunset")
     await trigger_until_queued(hass, automation, events)
+    # No event marks the beginning of the wait.
+    light = "light.street_lamp_7_light"
+    await until(lambda: light in hass.data["track_state_change_data"].callbacks)
     if wakes:
         onenet.onenet.wake(LAMP, Trigger.UPDATE)
         await poll_device(account, LAMP)

@@ -41,7 +41,7 @@ def parse_number(value: Any, factor: float) -> float | None:
 
 def round_float(number: float) -> float:
     """Return a number without the digits beyond the precision of a calculation."""
-    return float(f"{number:.12g}")
+    return number if isinstance(number, int) else float(f"{number:.12g}")
 
 
 def parse_time(value: Any) -> datetime | None:
