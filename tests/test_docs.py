@@ -414,7 +414,7 @@ async def test_control_a_device_that_sleeps(
     await trigger_until_queued(hass, automation, events)
     # No event marks the beginning of the wait.
     light = "light.street_lamp_7_light"
-    await until(lambda: light in hass.data["track_state_change_data"].callbacks)
+    await until(lambda: (tracked := hass.data.get("track_state_change_data")) and light in tracked.callbacks)
     if wakes:
         onenet.onenet.wake(LAMP, Trigger.UPDATE)
         await poll_device(account, LAMP)
