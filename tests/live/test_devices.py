@@ -148,7 +148,7 @@ async def remove_device(house: House, device: dict[str, Any]) -> None:
 
 
 async def make_dashboard(house: House, path: str, *devices: str) -> None:
-    """Make a dashboard with a card of all entities for each of these devices."""
+    """Make a dashboard with a card of all enabled entities for each of these devices."""
     home_assistant = house.home_assistant
     if path not in [dashboard["url_path"] for dashboard in await home_assistant.order("lovelace/dashboards/list")]:
         await home_assistant.order("lovelace/dashboards/create", url_path=path, title="Meters", mode="storage")
@@ -160,7 +160,7 @@ async def make_dashboard(house: House, path: str, *devices: str) -> None:
         own = [
             {"entity": entity["entity_id"], "name": {"type": "entity"}}
             for entity in entities
-            if entity["device_id"] == device["id"]
+            if entity["device_id"] == device["id"] and entity["disabled_by"] is None
         ]
         cards.append({"type": "entities", "title": device["name"], "entities": own})
     await home_assistant.order("lovelace/config/save", url_path=path, config={"views": [{"cards": cards}]})
