@@ -22,7 +22,7 @@ TITLES = {
     "zh-CN": {METER: "厨房水表", COVER: "西街井盖"},
 }
 DOCS = REPOSITORY / "docs"
-SIZE = (1200, 1000)
+SIZE = (1200, 1060)
 FORM_SIZE = (968, 2100)
 SCALE = 1.5
 MARGIN = 8

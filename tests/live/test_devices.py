@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Error as PlaywrightError, Locator, Page, expect
 import pytest
 import pytest_asyncio
 
@@ -148,7 +148,7 @@ async def remove_device(house: House, device: dict[str, Any]) -> None:
 
 
 async def make_dashboard(house: House, path: str, *devices: str) -> None:
-    """Make a dashboard with a card of all entities for each of these devices."""
+    """Make a dashboard with a card of all enabled entities for each of these devices."""
     home_assistant = house.home_assistant
     if path not in [dashboard["url_path"] for dashboard in await home_assistant.order("lovelace/dashboards/list")]:
         await home_assistant.order("lovelace/dashboards/create", url_path=path, title="Meters", mode="storage")
@@ -160,7 +160,7 @@ async def make_dashboard(house: House, path: str, *devices: str) -> None:
         own = [
             {"entity": entity["entity_id"], "name": {"type": "entity"}}
             for entity in entities
-            if entity["device_id"] == device["id"]
+            if entity["device_id"] == device["id"] and entity["disabled_by"] is None
         ]
         cards.append({"type": "entities", "title": device["name"], "entities": own})
     await home_assistant.order("lovelace/config/save", url_path=path, config={"views": [{"cards": cards}]})
@@ -202,9 +202,17 @@ class Person:
     async def add_device(self, search: str, label: str) -> None:
         """Open the dialog of a new device, and select one of the account's list."""
         await self.goto("/config/integrations/integration/onenet_nbiot")
-        await self.click("Add device")
         # The second picker is that of a device to copy the selection from.
-        await self.choose(self.page.locator("dialog-data-entry-flow ha-generic-picker").first, search, label)
+        picker = self.page.locator("dialog-data-entry-flow ha-generic-picker").first
+        # The frontend may ignore a click while it renders the page.
+        async with asyncio.timeout(30):
+            while not await picker.is_visible():
+                with suppress(PlaywrightError):
+                    button = self.page.get_by_role("button", name=self.text("Add device"), exact=True)
+                    await button.click(timeout=5000)
+                with suppress(AssertionError):
+                    await expect(picker).to_be_visible(timeout=5000)
+        await self.choose(picker, search, label)
         await self.click("Submit")
 
     async def choose_controls(self, controls: dict[str, str]) -> None:
@@ -212,9 +220,8 @@ class Person:
         shown = self.page.locator("dialog-data-entry-flow ha-selector-select")
         picker = shown.filter(has_text=self.text("Controls")).last
         for name, path in controls.items():
-            await picker.get_by_role("button", name=self.text("Add"), exact=True).click()
             label = f"{self.text(name)} ({path})"
-            await self.page.locator("ha-picker-combo-box").get_by_text(label, exact=True).click()
+            await self.choose(picker.get_by_role("button", name=self.text("Add"), exact=True), path, label)
             await expect(picker.get_by_role("button", name=label, exact=True)).to_be_visible(timeout=WAIT)
 
     def control_row(self, name: str) -> Locator:
