@@ -422,7 +422,7 @@ async def test_a_button_executes_a_resource_once(
 ) -> None:
     """A second press while the first one waits changes nothing."""
     await control(hass, account, onenet, "3/0/4")
-    button = "button.water_meter_device_reboot"
+    button = "button.water_meter_reboot"
     assert shown(hass, button).attributes["device_class"] == "restart"
     await call(hass, "press", button)
     await call(hass, "press", button)
@@ -435,7 +435,7 @@ async def test_a_button_that_executes_is_disabled_by_default(
 ) -> None:
     """It is enabled on purpose."""
     await control(hass, account, onenet, "3/0/4")
-    entry = er.async_get(hass).async_get("button.water_meter_device_reboot")
+    entry = er.async_get(hass).async_get("button.water_meter_reboot")
     assert entry is not None
     assert entry.disabled_by is er.RegistryEntryDisabler.INTEGRATION
 
@@ -499,7 +499,7 @@ async def test_a_resource_is_executed_at_once_or_later(
 ) -> None:
     """It is queued only if the device is offline."""
     await control(hass, account, onenet, "3/0/4", **AT_ONCE)
-    button = "button.water_meter_device_reboot"
+    button = "button.water_meter_reboot"
     device.online = True
     await call(hass, "press", button)
     assert (device.executed, queue_requests(onenet)) == ([(REBOOT, None)], 0)
@@ -716,7 +716,7 @@ async def test_a_waiting_execute_is_not_carried_out_again(
 ) -> None:
     """A press that reaches the device cancels the one that waits."""
     await control(hass, account, onenet, "3/0/4", **AT_ONCE)
-    button = "button.water_meter_device_reboot"
+    button = "button.water_meter_reboot"
     await call(hass, "press", button)
     device.online = True
     await call(hass, "press", button)

@@ -1616,7 +1616,7 @@ async def test_writable_and_executable_resources_are_offered_as_controls(
     result = await choose_lamp(hass, account, onenet)
     controls = {option["value"]: option["label"] for option in fields_of(result)[CONF_CONTROLS].config["options"]}
     assert controls == {
-        "3/0/4": "Device Reboot (3/0/4)",
+        "3/0/4": "Reboot (3/0/4)",
         "3311/0/5850": "Light (3311/0/5850)",
         "3311/0/5851": "Light brightness (3311/0/5851)",
     }

@@ -152,6 +152,9 @@ def test_every_entity_has_an_icon_or_a_device_class_with_one(language: str) -> N
     device_classes: dict[tuple[str, str | None], set[Any]] = {
         ("binary_sensor", connectivity.translation_key): {connectivity.device_class}
     }
+    reboot = lwm2m.describe_control("3/0/4")
+    assert isinstance(reboot, lwm2m.ResourceButtonDescription)
+    device_classes["button", reboot.translation_key] = {reboot.device_class}
     for (obj_id, res_id), row in lwm2m.DESCRIPTIONS.items():
         device_classes.setdefault((row.platform, row.translation_key), set()).add(row.device_class)
         path = f"{obj_id}/0/{res_id}"

@@ -10,6 +10,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .coordinator import OneNetConfigEntry
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceButtonDescription, ids_of
+from .manager import async_run_detached
 from .onenet.operations import Execute
 from .reading import async_request_reading
 from .sending import async_control
@@ -64,4 +65,4 @@ class ResourceButton(OneNetResourceEntity, ButtonEntity):
         obj_id, obj_inst_id, res_id = ids_of(self.entity_description.key)
         execute = Execute(imei=self.device.imei, obj_id=obj_id, obj_inst_id=obj_inst_id, res_id=res_id)
         context = self._context or Context()
-        await self.account.manager.async_run_detached(async_control(self.account, self.device, execute, context))
+        await async_run_detached(self.hass, async_control(self.account, self.device, execute, context))

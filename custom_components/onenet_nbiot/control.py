@@ -13,6 +13,7 @@ from .coordinator import OneNetRuntimeData
 from .devices import Device
 from .entity import OneNetResourceEntity
 from .lwm2m import ControlDescription, OutputDescription, ResourceDescription, ids_of
+from .manager import async_run_detached
 from .onenet.operations import Operation, Write, WrittenValue
 from .sending import async_control
 from .tracker import SIGNAL_WAITING_COMMANDS
@@ -100,7 +101,7 @@ class OneNetControlEntity(OneNetResourceEntity):
     async def _async_write(self, values: dict[str, bool | float]) -> None:
         """Write values by path, together with those that wait to be delivered; raise HomeAssistantError."""
         context = self._context or Context()
-        await self.account.manager.async_run_detached(self._async_write_merged(values, context))
+        await async_run_detached(self.hass, self._async_write_merged(values, context))
 
     async def _async_write_merged(self, values: dict[str, bool | float], context: Context) -> None:
         """Write values together with those that wait to be delivered now, after simultaneous writes."""

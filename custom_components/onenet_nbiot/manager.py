@@ -64,6 +64,18 @@ class IfWaiting(StrEnum):
     REPLACE = "replace"
 
 
+async def async_run_detached[T](hass: HomeAssistant, work: Coroutine[Any, Any, T]) -> T:
+    """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
+    # A task of Home Assistant, not of the entry: a reload does not wait for it.
+    task = hass.async_create_task(work, "OneNET command")
+    try:
+        await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        task.add_done_callback(_log_failure)
+        raise
+    return task.result()
+
+
 class CommandManager:
     """Queue, look up and cancel the commands of an account."""
 
@@ -82,7 +94,7 @@ class CommandManager:
 
         Raise HomeAssistantError if OneNET refused the command, or if it is unknown whether the command was queued.
         """
-        return await self.async_run_detached(self._async_queue(asked, if_waiting, context))
+        return await async_run_detached(self._hass, self._async_queue(asked, if_waiting, context))
 
     async def async_get(self, uuid: str, imei: str | None, *, include_log: bool) -> dict[str, Any]:
         """Return the fields of a command; one that was not queued here requires `imei`."""
@@ -130,22 +142,11 @@ class CommandManager:
 
     async def async_cancel(self, uuid: str, imei: str | None, context: Context) -> dict[str, Any]:
         """Cancel a waiting command, fire its event, and return the event's fields."""
-        return await self.async_run_detached(self._async_cancel(uuid, imei, context))
+        return await async_run_detached(self._hass, self._async_cancel(uuid, imei, context))
 
     async def async_cancel_all(self, imei: str, context: Context) -> dict[str, Any]:
         """Cancel all waiting commands of a device, fire their events, and return the fields of each event."""
-        return await self.async_run_detached(self._async_cancel_all(imei, context))
-
-    async def async_run_detached[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work to its end and return its result, even if the caller is cancelled, as a restarted automation is."""
-        # A task of Home Assistant, not of the entry: a reload does not wait for it.
-        task = self._hass.async_create_task(work, "OneNET command")
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError:
-            task.add_done_callback(_log_failure)
-            raise
-        return task.result()
+        return await async_run_detached(self._hass, self._async_cancel_all(imei, context))
 
     async def async_cancel_covered(self, operation: Operation, context: Context) -> None:
         """Cancel the waiting commands that an operation covers, since it is sent immediately; fire their events."""

@@ -206,7 +206,7 @@ class _Resource(NamedTuple):
         }
         if self.definition.operations != "E":
             fields["readable"] = "R" in self.definition.operations
-        if self.ids in _VALUES:
+        if self.ids in {*_VALUES, _REBOOT}:
             return fields | {"translation_key": f"{self.obj_id}_{self.res_id}"}
         if self.is_controllable and (described := DESCRIPTIONS.get(self.ids)) is not None:
             return fields | {"translation_key": described.translation_key}
