@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import quote
 
 from aiohttp import ClientResponse, web
@@ -26,8 +27,8 @@ from custom_components.onenet_nbiot.devices import Device as KnownDevice
 from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Execute, Read
-from custom_components.onenet_nbiot.onenet.push import MAX_BODY
-from custom_components.onenet_nbiot.push import PushUpdater
+from custom_components.onenet_nbiot.onenet.push import MAX_BODY, PushReceiver
+from custom_components.onenet_nbiot.push import PushUpdater, async_register_webhooks
 from custom_components.onenet_nbiot.store import CommandStore
 
 from .common import (
@@ -820,16 +821,33 @@ async def test_requests_through_the_cloud_are_received(
     assert (await handle("GET", query=f"msg=check%20it&nonce=n&signature={signature}")).text == "check it"
 
 
-async def test_the_webhook_is_unregistered_with_the_account(
+async def test_a_push_is_repeated_while_the_account_is_not_loaded(
     hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any], send: Send
 ) -> None:
-    """Home Assistant answers unknown webhooks with 200 and ignores them; a reload registers it again."""
+    """Home Assistant answers unknown webhooks with 200, after which OneNET would not repeat the push."""
     await add_device(hass, account, "3303/0/5700")
     assert await hass.config_entries.async_reload(account.entry_id)
     assert await send(datapoint(1, datetime.now(UTC))) == 200
     assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 1
     assert await hass.config_entries.async_unload(account.entry_id)
-    assert await send(datapoint(2, datetime.now(UTC)), token="another") == 200
+    assert await send(datapoint(2, datetime.now(UTC))) == 503
+    async_register_webhooks(hass)
+    assert await send(datapoint(2, datetime.now(UTC))) == 503
+    assert await hass.config_entries.async_setup(account.entry_id)
+    assert await send(datapoint(2, datetime.now(UTC))) == 200
+    assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 2
+    await hass.config_entries.async_remove(account.entry_id)
+    assert await send(datapoint(3, datetime.now(UTC)), token="another") == 200
+
+
+async def test_an_unexpected_error_while_receiving_is_not_answered_with_200(
+    account: MockConfigEntry, send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OneNET repeats the push."""
+    monkeypatch.setattr(PushReceiver, "receive", Mock(side_effect=RuntimeError("bug")))
+    assert await send(datapoint(1, datetime.now(UTC))) == 500
+    assert "A push could not be processed" in caplog.text
+    caplog.clear()
 
 
 async def test_diagnostics_have_counts_of_pushes_but_no_secrets(

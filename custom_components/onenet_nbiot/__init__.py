@@ -18,7 +18,7 @@ from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
 from .manager import CommandManager
 from .onenet.errors import OneNetError
-from .push import PushWebhook, async_delete_cloudhook
+from .push import PushWebhook, async_delete_webhook, async_register_webhooks
 from .services import async_setup_services
 from .tracker import CommandTracker
 
@@ -38,8 +38,9 @@ PLATFORMS = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions."""
+    """Register the actions and the webhooks."""
     async_setup_services(hass)
+    async_register_webhooks(hass)
     return True
 
 
@@ -92,5 +93,5 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> N
     async_delete_issues(hass, entry)
     async_delete_push_issues(hass, entry)
     if CONF_PUSH in entry.options:
-        await async_delete_cloudhook(hass, entry.options[CONF_PUSH])
+        await async_delete_webhook(hass, entry.options[CONF_PUSH])
     await async_remove_account(hass, entry.entry_id)

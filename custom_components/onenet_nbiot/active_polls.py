@@ -44,6 +44,9 @@ class ActivePolls:
         # Events wait until automations are set up; the coordinator polls then.
         if self._hass.state is not CoreState.running or self._entry.state is not ConfigEntryState.LOADED:
             return
+        if not self._entry.runtime_data.coordinator.last_update_success:
+            # The retry of the account's poll polls active devices.
+            return
         self._pending |= {imei: _POLLS for imei in imeis if self._commands.unfinished(imei)}
         if self._pending and not self._is_running:
             self._is_running = True
@@ -62,6 +65,8 @@ class ActivePolls:
             LOGGER.debug("The commands of active devices could not be polled: %s", err)
             self._pending = {}
             self._poll_account()
+            # Pushes may arrive at any rate.
+            await asyncio.sleep(PAUSE)
         finally:
             self._is_running = False
 

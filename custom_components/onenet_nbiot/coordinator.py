@@ -307,8 +307,10 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             return
         now = self._client.now()
         health.check(now)
-        if (is_active := health.is_active(now)) is not self._schedule.is_relaxed:
-            self._schedule.set_relaxed(now, is_relaxed=is_active)
+        # Where outcomes are not pushed, only polls find them.
+        is_relaxed = self._client.pushes_outcomes and health.is_active(now)
+        if is_relaxed is not self._schedule.is_relaxed:
+            self._schedule.set_relaxed(now, is_relaxed=is_relaxed)
         async_update_push_issue(self.hass, self.config_entry, is_stopped=health.is_stopped(now))
 
     async def _async_check_push_status(self, now: datetime) -> None:

@@ -191,9 +191,10 @@ class Device:
             after = max(_OVERDUE_MIN, _OVERDUE_FACTOR * timedelta(seconds=longest))
         return None if after is None or self.last_seen is None else self.last_seen + after
 
-    def set_presence(self, at: datetime, *, online: bool | None) -> bool:
+    def set_presence(self, at: datetime, now: datetime, *, online: bool | None) -> bool:
         """Set the presence at a time, unless it is known at that time or later; return whether it was set."""
-        if self.presence_at is not None and at <= self.presence_at:
+        # A time in the future is that of a wrong clock.
+        if self.presence_at is not None and at <= self.presence_at <= now:
             return False
         self.online, self.presence_at = online, at
         return True
@@ -443,7 +444,7 @@ class Devices:
             changed.add(PRESENCE)
         was_online = device.online
         if update.presence_known:
-            device.set_presence(update.now - _PRESENCE_LAG, online=update.online)
+            device.set_presence(update.now - _PRESENCE_LAG, update.now, online=update.online)
         if device.online is not was_online:
             changed.add(PRESENCE)
         device.newest = newest or device.newest
@@ -477,7 +478,7 @@ class Devices:
             device.newest = newest
         was_online = device.online
         for presence in (item for item in news if isinstance(item, Presence)):
-            if device.set_presence(at := min(presence.time, now), online=presence.online) and presence.online:
+            if device.set_presence(at := min(presence.time, now), now, online=presence.online) and presence.online:
                 active = True
                 seen.append(at)
         if device.online is not was_online:

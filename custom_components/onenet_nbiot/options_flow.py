@@ -29,7 +29,7 @@ from .const import (
 )
 from .coordinator import platform_of
 from .onenet.push import PushReceiver
-from .push import async_create_cloudhook, async_delete_cloudhook, async_has_cloud, async_push_url
+from .push import async_create_cloudhook, async_delete_webhook, async_has_cloud, async_push_url
 
 # Seconds to wait for OneNET to check the URL.
 CHECK_TIMEOUT = 300
@@ -74,7 +74,7 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
                 if user_input.get(CONF_PUSH):
                     return await self._async_start_push()
                 if CONF_PUSH in known and CONF_PUSH in user_input:
-                    await async_delete_cloudhook(self.hass, known[CONF_PUSH])
+                    await async_delete_webhook(self.hass, known[CONF_PUSH])
                 elif CONF_PUSH in known:
                     self._options[CONF_PUSH] = known[CONF_PUSH]
                 return self.async_create_entry(data=self._options)

@@ -16,6 +16,7 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.network import NoURLAvailableError
 from homeassistant.util.aiohttp import MockRequest
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalTypeFormat
 
 from .const import CONF_CLOUDHOOK, CONF_ENCRYPTION_KEY, CONF_PRODUCT_ID, CONF_PUSH, DOMAIN, ISSUE_PUSH_URL, LOGGER
@@ -95,8 +96,9 @@ async def async_create_cloudhook(hass: HomeAssistant, webhook_id: str) -> str | 
         return None
 
 
-async def async_delete_cloudhook(hass: HomeAssistant, push: Mapping[str, Any]) -> None:
-    """Delete the webhook of Home Assistant Cloud, if there is one."""
+async def async_delete_webhook(hass: HomeAssistant, push: Mapping[str, Any]) -> None:
+    """Unregister the webhook of an account, and delete that of Home Assistant Cloud, if there is one."""
+    webhook.async_unregister(hass, push[CONF_WEBHOOK_ID])
     if CONF_CLOUDHOOK not in push or _CLOUD not in hass.config.components:
         return
     from homeassistant.components import cloud  # noqa: PLC0415
@@ -228,6 +230,42 @@ class PushUpdater:
         self._coordinator.active_polls.async_poll({imei})
 
 
+# The receivers of loaded accounts, by the id of their webhook.
+_RECEIVERS: HassKey[dict[str, PushWebhook]] = HassKey(f"{DOMAIN}_push_receivers")
+
+
+@callback
+def async_register_webhooks(hass: HomeAssistant) -> None:
+    """Register the webhooks of all accounts with push; they stay registered until push is turned off.
+
+    Home Assistant answers requests for unknown webhooks with 200, after which OneNET does not repeat them.
+    """
+    for entry in hass.config_entries.async_entries(DOMAIN):
+        if (push := entry.options.get(CONF_PUSH)) is not None:
+            _async_register(hass, entry.title, push[CONF_WEBHOOK_ID])
+
+
+@callback
+def _async_register(hass: HomeAssistant, name: str, webhook_id: str) -> None:
+    """Register a webhook, unless it is registered."""
+    with suppress(ValueError):
+        webhook.async_register(
+            hass,
+            DOMAIN,
+            name,
+            webhook_id,
+            _async_handle,
+            local_only=False,
+            allowed_methods=(METH_GET, METH_POST),
+        )
+
+
+async def _async_handle(hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
+    """Let the account of a webhook answer a request; while it is not loaded, answer so that OneNET repeats it."""
+    receiver = hass.data.get(_RECEIVERS, {}).get(webhook_id)
+    return web.Response(status=503) if receiver is None else await receiver.async_handle(request)
+
+
 class PushWebhook:
     """Receive the requests of OneNET's HTTP push for an account."""
 
@@ -249,24 +287,17 @@ class PushWebhook:
 
     @callback
     def async_register(self) -> None:
-        """Register the webhook until the account is unloaded."""
-        webhook.async_register(
-            self._hass,
-            DOMAIN,
-            self._entry.title,
-            self._id,
-            self._async_handle,
-            local_only=False,
-            allowed_methods=(METH_GET, METH_POST),
-        )
+        """Receive requests until the account is unloaded."""
+        _async_register(self._hass, self._entry.title, self._id)
+        self._hass.data.setdefault(_RECEIVERS, {})[self._id] = self
         self._entry.async_on_unload(self._async_unregister)
         self._entry.async_on_unload(self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_check_url))
         self._async_check_url()
 
     @callback
     def _async_unregister(self) -> None:
-        """Unregister the webhook."""
-        webhook.async_unregister(self._hass, self._id)
+        """Receive no more requests."""
+        self._hass.data[_RECEIVERS].pop(self._id, None)
         if self._sensor_update is not None:
             self._sensor_update.cancel()
 
@@ -289,17 +320,15 @@ class PushWebhook:
             translation_placeholders={"account": escape_markdown(self._entry.title), "url": str(url)},
         )
 
-    async def _async_handle(self, hass: HomeAssistant, webhook_id: str, request: web.Request) -> web.Response:
+    async def async_handle(self, request: web.Request) -> web.Response:
         """Answer a request."""
         try:
             if request.method == METH_GET:
                 return self._answer_url_check(request)
-            push = await self._async_receive(await _async_read(request))
+            return await self._async_accept(await self._async_receive(await _async_read(request)))
         except PushRefusedError as err:
             self._count_refusal(err.kind)
             return web.Response(status=err.status)
-        try:
-            return await self._async_accept(push)
         except Exception:  # noqa: BLE001 - it is logged
             # Home Assistant would answer 200, and OneNET would not repeat the request.
             LOGGER.exception("A push could not be processed")
