@@ -1238,3 +1238,12 @@ async def test_two_devices_with_the_same_key_are_looked_up_again(
         await poll(hass, account, onenet)
     assert devices[OTHER_IMEI].key != devices[IMEI].key
     assert (shown(hass).state, shown(hass, "sensor.lamp_temperature").state) == ("21.5", "15.0")
+
+
+def test_a_presence_of_the_future_is_replaced() -> None:
+    """A clock was wrong; a late presence is ignored."""
+    device, now = KnownDevice(imei=IMEI), datetime.now(UTC)
+    assert device.set_presence(now + timedelta(days=1), now, online=True)
+    assert device.set_presence(now, now, online=False)
+    assert not device.set_presence(now - timedelta(seconds=1), now, online=True)
+    assert device.online is False
