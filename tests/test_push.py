@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import json
 import sqlite3
 import threading
-from typing import Any
+from typing import Any, override
 from unittest.mock import Mock
 from urllib.parse import quote
+from uuid import uuid4
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
@@ -28,7 +29,8 @@ from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_di
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Execute, Read
 from custom_components.onenet_nbiot.onenet.push import MAX_BODY, PushReceiver
-from custom_components.onenet_nbiot.push import PushUpdater, async_register_webhooks
+from custom_components.onenet_nbiot.push import async_register_webhooks
+from custom_components.onenet_nbiot.push_updates import PushUpdater
 from custom_components.onenet_nbiot.store import CommandStore
 
 from .common import (
@@ -328,6 +330,46 @@ async def test_the_newest_presence_counts_whether_it_was_pushed_or_polled(
     assert shown == [False, False, True, True, False]
 
 
+async def test_a_recorded_request_that_is_sent_again_is_no_sign_that_pushes_arrive(
+    hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any], push_generation: Generation
+) -> None:
+    """Neither in the same run of Home Assistant nor after a restart; a request without events is none either."""
+    await add_device(hass, account, "3303/0/5700")
+    now, health = datetime.now(UTC), health_of(account)
+
+    async def send_recorded(body: str) -> None:
+        async with client.post(PATH, data=body, headers=JSON) as response:
+            assert response.status == 200
+
+    await send_recorded(body_of(push_generation, TOKEN, None, {"type": 99}))
+    old = body_of(push_generation, TOKEN, None, datapoint(1, now - timedelta(days=2)))
+    await send_recorded(old)
+    assert health.last_push is None
+    recorded = body_of(push_generation, TOKEN, None, datapoint(1, now))
+    await send_recorded(recorded)
+    first = health_of(account).last_push
+    assert first
+    # After so many requests, the recorded one is forgotten.
+    for number in range(2000):
+        health.received(str(number))
+    await send_recorded(recorded)
+    assert health.last_push == first
+    await send_recorded(body_of(push_generation, TOKEN, None, datapoint(1, now + timedelta(seconds=1))))
+    assert health_of(account).last_push not in (None, first)
+
+
+async def test_a_recorded_check_of_the_url_proves_nothing(
+    hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any]
+) -> None:
+    """It is answered, since OneNET may repeat it."""
+    signature = quote(sign(TOKEN, "n", "check"), safe="")
+    for is_first in (True, False):
+        health_of(account).url_checked.clear()
+        async with client.get(f"{PATH}?msg=check&nonce=n&signature={signature}") as response:
+            assert (response.status, await response.text()) == (200, "check")
+        assert health_of(account).url_checked.is_set() is is_first
+
+
 async def test_an_identical_request_is_counted_as_a_duplicate(
     hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any], push_generation: Generation
 ) -> None:
@@ -366,6 +408,37 @@ async def test_messages_of_others_are_counted_and_ignored(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert events == []
     assert health_of(account).counts == {"messages_of_other_devices": 3, "outcomes_of_other_commands": 1}
+
+
+@LEGACY_ONLY
+async def test_outcomes_of_other_applications_commands_are_announced_once_if_the_option_is_on(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send, events: list[Event]
+) -> None:
+    """Only those of the account's devices, of the last day, and with an outcome; the event entities ignore them."""
+    await add_device(hass, account, "3303/0/5700")
+    device_id = devices_of(account).device_id(IMEI)
+    options = {**account.options, "push": account.options["push"] | {"other_commands": True}}
+    hass.config_entries.async_update_entry(account, options=options)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done()
+    failed = str(uuid4())
+    for message in (
+        outcome(UNKNOWN_UUID),
+        outcome(UNKNOWN_UUID),
+        outcome(failed, confirm_status=5, confirm_body=None),
+        outcome(str(uuid4()), send_status=3, confirm_status=None, confirm_time=None),
+        outcome(str(uuid4()), imei=OTHER_IMEI),
+        outcome(str(uuid4()), confirm_time=milliseconds(datetime.now(UTC) - timedelta(days=2))),
+    ):
+        assert await send(message) == 200
+    await hass.async_block_till_done(wait_background_tasks=True)
+    first, second = (dict(event.data) for event in events)
+    assert abs(datetime.fromisoformat(first.pop("confirm_time")) - datetime.now(UTC)) < timedelta(minutes=1)
+    common = {"config_entry_id": account.entry_id, "imei": IMEI, "device_id": device_id}
+    values = [{"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700, "value": 21.5}]
+    assert first == common | {"type": "other_command_succeeded", "uuid": UNKNOWN_UUID, "values": values}
+    assert (second["type"], second["uuid"], "values" in second) == ("other_command_failed", failed, False)
+    assert second["reason"]
 
 
 @LEGACY_ONLY
@@ -539,6 +612,51 @@ async def test_a_large_batch_is_received(
     assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 999
 
 
+async def test_a_few_large_requests_are_read_at_a_time_and_delay_no_small_one(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send, expected_warnings: list[str]
+) -> None:
+    """Anyone may send them: the memory that they take is limited."""
+    expected_warnings.append(REFUSED)
+    await add_device(hass, account, "3303/0/5700")
+    most = 0
+    two, released = asyncio.Event(), asyncio.Event()
+
+    class Large(MockRequest):
+        """A request through Home Assistant Cloud that is large, and does not end until the test releases it."""
+
+        parts = 1
+
+        @property
+        @override
+        def content(self) -> Any:
+            """Return this request as the stream of its body."""
+            return self
+
+        async def read(self, limit: int) -> bytes:
+            """Return the first part of the body, then its end."""
+            nonlocal most
+            if self.parts:
+                self.parts -= 1
+                return b"x" * limit
+            most += 1
+            if most == 2:
+                two.set()
+            await released.wait()
+            return b""
+
+    large = [
+        asyncio.ensure_future(webhook.async_handle_webhook(hass, WEBHOOK_ID, Large(b"", "test", "POST")))
+        for _ in range(8)
+    ]
+    await two.wait()
+    assert await send(datapoint(1, datetime.now(UTC))) == 200
+    # Of eight, two went on reading.
+    assert most == 2
+    released.set()
+    assert [answer.status for answer in await asyncio.gather(*large)] == [400] * 8
+    assert most == 8
+
+
 async def test_the_requests_that_are_recognized_as_duplicates_are_limited(
     account: MockConfigEntry,
     client: TestClient[Any, Any],
@@ -546,7 +664,7 @@ async def test_the_requests_that_are_recognized_as_duplicates_are_limited(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The oldest one is forgotten; it changes nothing nevertheless."""
-    monkeypatch.setattr("custom_components.onenet_nbiot.push._RECENT_MAX", 1)
+    monkeypatch.setattr("custom_components.onenet_nbiot.push_health._REQUESTS_MAX", 1)
     bodies = [body_of(push_generation, TOKEN, None, presence(1, datetime.now(UTC))) for _ in range(2)]
     for body in (*bodies, bodies[0]):
         async with client.post(PATH, data=body, headers=JSON) as response:
@@ -755,6 +873,34 @@ async def test_an_outage_while_an_outcome_is_fetched_is_noticed(
 
 
 @CURRENT_ONLY
+async def test_pushes_cause_few_requests_while_commands_cannot_be_polled(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    send: Send,
+    expected_warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may arrive at any rate: there is a pause after an error, and none is made until the account is reachable."""
+    expected_warnings.append("Error fetching OneNET data")
+    monkeypatch.setattr("custom_components.onenet_nbiot.active_polls.PAUSE", 60)
+    await offline_read(hass)
+    onenet.faults.append(Fault(kind=FaultKind.PAGE, times=10_000, status=502))
+    onenet.requests.clear()
+    # One after the other, so that each may cause polls.
+    for number in range(10):
+        assert await send(presence(number % 2, datetime.now(UTC) + timedelta(milliseconds=number))) == 200
+        await hass.async_block_till_done()
+    await until(lambda: not coordinator_of(account).last_update_success)
+    assert sum(request.path.endswith("/history") for request in onenet.requests) <= 2
+    onenet.requests.clear()
+    assert await send(presence(1, datetime.now(UTC) + timedelta(seconds=1))) == 200
+    await hass.async_block_till_done()
+    assert not onenet.requests
+    onenet.faults.clear()
+
+
+@CURRENT_ONLY
 async def test_an_active_device_is_polled_a_few_times_while_it_does_not_answer(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send, device: Device
 ) -> None:
@@ -801,6 +947,47 @@ async def test_commands_of_an_active_device_are_not_polled_on_the_legacy_platfor
     await pass_time(account, onenet, timedelta(minutes=4))
     await refresh(account)
     assert event_types(events) == ["queued", "succeeded"]
+
+
+@CURRENT_ONLY
+async def test_a_device_that_reports_often_is_polled_a_few_times_between_full_polls(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send
+) -> None:
+    """A new command for it is polled nevertheless."""
+    await add_device(hass, account, "3303/0/5700")
+    await offline_read(hass)
+    onenet.requests.clear()
+
+    async def report() -> int:
+        """Report often; return the number of polls."""
+        onenet.requests.clear()
+        for _ in range(20):
+            assert await send(datapoint(1, datetime.now(UTC))) == 200
+            await hass.async_block_till_done(wait_background_tasks=True)
+        return sum(request.path.endswith("/history") for request in onenet.requests)
+
+    assert await report() == 5
+    assert await report() == 0
+    await offline_read(hass, obj_id=3300)
+    assert await report() == 5
+    await pass_time(account, onenet, timedelta(minutes=4))
+    await refresh(account)
+    assert await report() == 5
+
+
+async def test_a_device_with_a_wrong_clock_is_active_when_it_reports(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send
+) -> None:
+    """A value with a time in the future does not make later ones old."""
+    await add_device(hass, account, "3303/0/5700")
+    device, now = devices_of(account).added[IMEI], datetime.now(UTC)
+    assert await send(datapoint(1, now + timedelta(days=400))) == 200
+    devices_of(account).async_set_polled(IMEI)
+    assert await send(datapoint(2, now)) == 200
+    assert device.active_since_poll
+    devices_of(account).async_set_polled(IMEI)
+    assert await send(datapoint(3, now - timedelta(minutes=1))) == 200
+    assert not device.active_since_poll
 
 
 async def test_requests_through_the_cloud_are_received(

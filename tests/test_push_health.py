@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
 import pytest
@@ -16,6 +17,7 @@ from .common import (
     EVERY_PLATFORM,
     IMEI,
     LEGACY_ONLY,
+    OTHER_IMEI,
     add_device,
     client_of,
     commands_of,
@@ -36,15 +38,15 @@ entry = push_entry
 
 
 @pytest.fixture
-def health() -> PushHealth:
+async def health(hass: HomeAssistant) -> PushHealth:
     """Return a state in which no push has arrived."""
-    return PushHealth()
+    return PushHealth(hass, "account")
 
 
 def test_pushes_are_active_for_a_day_after_the_last_one(health: PushHealth) -> None:
     """They are neither active nor stopped before the first one, and after a day without any."""
     assert (health.is_active(NOON), health.is_stopped(NOON)) == (False, False)
-    health.arrived(NOON)
+    health.async_arrived(NOON, NOON)
     assert health.is_active(NOON + 24 * HOUR)
     assert not health.is_active(NOON + 24 * HOUR + SECOND)
     assert not health.is_stopped(NOON + 24 * HOUR + SECOND)
@@ -53,41 +55,41 @@ def test_pushes_are_active_for_a_day_after_the_last_one(health: PushHealth) -> N
 def test_a_day_without_pushes_is_a_stop_if_they_arrived_every_day(health: PushHealth) -> None:
     """The next push ends it, and the days are counted again."""
     for day in range(3):
-        health.arrived(NOON + day * 24 * HOUR)
+        health.async_arrived(NOON + day * 24 * HOUR, NOON + day * 24 * HOUR)
     last = NOON + 48 * HOUR
     assert not health.is_stopped(last + 24 * HOUR)
     assert health.is_stopped(last + 24 * HOUR + SECOND)
     later = last + 48 * HOUR
-    health.arrived(later)
+    health.async_arrived(later, later)
     assert health.is_active(later)
     assert not health.is_stopped(later + 25 * HOUR)
 
 
 def test_three_outcomes_in_succession_without_a_push_are_a_stop(health: PushHealth) -> None:
     """An outcome that a push has brought starts the count again."""
-    health.arrived(NOON)
+    health.async_arrived(NOON, NOON)
     for uuid in "ab":
-        health.polled(uuid, NOON)
+        health.polled(IMEI, uuid, NOON)
     health.check(NOON + 2 * MINUTE)
-    health.pushed("c")
+    health.pushed(IMEI, "c")
     for uuid in "de":
-        health.polled(uuid, NOON)
+        health.polled(IMEI, uuid, NOON)
     health.check(NOON + 2 * MINUTE)
     assert (health.missed, health.is_stopped(NOON)) == (4, False)
-    health.polled("f", NOON)
+    health.polled(IMEI, "f", NOON)
     health.check(NOON + 2 * MINUTE)
     assert (health.is_stopped(NOON), health.is_active(NOON)) == (True, False)
-    health.pushed("g")
+    health.pushed(IMEI, "g")
     assert not health.is_stopped(NOON)
 
 
 def test_an_outcome_that_a_push_brings_within_a_minute_is_not_missed(health: PushHealth) -> None:
     """Nor is one that a push has brought before."""
-    health.pushed("before")
-    health.polled("before", NOON)
-    health.polled("after", NOON)
+    health.pushed(IMEI, "before")
+    health.polled(IMEI, "before", NOON)
+    health.polled(IMEI, "after", NOON)
     health.check(NOON + MINUTE)
-    health.pushed("after")
+    health.pushed(IMEI, "after")
     health.check(NOON + HOUR)
     assert health.missed == 0
 
@@ -95,11 +97,64 @@ def test_an_outcome_that_a_push_brings_within_a_minute_is_not_missed(health: Pus
 def test_the_pushed_outcomes_that_are_kept_are_limited(health: PushHealth) -> None:
     """The oldest one is deleted."""
     for number in range(1001):
-        health.pushed(str(number))
+        health.pushed(IMEI, str(number))
     for uuid in ("0", "1"):
-        health.polled(uuid, NOON)
+        health.polled(IMEI, uuid, NOON)
     health.check(NOON + HOUR)
     assert health.missed == 1
+
+
+async def test_the_days_with_pushes_are_known_after_a_restart(hass: HomeAssistant, health: PushHealth) -> None:
+    """Until the push is turned off."""
+    for day in range(3):
+        health.async_arrived(NOON + day * 24 * HOUR, NOON + day * 24 * HOUR)
+    last = NOON + 48 * HOUR
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
+    restarted = PushHealth(hass, "account")
+    await restarted.async_load()
+    assert (restarted.last_push, restarted.is_active(last)) == (last, True)
+    assert restarted.is_stopped(last + 25 * HOUR)
+    restarted.async_arrived(last + HOUR, last)
+    assert restarted.last_push == last
+    await restarted.async_clear()
+    restarted = PushHealth(hass, "account")
+    await restarted.async_load()
+    assert restarted.last_push is None
+
+
+def test_a_time_in_the_future_is_no_sign_that_pushes_arrive(health: PushHealth) -> None:
+    """A device may have a wrong clock."""
+    health.async_arrived(NOON, NOON + HOUR)
+    assert health.last_push is None
+    health.async_arrived(NOON, NOON + MINUTE)
+    assert health.last_push == NOON
+
+
+def test_three_outcomes_of_a_device_without_a_push_are_a_stop_although_other_devices_are_pushed(
+    health: PushHealth,
+) -> None:
+    """The push may have been set up for a group of devices only; the stop ends after a day without misses."""
+    health.async_arrived(NOON, NOON)
+    for uuid in "abc":
+        health.polled(IMEI, uuid, NOON)
+        health.check(NOON + 2 * MINUTE)
+        health.pushed(OTHER_IMEI, f"pushed {uuid}")
+    assert health.is_stopped(NOON)
+    later = NOON + 25 * HOUR
+    health.async_arrived(later, later)
+    health.check(later)
+    assert not health.is_stopped(later)
+
+
+def test_onenet_may_report_one_push_as_off_while_others_arrive(health: PushHealth) -> None:
+    """A product may have pushes of groups and of rules, too."""
+    health.async_arrived(NOON, NOON)
+    health.set_status(is_active=False)
+    assert not health.is_stopped(NOON + HOUR)
+    assert health.is_stopped(NOON + HOUR + SECOND)
+    health.set_status(is_active=True)
+    assert not health.is_stopped(NOON + HOUR + SECOND)
 
 
 def test_relaxed_polls_are_four_times_less_frequent() -> None:
@@ -135,7 +190,7 @@ async def test_polling_slows_down_while_pushes_arrive(
     await add_device(hass, account, "3303/0/5700")
     await refresh(account)
     assert seconds_between_polls(account) == 60
-    health_of(account).arrived(datetime.now(UTC))
+    health_of(account).async_arrived(now := datetime.now(UTC), now)
     await refresh(account)
     await pass_time(account, onenet, 5 * MINUTE)
     await refresh(account)
@@ -165,10 +220,10 @@ async def test_three_outcomes_that_only_polls_find_create_an_issue_that_a_pushed
     await pass_time(account, onenet, 2 * MINUTE)
     await refresh(account)
     assert is_reported(hass, account)
-    health_of(account).pushed("any")
+    health_of(account).pushed(IMEI, "any")
     await refresh(account)
     assert not is_reported(hass, account)
-    health_of(account).is_off = True
+    health_of(account).set_status(is_active=False)
     await refresh(account)
     assert is_reported(hass, account)
     assert await hass.config_entries.async_remove(account.entry_id)
@@ -210,7 +265,7 @@ async def test_a_push_that_onenet_has_turned_off_creates_an_issue(
 
 async def test_turning_push_off_deletes_the_issue(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """It does not return when the push is turned on again."""
-    health_of(account).is_off = True
+    health_of(account).set_status(is_active=False)
     await refresh(account)
     assert is_reported(hass, account)
     options = dict(account.options)

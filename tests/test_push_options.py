@@ -1,12 +1,14 @@
 """The options that set up the push, its URL, and its sensors."""
 
 import asyncio
+from collections.abc import Callable
 import sys
 from typing import Any
 
 from aiohttp.test_utils import TestClient
+from hass_nabucasa import NabuCasaBaseError
 from homeassistant import components
-from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.core_config import async_process_ha_core_config
@@ -184,7 +186,8 @@ async def test_the_settings_are_shown_again_and_a_key_can_be_removed(
     await turn_on(hass, account, token="token-of-mine", encryption_key=LEGACY_KEY)
     before = account.options["push"]
     result = await start(hass, account)
-    assert suggested(result) == {"token": "token-of-mine", "encryption_key": LEGACY_KEY}
+    shown = suggested(result)
+    assert (shown["token"], shown["encryption_key"]) == ("token-of-mine", LEGACY_KEY)
     await configure(hass, result, token="token-of-mine")
     assert account.options["push"] == {name: value for name, value in before.items() if name != "encryption_key"}
 
@@ -226,18 +229,33 @@ class Cloud:
     """Home Assistant Cloud with an active subscription; the real one needs packages that the tests do not have."""
 
     CloudNotAvailable = RuntimeError
-    hooks: set[str]
 
     def __init__(self) -> None:
-        """Start without webhooks."""
-        self.hooks = set()
+        """Start with an active subscription and without webhooks."""
+        self.is_active = True
+        self.error: Exception | None = None
+        self.hooks: set[str] = set()
+        self._listeners: set[Callable[[str], None]] = set()
 
     def async_active_subscription(self, *_: HomeAssistant) -> bool:
-        """Return that there is a subscription."""
-        return True
+        """Return whether there is a subscription."""
+        return self.is_active
+
+    def async_listen_connection_change(self, _: HomeAssistant, target: Callable[[str], None]) -> Callable[[], None]:
+        """Call a function when the connection changes."""
+        self._listeners.add(target)
+        return lambda: self._listeners.remove(target)
+
+    def set_active(self, *, is_active: bool) -> None:
+        """Start or end the subscription."""
+        self.is_active = is_active
+        for listener in self._listeners:
+            listener("cloud_connected")
 
     async def async_get_or_create_cloudhook(self, _: HomeAssistant, webhook_id: str) -> str:
         """Create a webhook."""
+        if self.error is not None:
+            raise self.error
         self.hooks.add(webhook_id)
         return f"https://hooks.nabu.casa/{len(self.hooks)}"
 
@@ -275,10 +293,100 @@ async def test_the_webhook_of_the_cloud_is_created_and_deleted(
     assert cloud.hooks == set()
 
 
+def has_url_issue(hass: HomeAssistant, account: MockConfigEntry) -> bool:
+    """Return whether there is a repair issue because another URL is to be entered in OneNET's console."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, f"push_url_changed_{account.entry_id}") is not None
+
+
+async def test_the_end_of_the_cloud_subscription_creates_an_issue_until_it_is_renewed(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str, cloud: Cloud
+) -> None:
+    """Meanwhile, the external URL is to be entered in OneNET's console."""
+    await turn_on(hass, account)
+    assert not has_url_issue(hass, account)
+    cloud.set_active(is_active=False)
+    assert has_url_issue(hass, account)
+    result = await start(hass, account)
+    result = await configure(hass, result, **suggested(result))
+    placeholders = result["description_placeholders"]
+    assert placeholders
+    assert placeholders["url"].startswith(external_url)
+    assert not has_url_issue(hass, account)
+    assert "cloudhook_url" not in account.options["push"]
+
+
+async def test_a_renewed_cloud_subscription_deletes_the_issue(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str, cloud: Cloud
+) -> None:
+    """The URL of Home Assistant Cloud is valid again."""
+    await turn_on(hass, account)
+    for is_active in (False, True):
+        cloud.set_active(is_active=is_active)
+    assert not has_url_issue(hass, account)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("Cloud is not connected"), TimeoutError(), Cloud.CloudNotAvailable(), NabuCasaBaseError("no")]
+)
+async def test_an_error_of_the_cloud_leaves_the_external_url(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str, cloud: Cloud, error: Exception
+) -> None:
+    """The dialog goes on."""
+    cloud.error = error
+    result = await turn_on(hass, account)
+    placeholders = result["description_placeholders"]
+    assert placeholders
+    assert placeholders["url"].startswith(external_url)
+
+
+async def test_the_options_are_saved_although_the_account_cannot_be_reloaded(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str
+) -> None:
+    """It may be unloading at this moment."""
+    result = await start(hass, account)
+    account.mock_state(hass, ConfigEntryState.FAILED_UNLOAD)
+    result = await configure(hass, result, **suggested(result))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert "push" in account.options
+    account.mock_state(hass, ConfigEntryState.LOADED)
+
+
+async def test_results_of_other_applications_commands_are_offered_where_they_are_pushed(
+    hass: HomeAssistant, account: MockConfigEntry, variant: str, external_url: str
+) -> None:
+    """The current platform pushes none."""
+    result = await start(hass, account)
+    assert result["data_schema"]
+    assert ("other_commands" in result["data_schema"].schema) is variant.startswith("legacy")
+
+
+@pytest.mark.parametrize("damaged", [{"token": None}, {"encryption_key": "short"}, {"webhook_id": None}])
+async def test_an_account_with_damaged_options_works_without_push(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    external_url: str,
+    expected_warnings: list[str],
+    caplog: pytest.LogCaptureFixture,
+    damaged: dict[str, str | None],
+) -> None:
+    """The log says what to do: turn the push off and on again."""
+    expected_warnings.append("The push of OneNET is off: its options are damaged")
+    await turn_on(hass, account)
+    push = {name: value for name, value in (account.options["push"] | damaged).items() if value is not None}
+    hass.config_entries.async_update_entry(account, options={**account.options, "push": push})
+    assert await hass.config_entries.async_reload(account.entry_id)
+    assert expected_warnings[-1] in caplog.text
+    await start(hass, account, push=False)
+    await hass.async_block_till_done()
+    assert "push" not in account.options
+    await turn_on(hass, account)
+    assert {"webhook_id", "token"} <= account.options["push"].keys()
+
+
 @pytest.fixture
 def expected_warnings() -> list[str]:
     """Return the beginnings of expected warnings."""
-    return ["A push was refused", "Config entry 'OneNET'"]
+    return ["A push was refused", "Config entry 'OneNET'", "Home Assistant Cloud has provided no URL"]
 
 
 async def test_a_new_external_url_creates_an_issue_until_onenet_has_checked_it(
@@ -296,7 +404,7 @@ async def test_a_new_external_url_creates_an_issue_until_onenet_has_checked_it(
     issue = registry.async_get_issue(DOMAIN, issue_id)
     assert issue
     assert issue.translation_placeholders
-    assert issue.translation_placeholders["url"].startswith("https://new.example.com/api/webhook/")
+    assert "url" not in issue.translation_placeholders
     assert await url_check(await hass_client_no_auth(), account)
     assert registry.async_get_issue(DOMAIN, issue_id) is None
     assert account.options["push"]["url"].startswith("https://new.example.com/")

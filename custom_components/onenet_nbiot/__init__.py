@@ -18,7 +18,8 @@ from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
 from .manager import CommandManager
 from .onenet.errors import OneNetError
-from .push import PushWebhook, async_delete_webhook, async_register_webhooks
+from .push import async_create_push_webhook, async_register_webhooks
+from .push_url import async_delete_webhook
 from .services import async_setup_services
 from .tracker import CommandTracker
 
@@ -73,12 +74,13 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     )
     update_identity = partial(async_update_identity, hass)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
+    push = async_create_push_webhook(hass, entry)
     await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    if CONF_PUSH in entry.options:
-        PushWebhook(hass, entry).async_register()
+    if push is not None:
+        push.async_register()
     else:
-        account.health.clear()
+        await account.health.async_clear()
         async_delete_push_issues(hass, entry)
     return True
 
@@ -92,6 +94,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> N
     """Delete the commands and devices of a removed account."""
     async_delete_issues(hass, entry)
     async_delete_push_issues(hass, entry)
+    await async_remove_account(hass, entry.entry_id)
     if CONF_PUSH in entry.options:
         await async_delete_webhook(hass, entry.options[CONF_PUSH])
-    await async_remove_account(hass, entry.entry_id)

@@ -43,7 +43,9 @@ async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
     if (account := accounts.get(entry_id)) is None:
         store = async_get_store(hass)
         await store.async_open()
-        account = AccountData(Commands(hass, entry_id, store), Devices(hass, entry_id, store), PushHealth())
+        health = PushHealth(hass, entry_id)
+        account = AccountData(Commands(hass, entry_id, store), Devices(hass, entry_id, store), health)
+        await account.health.async_load()
         await account.devices.async_load()
         await account.commands.async_load()
         accounts[entry_id] = account
@@ -59,6 +61,8 @@ async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:
         account.devices.async_remove()
         account.commands.async_remove()
     store.async_delete_account(entry_id)
+    health = account.health if account else PushHealth(hass, entry_id)
+    await health.async_clear()
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:

@@ -46,6 +46,7 @@ from .onenet.operations import (
     WriteMode,
     WrittenValue,
 )
+from .onenet.push import PushedOutcome
 
 # The unfinished states in their order: a command only changes to a later one of these, or to a finished state.
 _UNFINISHED = (CommandState.UNKNOWN, CommandState.QUEUED, CommandState.SENT)
@@ -321,6 +322,20 @@ def describe_values(values: Iterable[ResourceValue], obj_id: int | None = None) 
         | {ATTR_VALUE: value.value}
         for value in values
     ]
+
+
+def describe_outcome(outcome: PushedOutcome) -> dict[str, Any]:
+    """Return the fields of the outcome of a command that another application has queued."""
+    record = outcome.record
+    return _without_none(
+        {
+            ATTR_UUID: record.uuid,
+            ATTR_CONFIRM_TIME: _local(record.confirm_time),
+            ATTR_REASON: record.reason,
+            ATTR_MESSAGE: record.message,
+            ATTR_VALUES: describe_values(outcome.result.values) or None,
+        }
+    )
 
 
 def describe_resources(resources: Iterable[Resource]) -> list[dict[str, Any]]:

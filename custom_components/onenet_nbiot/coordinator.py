@@ -210,6 +210,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self.async_set_updated_data(None)
         if queued:
             self._schedule.queued(imei, self._client.now())
+            self.active_polls.async_reset(imei)
             if len(self._commands.unfinished(imei)) == 1:
                 # Earlier activity of the device has no effect on its first command.
                 self._devices.async_set_polled(imei)
@@ -289,6 +290,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             await self._async_poll_devices(schedule.due(now, soon_only=True)[:_MAX_REQUESTS])
             return
         schedule.full_poll_started(now)
+        self.active_polls.async_reset()
         await self._async_check_push_status(now)
         due = schedule.due(now)
         others = schedule.imeis - self._devices.added.keys() - set(due[:_MAX_REQUESTS])
@@ -319,7 +321,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if self._health is None or product_id is None or not self._health.is_status_due(now):
             return
         try:
-            self._health.is_off = not await self._client.is_push_active(product_id)
+            self._health.set_status(is_active=await self._client.is_push_active(product_id))
         except OneNetError as err:
             LOGGER.debug("It is unknown whether the push is active: %s", err)
 
@@ -373,7 +375,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if self._health is not None and self._client.pushes_outcomes:
             for command in changed:
                 if command.state in (CommandState.SUCCEEDED, CommandState.FAILED):
-                    self._health.polled(command.uuid, now)
+                    self._health.polled(imei, command.uuid, now)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)

@@ -472,8 +472,11 @@ class Devices:
         datapoints = [item for item in news if isinstance(item, Datapoint)]
         changed = self._update_readings(device, datapoints, now)
         seen = [min(datapoint.measured_at, now) for datapoint in datapoints]
-        newest = max(seen, default=None)
-        active = newest is not None and (device.newest is None or newest > device.newest)
+        newest = max((datapoint.measured_at for datapoint in datapoints), default=None)
+        # A time in the future, of a device with a wrong clock, is not comparable.
+        active = newest not in (None, device.newest) and (
+            device.newest is None or device.newest > now or newest > device.newest
+        )
         if active:
             device.newest = newest
         was_online = device.online

@@ -1,12 +1,18 @@
 """Options flow: set the polling interval, and set up OneNET's push."""
 
 import asyncio
+from contextlib import suppress
 import re
 import secrets
 from typing import Any
 
 from homeassistant.components import webhook
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult, OptionsFlowWithReload
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigFlowResult,
+    OperationNotAllowed,
+    OptionsFlowWithReload,
+)
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_WEBHOOK_ID, UnitOfTime
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -22,6 +28,7 @@ from .const import (
     CONF_CLOUDHOOK,
     CONF_ENCRYPTION_KEY,
     CONF_INTERVAL,
+    CONF_OTHER_COMMANDS,
     CONF_PUSH,
     INTERVAL,
     INTERVAL_MAX,
@@ -29,7 +36,7 @@ from .const import (
 )
 from .coordinator import platform_of
 from .onenet.push import PushReceiver
-from .push import async_create_cloudhook, async_delete_webhook, async_has_cloud, async_push_url
+from .push_url import async_create_cloudhook, async_delete_webhook, async_has_cloud, async_push_url
 
 # Seconds to wait for OneNET to check the URL.
 CHECK_TIMEOUT = 300
@@ -47,7 +54,11 @@ _OPTIONS_SCHEMA = vol.Schema(
         vol.Optional(CONF_PUSH): BooleanSelector(),
     }
 )
-_PUSH_SCHEMA = vol.Schema({vol.Required(CONF_TOKEN): TextSelector(), vol.Optional(CONF_ENCRYPTION_KEY): TextSelector()})
+_PUSH_FIELDS: dict[vol.Marker, Any] = {
+    vol.Required(CONF_TOKEN): TextSelector(),
+    vol.Optional(CONF_ENCRYPTION_KEY): TextSelector(),
+}
+_OTHER_COMMANDS_FIELD: dict[vol.Marker, Any] = {vol.Required(CONF_OTHER_COMMANDS, default=False): BooleanSelector()}
 
 
 def _is_public(url: str | None) -> bool:
@@ -89,9 +100,8 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
     async def _async_start_push(self) -> ConfigFlowResult:
         """Show the settings of the push, with a warning if OneNET cannot reach Home Assistant."""
         self._push = dict(self.config_entry.options.get(CONF_PUSH, {}))
-        if not self._push:
-            self._push[CONF_WEBHOOK_ID] = webhook.async_generate_id()
-            self._push[CONF_TOKEN] = secrets.token_hex(_TOKEN_BYTES)
+        self._push.setdefault(CONF_WEBHOOK_ID, webhook.async_generate_id())
+        self._push.setdefault(CONF_TOKEN, secrets.token_hex(_TOKEN_BYTES))
         if async_has_cloud(self.hass) or _is_public(async_push_url(self.hass, self._push)):
             return await self.async_step_push()
         return await self.async_step_push_not_public()
@@ -107,6 +117,9 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
     async def _async_step_push(self, step_id: str, user_input: dict[str, Any] | None) -> ConfigFlowResult:
         """Set the token and the encryption key in a step, and save them."""
         errors = {}
+        fields = _PUSH_FIELDS
+        if platform_of(self.config_entry.data).pushes_outcomes:
+            fields = fields | _OTHER_COMMANDS_FIELD
         if user_input is not None:
             token, key = user_input[CONF_TOKEN].strip(), user_input.get(CONF_ENCRYPTION_KEY, "").strip()
             if not _TOKEN.fullmatch(token):
@@ -118,22 +131,26 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
                 self._push.pop(CONF_ENCRYPTION_KEY, None)
                 if key:
                     self._push[CONF_ENCRYPTION_KEY] = key
+                self._push[CONF_OTHER_COMMANDS] = user_input.get(CONF_OTHER_COMMANDS, False)
                 return await self._async_save_push()
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(_PUSH_SCHEMA, user_input or self._push),
+            data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), user_input or self._push),
             errors=errors,
         )
 
     async def _async_save_push(self) -> ConfigFlowResult:
         """Save the options and reload the account, so that it answers when OneNET checks the URL."""
         entry = self.config_entry
+        self._push.pop(CONF_CLOUDHOOK, None)
         if (cloudhook := await async_create_cloudhook(self.hass, self._push[CONF_WEBHOOK_ID])) is not None:
             self._push[CONF_CLOUDHOOK] = cloudhook
         self._push[CONF_URL] = async_push_url(self.hass, self._push)
         self._options[CONF_PUSH] = self._push
         self.hass.config_entries.async_update_entry(entry, options=self._options)
-        await self.hass.config_entries.async_reload(entry.entry_id)
+        # The account may be in a state in which it cannot be reloaded; the options are saved nevertheless.
+        with suppress(OperationNotAllowed):
+            await self.hass.config_entries.async_reload(entry.entry_id)
         if entry.state is not ConfigEntryState.LOADED:
             return self.async_create_entry(data=self._options)
         entry.runtime_data.health.url_checked.clear()

@@ -14,7 +14,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.json import json_bytes
 from homeassistant.util.signal_type import SignalTypeFormat
 
-from .command import VALUES_TOO_LARGE, Command, describe_values
+from .command import VALUES_TOO_LARGE, Command, describe_outcome, describe_values
 from .commands import EXPIRY_GRACE, Commands
 from .const import (
     ATTR_IMEI,
@@ -340,6 +340,12 @@ class CommandTracker:
                 shown.add(key)
                 async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
+
+    @callback
+    def async_publish_other(self, imei: str, outcome: PushedOutcome) -> None:
+        """Fire the bus event of a finished command that another application has queued."""
+        fields = _limit_size(self.origin(imei) | describe_outcome(outcome))
+        self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"other_command_{outcome.record.state.value}", **fields})
 
     @callback
     def async_publish_rejected(self, command: Command, err: PlatformError, context: Context) -> None:

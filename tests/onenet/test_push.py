@@ -54,7 +54,7 @@ class Application:
         """Handle a request."""
         try:
             if request.method == "GET":
-                return web.Response(text=self.receiver.answer_url_check(request.rel_url.raw_query_string))
+                return web.Response(text=self.receiver.check_url(request.rel_url.raw_query_string).answer)
             push = self.receiver.receive(await request.read())
         except PushRefusedError as err:
             return web.Response(status=err.status)
@@ -204,7 +204,7 @@ def test_the_signatures_are_compared_in_constant_time(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
     receiver = PushReceiver(TOKEN)
-    assert receiver.answer_url_check("msg=check&nonce=nonce001&signature=any") == "check"
+    assert receiver.check_url("msg=check&nonce=nonce001&signature=any").answer == "check"
     assert receiver.receive(body_of(DATAPOINT, msg_signature="any")).events
     # Signatures of another length or alphabet are compared as well.
     receiver.receive(body_of(DATAPOINT, msg_signature=""))
@@ -306,7 +306,7 @@ def test_a_body_in_another_format_is_malformed(body: bytes) -> None:
 def test_a_url_check_without_a_message_is_malformed() -> None:
     """A URL check without a message is malformed."""
     with pytest.raises(PushRefusedError) as caught:
-        PushReceiver(TOKEN).answer_url_check("")
+        PushReceiver(TOKEN).check_url("")
     assert caught.value.kind is RefusalKind.MALFORMED
 
 

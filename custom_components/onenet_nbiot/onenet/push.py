@@ -6,6 +6,7 @@ This module requires the package cryptography; the rest of the client does not. 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 import hashlib
 import hmac
@@ -109,6 +110,11 @@ class PushedOutcome:
     record: CommandRecord
     result: ReadResult
 
+    @property
+    def time(self) -> datetime | None:
+        """Return when the device confirmed the command, or else when it was sent; None if OneNET left out both."""
+        return self.record.confirm_time or self.record.send_time
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedPresence:
@@ -117,6 +123,11 @@ class PushedPresence:
     device: DeviceIdentity
     presence: Presence
 
+    @property
+    def time(self) -> datetime:
+        """Return when the presence changed."""
+        return self.presence.time
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedDatapoint:
@@ -124,6 +135,11 @@ class PushedDatapoint:
 
     device: DeviceIdentity
     datapoint: Datapoint
+
+    @property
+    def time(self) -> datetime:
+        """Return when OneNET received the value."""
+        return self.datapoint.measured_at
 
 
 type PushEvent = PushedOutcome | PushedPresence | PushedDatapoint
@@ -140,6 +156,18 @@ class Push:
     id: str | None
     fingerprint: str
     events: tuple[PushEvent, ...]
+
+    @property
+    def newest(self) -> datetime | None:
+        """Return the time of the newest event, None if there is none."""
+        return max((event.time for event in self.events if event.time is not None), default=None)
+
+
+class UrlCheck(NamedTuple):
+    """Hold the body of the response to a check of the URL, and a fingerprint to recognize a repeated check."""
+
+    answer: str
+    fingerprint: str
 
 
 class _Member(NamedTuple):
@@ -166,16 +194,16 @@ class PushReceiver:
         self._token = token.encode()
         self._decrypt = None if key is None else _create_decryptor(key)
 
-    def answer_url_check(self, query: str) -> str:
-        """Return the body of the response to the GET request with which OneNET checks the URL.
+    def check_url(self, query: str) -> UrlCheck:
+        """Verify the GET request with which OneNET checks the URL.
 
         `query` is percent-encoded. Raise PushRefusedError.
         """
         fields = dict(parse_qsl(query))
         if "msg" not in fields:
             raise PushRefusedError(RefusalKind.MALFORMED)
-        self._verify(fields["msg"], fields.get("nonce", ""), fields.get("signature", ""))
-        return fields["msg"]
+        fingerprint = self._verify(fields["msg"], fields.get("nonce", ""), fields.get("signature", ""))
+        return UrlCheck(fields["msg"], fingerprint)
 
     def receive(self, body: bytes) -> Push:
         """Return the events of a POST request; signed messages of unknown types have no events.
