@@ -204,7 +204,9 @@ class PushWebhook:
             changes = await self._updater.async_apply(push.events)
             # Not before: a duplicate that arrives meanwhile must not be answered earlier.
             self._health.received(push.fingerprint)
-            self._health.async_arrived(self._client.now(), push.newest)
+            now = self._client.now()
+            # A repeated outcome does not finish a command.
+            self._health.async_arrived(now, now if changes.states else push.newest)
             self._coordinator.async_check_push()
             self._update_sensors()
         try:
