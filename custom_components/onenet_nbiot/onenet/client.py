@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final
 from urllib.parse import quote
 
@@ -25,6 +26,10 @@ from .transport import Transport
 
 # Seconds between two commands for one device. OneNET accepts one command per second, measured on arrival.
 COMMAND_PAUSE: Final = 1.1
+# OneNET keeps values for this long, and ignores the end of a longer period.
+HISTORY_MAX: Final = timedelta(days=365)
+# OneNET accepts 6000; decoding so many would block the event loop.
+_HISTORY_PAGE = 2000
 
 
 class OneNetClient(NbIotCalls):
@@ -181,14 +186,18 @@ class OneNetClient(NbIotCalls):
         end: datetime | None = None,
         limit: int = 100,
         cursor: str | None = None,
+        is_descending: bool = False,
     ) -> DatapointPage:
         """Return a page of the history of a device's values.
 
         `key` is the device's name, or its id on the legacy platform. `paths` are paths of resources and default to all.
         `start` and `end` are aware; without `start`, the page contains the newest value of each resource. `limit` is 1
-        to 6000. Sources: "View data points", "History of data points".
+        to 6000, and `is_descending` requests the newest values first. Sources: "View data points", "History of data
+        points".
         """
         query: dict[str, str | float] = {"limit": limit}
+        if is_descending:
+            query["sort"] = "DESC"
         if "{key}" not in self._platform.history_path:
             query["device_name"] = key
         if streams := ",".join(path.replace("/", "_") for path in paths):
@@ -199,6 +208,41 @@ class OneNetClient(NbIotCalls):
             query["cursor"] = cursor
         path = self._platform.history_path.format(key=quote(key, safe=""))
         return DatapointPage.from_wire(await self._transport.request_devices(path, query), cursor)
+
+    async def get_history(
+        self, key: str, path: str, *, start: datetime, end: datetime, limit: int | None = None
+    ) -> list[Datapoint]:
+        """Return the values that a resource had in a period, the oldest first; of more than `limit`, the newest.
+
+        `key` is the device's name, or its id on the legacy platform. `start` and `end` are aware; OneNET keeps values
+        for a year. Sources: "View data points", "History of data points".
+        """
+        found: list[Datapoint] = []
+        cursor, cursors = None, set[str]()
+        while True:
+            page = await self.get_history_page(
+                key,
+                paths=[path],
+                start=max(start, end - HISTORY_MAX),
+                # OneNET's times have whole seconds.
+                end=end + timedelta(seconds=1),
+                limit=_HISTORY_PAGE,
+                cursor=cursor,
+                is_descending=True,
+            )
+            points = [point for point in page.points if point.path == path]
+            found += points
+            is_descending = len(points) > 1 and points[0].measured_at > points[-1].measured_at
+            cursor = page.cursor
+            if not page.more or cursor is None or cursor in cursors:
+                break
+            if limit is not None and len(found) >= limit and is_descending:
+                break
+            cursors.add(cursor)
+        # Values that a device sent together have the same time, and keep their order.
+        in_period = [point for point in reversed(found) if start <= point.measured_at <= end]
+        points = sorted(in_period, key=attrgetter("measured_at"))
+        return points if limit is None else points[-limit:]
 
     async def is_push_active(self, product_id: str) -> bool:
         """Return whether the HTTP push of a product is active.
