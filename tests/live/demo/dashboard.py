@@ -1,0 +1,125 @@
+"""The dashboard of the demonstration, and the script that its button runs."""
+
+from typing import Any
+
+from .devices import COVER, LAMP, METER, THERMOMETER, SimulatedDevice
+
+PATH = "onenet-demo"
+ACCOUNT_WAITING = "sensor.onenet_waiting_commands"
+WATER = f"sensor.{METER.slug}_water_volume"
+TEMPERATURE = f"sensor.{THERMOMETER.slug}_temperature"
+HUMIDITY = f"sensor.{THERMOMETER.slug}_humidity"
+LAMP_LIGHT = f"light.{LAMP.slug}_light"
+COVER_OPEN = f"binary_sensor.{COVER.slug}_manhole_cover"
+READ_METER = "script.read_the_water_meter"
+SCRIPTS = f"""\
+read_the_water_meter:
+  alias: Read the water meter
+  icon: mdi:water-sync
+  mode: parallel
+  sequence:
+    - action: onenet_nbiot.offline_read
+      data:
+        imei: "{METER.imei}"
+        obj_id: 3424
+        obj_inst_id: 0
+        res_id: 1
+        expires_in:
+          days: 1
+        if_waiting: keep
+      response_variable: command
+    - action: onenet_nbiot.wait_for_command
+      data:
+        uuid: "{{{{ command.uuid }}}}"
+        timeout:
+          days: 1
+      response_variable: result
+    - action: persistent_notification.create
+      data:
+        title: "{METER.title}"
+        message: "{{{{ result['values'][0].value ~ ' m³' if result.state == 'succeeded' else result.state }}}}"
+"""
+NOTE = """\
+OneNET and its devices are simulated, and so is the history up to now. Everything else is real.
+
+- **Read the water meter** runs a script that queues a read. The value arrives when the meter wakes.
+- **Switch the street lamp:** it stays as it is until the lamp has woken and confirmed.
+- Open **Activity** below to see what became of each command.
+"""
+
+
+def dashboard(device_ids: dict[str, str]) -> dict[str, Any]:
+    """Return the dashboard, for devices by their IMEI."""
+    sections = [_meter(), _thermometer(), _lamp(), _cover(), _activity([*device_ids.values()])]
+    note = {"type": "sections", "max_columns": 3, "title": "OneNET", "path": "0"}
+    return {"views": [note | {"sections": sections, "header": {"card": {"type": "markdown", "content": NOTE}}}]}
+
+
+def _section(title: str, icon: str, *cards: dict[str, Any]) -> dict[str, Any]:
+    """Return a section of the dashboard."""
+    heading = {"type": "heading", "heading": title, "icon": icon}
+    return {"type": "grid", "cards": [heading, *(_full_width(card) for card in cards)]}
+
+
+def _full_width(card: dict[str, Any]) -> dict[str, Any]:
+    """Return a card that is as wide as its section."""
+    return card | {"grid_options": {"columns": "full"}}
+
+
+def _entities(device: SimulatedDevice, *entity_ids: str) -> dict[str, Any]:
+    """Return a card with these entities of a device and those that every device has."""
+    ids = (
+        *entity_ids,
+        f"binary_sensor.{device.slug}_connectivity",
+        f"sensor.{device.slug}_waiting_commands",
+        f"button.{device.slug}_request_reading",
+    )
+    # The heading has the name of the device.
+    rows = [{"entity": entity_id, "name": {"type": "entity"}} for entity_id in ids]
+    return {"type": "entities", "entities": rows}
+
+
+def _statistics(title: str, days: int, entity_id: str, **options: Any) -> dict[str, Any]:
+    """Return a graph of the past days."""
+    graph = {"type": "statistics-graph", "title": title, "days_to_show": days, "hide_legend": True}
+    return graph | {"entities": [entity_id]} | options
+
+
+def _meter() -> dict[str, Any]:
+    """Return the section of the water meter."""
+    button = {
+        "type": "button",
+        "name": "Read the water meter",
+        "icon": "mdi:water-sync",
+        "show_state": False,
+        "icon_height": "32px",
+        "tap_action": {"action": "perform-action", "perform_action": READ_METER},
+    }
+    graph = _statistics("Water in a day (m³)", 14, WATER, stat_types=["change"], period="day", chart_type="bar")
+    return _section(METER.title, "mdi:water", button, _entities(METER, WATER), graph)
+
+
+def _thermometer() -> dict[str, Any]:
+    """Return the section of the thermometer."""
+    graph = _statistics(
+        "Temperature (°C)", 7, TEMPERATURE, stat_types=["mean", "min", "max"], period="hour", chart_type="line"
+    )
+    return _section(THERMOMETER.title, "mdi:thermometer", _entities(THERMOMETER, TEMPERATURE, HUMIDITY), graph)
+
+
+def _lamp() -> dict[str, Any]:
+    """Return the section of the street lamp."""
+    tile = {"type": "tile", "entity": LAMP_LIGHT, "name": LAMP.title, "features": [{"type": "light-brightness"}]}
+    return _section(LAMP.title, "mdi:outdoor-lamp", tile, _entities(LAMP, LAMP_LIGHT))
+
+
+def _cover() -> dict[str, Any]:
+    """Return the section of the manhole cover."""
+    return _section(COVER.title, "mdi:square-outline", _entities(COVER, COVER_OPEN, f"sensor.{COVER.slug}_tilt"))
+
+
+def _activity(device_ids: list[str]) -> dict[str, Any]:
+    """Return the section of the account's commands and of what happened."""
+    waiting = {"type": "tile", "entity": ACCOUNT_WAITING, "name": "Waiting commands of all devices"}
+    logbook = {"type": "logbook", "target": {"device_id": device_ids}, "hours_to_show": 1}
+    return _section("Activity", "mdi:history", waiting, logbook)
