@@ -284,7 +284,8 @@ class HomeAssistant:
         assert form["step_id"] == "push_not_public"
         menu = await self.post(url, fields)
         await self.post(url, {"next_step_id": "finish"})
-        return self.url + urlsplit(menu["description_placeholders"]["url"]).path
+        shown = str(menu["description_placeholders"]["url"])
+        return self.url + urlsplit(shown).path
 
     async def set_interval(self, account: dict[str, Any], seconds: int) -> None:
         """Set the polling interval in an account's options, and wait until the account is reloaded."""

@@ -20,6 +20,8 @@ PLATFORMS = {"legacy": "NB-IoT suite", "current": "open platform"}
 READ = {"imei": METER.imei, "obj_id": 3424, "obj_inst_id": 0, "res_id": 1, "expires_in": {"days": 1}}
 # Seconds for which the meter stands for one that sleeps for hours.
 SLEEP = 3
+# Seconds for which a device is online after it has woken.
+AWAKE = 5
 SCREEN = """\
 
 A real Home Assistant with a simulated OneNET ({platform}) and four simulated devices
@@ -33,7 +35,8 @@ A real Home Assistant with a simulated OneNET ({platform}) and four simulated de
 {habits}
 
 What will happen: a read of the sleeping water meter is queued, and waits at OneNET under its UUID.
-The meter wakes and answers; the result arrives as an event and at the entity.
+The meter wakes and answers. OneNET's push is on, so the result is there at once: as an event of
+the command, and at the entity.
 {ending}
 
 """
@@ -82,19 +85,22 @@ async def next_event(events: asyncio.Queue[dict[str, Any]], last: str = "", uuid
             return event
 
 
-async def wake(demonstration: Demonstration, device: SimulatedDevice) -> None:
+def wake(demonstration: Demonstration, device: SimulatedDevice) -> None:
     """Wake a device, and print what it reports and takes."""
-    report, commands = demonstration.wake(device)
-    does = ([f"reports {report}"] if report else []) + ([f"takes {len(commands)} commands"] if commands else [])
-    if does:
-        say(f"{device.title} wakes: {' and '.join(does)}".replace(" 1 commands", " 1 command"))
+    report, count = demonstration.wake(device)
+    reports = [f"reports {report}"] if report else []
+    takes = [f"takes {count} command{'s' if count > 1 else ''}"] if count else []
+    if reports or takes:
+        say(f"{device.title} wakes: {' and '.join(reports + takes)}")
 
 
 async def wake_repeatedly(demonstration: Demonstration, device: SimulatedDevice) -> None:
-    """Wake a device again and again."""
+    """Wake a device again and again, each time for some seconds."""
     while True:
-        await asyncio.sleep(device.seconds)
-        await wake(demonstration, device)
+        await asyncio.sleep(AWAKE)
+        demonstration.sleep(device)
+        await asyncio.sleep(device.seconds - AWAKE)
+        wake(demonstration, device)
 
 
 async def read_once(demonstration: Demonstration, events: asyncio.Queue[dict[str, Any]]) -> None:
@@ -108,7 +114,7 @@ async def read_once(demonstration: Demonstration, events: asyncio.Queue[dict[str
     await next_event(events, "command_queued", uuid)
     say(f"The water meter sleeps, in reality for hours, here for {SLEEP} seconds ...")
     await asyncio.sleep(SLEEP)
-    await wake(demonstration, METER)
+    wake(demonstration, METER)
     result = await next_event(events, "command_succeeded", uuid)
     value = result["values"][0]["value"]
     print(f"RESULT: {value} m³", flush=True)

@@ -9,8 +9,7 @@ ACCOUNT_WAITING = "sensor.onenet_waiting_commands"
 WATER = f"sensor.{METER.slug}_water_volume"
 TEMPERATURE = f"sensor.{THERMOMETER.slug}_temperature"
 HUMIDITY = f"sensor.{THERMOMETER.slug}_humidity"
-LAMP_LIGHT = f"light.{LAMP.slug}_light"
-COVER_OPEN = f"binary_sensor.{COVER.slug}_manhole_cover"
+LIGHT = f"light.{LAMP.slug}_light"
 READ_METER = "script.read_the_water_meter"
 SCRIPTS = f"""\
 read_the_water_meter:
@@ -44,26 +43,38 @@ OneNET and its devices are simulated, and so is the history up to now. Everythin
 
 - **Read the water meter** runs a script that queues a read. The value arrives when the meter wakes.
 - **Switch the street lamp:** it stays as it is until the lamp has woken and confirmed.
-- Open **Activity** below to see what became of each command.
+- **Activity**, at the end of this page, shows what became of each command.
 """
 
 
-def dashboard(device_ids: dict[str, str]) -> dict[str, Any]:
-    """Return the dashboard, for devices by their IMEI."""
-    sections = [_meter(), _thermometer(), _lamp(), _cover(), _activity([*device_ids.values()])]
-    note = {"type": "sections", "max_columns": 3, "title": "OneNET", "path": "0"}
-    return {"views": [note | {"sections": sections, "header": {"card": {"type": "markdown", "content": NOTE}}}]}
+def dashboard(device_ids: list[str]) -> dict[str, Any]:
+    """Return the dashboard."""
+    # What became of commands, and all changes of the devices.
+    logbook = {"type": "logbook", "target": {"device_id": device_ids}, "hours_to_show": 1}
+    sections = [
+        _section(*_meter()),
+        _section(*_thermometer()),
+        _section(*_lamp(), *_cover()),
+        _section(_heading("Activity", "mdi:history"), logbook) | {"column_span": 3},
+    ]
+    view = {
+        "type": "sections",
+        "max_columns": 3,
+        "header": {"layout": "responsive", "card": {"type": "markdown", "content": NOTE}},
+        "badges": [{"type": "entity", "entity": ACCOUNT_WAITING, "show_name": True, "name": "Waiting commands"}],
+        "sections": sections,
+    }
+    return {"views": [view]}
 
 
-def _section(title: str, icon: str, *cards: dict[str, Any]) -> dict[str, Any]:
-    """Return a section of the dashboard."""
-    heading = {"type": "heading", "heading": title, "icon": icon}
-    return {"type": "grid", "cards": [heading, *(_full_width(card) for card in cards)]}
+def _section(*cards: dict[str, Any]) -> dict[str, Any]:
+    """Return a section of the dashboard, with cards as wide as the section."""
+    return {"type": "grid", "cards": [card | {"grid_options": {"columns": "full"}} for card in cards]}
 
 
-def _full_width(card: dict[str, Any]) -> dict[str, Any]:
-    """Return a card that is as wide as its section."""
-    return card | {"grid_options": {"columns": "full"}}
+def _heading(title: str, icon: str) -> dict[str, Any]:
+    """Return a heading."""
+    return {"type": "heading", "heading": title, "icon": icon}
 
 
 def _entities(device: SimulatedDevice, *entity_ids: str) -> dict[str, Any]:
@@ -85,41 +96,33 @@ def _statistics(title: str, days: int, entity_id: str, **options: Any) -> dict[s
     return graph | {"entities": [entity_id]} | options
 
 
-def _meter() -> dict[str, Any]:
-    """Return the section of the water meter."""
+def _meter() -> tuple[dict[str, Any], ...]:
+    """Return the cards of the water meter."""
     button = {
         "type": "button",
         "name": "Read the water meter",
         "icon": "mdi:water-sync",
-        "show_state": False,
         "icon_height": "32px",
         "tap_action": {"action": "perform-action", "perform_action": READ_METER},
     }
     graph = _statistics("Water in a day (m³)", 14, WATER, stat_types=["change"], period="day", chart_type="bar")
-    return _section(METER.title, "mdi:water", button, _entities(METER, WATER), graph)
+    return _heading(METER.title, "mdi:water"), button, _entities(METER, WATER), graph
 
 
-def _thermometer() -> dict[str, Any]:
-    """Return the section of the thermometer."""
-    graph = _statistics(
-        "Temperature (°C)", 7, TEMPERATURE, stat_types=["mean", "min", "max"], period="hour", chart_type="line"
-    )
-    return _section(THERMOMETER.title, "mdi:thermometer", _entities(THERMOMETER, TEMPERATURE, HUMIDITY), graph)
+def _thermometer() -> tuple[dict[str, Any], ...]:
+    """Return the cards of the thermometer."""
+    graph = _statistics("Temperature (°C)", 7, TEMPERATURE, stat_types=["mean", "min", "max"], period="hour")
+    entities = _entities(THERMOMETER, TEMPERATURE, HUMIDITY)
+    return _heading(THERMOMETER.title, "mdi:thermometer"), entities, graph
 
 
-def _lamp() -> dict[str, Any]:
-    """Return the section of the street lamp."""
-    tile = {"type": "tile", "entity": LAMP_LIGHT, "name": LAMP.title, "features": [{"type": "light-brightness"}]}
-    return _section(LAMP.title, "mdi:outdoor-lamp", tile, _entities(LAMP, LAMP_LIGHT))
+def _lamp() -> tuple[dict[str, Any], ...]:
+    """Return the cards of the street lamp."""
+    tile = {"type": "tile", "entity": LIGHT, "name": LAMP.title, "features": [{"type": "light-brightness"}]}
+    return _heading(LAMP.title, "mdi:outdoor-lamp"), tile, _entities(LAMP)
 
 
-def _cover() -> dict[str, Any]:
-    """Return the section of the manhole cover."""
-    return _section(COVER.title, "mdi:square-outline", _entities(COVER, COVER_OPEN, f"sensor.{COVER.slug}_tilt"))
-
-
-def _activity(device_ids: list[str]) -> dict[str, Any]:
-    """Return the section of the account's commands and of what happened."""
-    waiting = {"type": "tile", "entity": ACCOUNT_WAITING, "name": "Waiting commands of all devices"}
-    logbook = {"type": "logbook", "target": {"device_id": device_ids}, "hours_to_show": 1}
-    return _section("Activity", "mdi:history", waiting, logbook)
+def _cover() -> tuple[dict[str, Any], ...]:
+    """Return the cards of the manhole cover."""
+    entities = _entities(COVER, f"binary_sensor.{COVER.slug}_manhole_cover", f"sensor.{COVER.slug}_tilt")
+    return _heading(COVER.title, "mdi:square-outline"), entities

@@ -1,19 +1,18 @@
 """Set up the demonstration: a Home Assistant with an account, simulated devices, their past and a dashboard."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 import tempfile
 from typing import Any
 
-from tests.emulator import Command, Generation, OneNet, Product, Push, Server, Trigger
+from tests.emulator import Generation, OneNet, Product, Push, Server, Trigger
 from tests.live.home_assistant import INTERFACE, HomeAssistant, free_port, seed
 
 from . import dashboard
-from .devices import DEVICES, METER, THERMOMETER, VOLUME, SimulatedDevice
+from .devices import DEVICES, METER, VOLUME, SimulatedDevice
 from .history import humidity, mean_statistics, temperature, water_statistics
 
 KEY = "demo-master-key"
@@ -35,12 +34,14 @@ class Demonstration:
     onenet: OneNet
     device_ids: dict[str, str]
 
-    def wake(self, device: SimulatedDevice) -> tuple[str, list[Command]]:
-        """Let a device wake, measure, report, take its commands and sleep again; return what it reported and took."""
+    def wake(self, device: SimulatedDevice) -> tuple[str, int]:
+        """Let a device wake, measure, report and take its commands; return what it measured and how many it took."""
         report = device.measure(self.onenet.products[0].devices[device.imei].resources)
-        commands = self.onenet.wake(device.imei, Trigger.NOTIFY)
+        return report, len(self.onenet.wake(device.imei, Trigger.NOTIFY))
+
+    def sleep(self, device: SimulatedDevice) -> None:
+        """Let a device sleep."""
         self.onenet.sleep(device.imei)
-        return report, commands
 
 
 @asynccontextmanager
@@ -79,9 +80,8 @@ async def _set_up(home_assistant: HomeAssistant, server: Server, platform: str) 
     await home_assistant.order(
         "lovelace/dashboards/create", url_path=dashboard.PATH, title="OneNET", icon="mdi:antenna", mode="storage"
     )
-    await home_assistant.order(
-        "lovelace/config/save", url_path=dashboard.PATH, config=dashboard.dashboard(device_ids)
-    )
+    config = dashboard.dashboard([*device_ids.values()])
+    await home_assistant.order("lovelace/config/save", url_path=dashboard.PATH, config=config)
     return device_ids
 
 

@@ -1,5 +1,6 @@
 """A simulated past: hourly statistics of water, temperature and humidity, which look like those of a household."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 import math
 import random
@@ -16,8 +17,9 @@ _SATURDAY = 5
 def temperature(moment: datetime) -> float:
     """Return the temperature of the air, which is highest in the afternoon."""
     local = moment.astimezone(BEIJING)
-    day, hour = local.toordinal(), local.hour + local.minute / 60
-    weather = 3 * math.sin(day / 1.7) + 2 * math.sin((day + hour / 24) / 4.3)
+    hour = local.hour + local.minute / 60
+    day = local.toordinal() + hour / 24
+    weather = 3 * math.sin(day / 1.7) + 2 * math.sin(day / 4.3) + 0.4 * math.sin(day * 23)
     return 12 + weather + 4 * math.cos((hour - 15) / 12 * math.pi)
 
 
@@ -54,7 +56,7 @@ def water_statistics(volume: float, now: datetime) -> list[dict[str, Any]]:
     return rows[::-1]
 
 
-def mean_statistics(measure: Any, now: datetime) -> list[dict[str, Any]]:
+def mean_statistics(measure: Callable[[datetime], float], now: datetime) -> list[dict[str, Any]]:
     """Return the mean, the lowest and the highest value of the past hours."""
     rows = []
     for hour in _hours(now):
