@@ -23,7 +23,6 @@ from .test_browser import WAIT, browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-SIZES = {"desktop": (1400, 1500), "phone": (412, 2600)}
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -144,17 +143,18 @@ async def use_dashboard(page: Page, demonstration: Demonstration) -> None:
         demonstration.sleep(device)
 
 
-async def test_the_dashboard_shows_devices_history_and_results(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("platform", "size"), [("legacy", (1400, 1500)), ("current", (412, 2600))])
+async def test_the_dashboard_shows_devices_history_and_results(
+    tmp_path: Path, platform: str, size: tuple[int, int]
+) -> None:
     """It does on a screen and on a phone, without an error in the console; the past days have plausible values."""
-    async with running("legacy") as demonstration:
+    async with running(platform) as demonstration:
         home_assistant = demonstration.home_assistant
         changes = await changes_of(demonstration, 7)
         assert len(changes) >= 7
         assert all(0.1 < change < 1 for change in changes[:-1])
-        for name, size in SIZES.items():
-            async with browser(home_assistant, tmp_path / f"demo-{name}", "en", size=size) as page:
-                await see_dashboard(page, demonstration)
-                await use_dashboard(page, demonstration)
-                width = await page.evaluate("document.documentElement.scrollWidth")
-                assert width <= size[0]
+        async with browser(home_assistant, tmp_path / f"demo-{platform}", "en", size=size) as page:
+            await see_dashboard(page, demonstration)
+            await use_dashboard(page, demonstration)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert home_assistant.complaints() == []

@@ -5,7 +5,6 @@ from typing import Any
 from .devices import COVER, LAMP, METER, THERMOMETER, SimulatedDevice
 
 PATH = "onenet-demo"
-ACCOUNT_WAITING = "sensor.onenet_waiting_commands"
 WATER = f"sensor.{METER.slug}_water_volume"
 TEMPERATURE = f"sensor.{THERMOMETER.slug}_temperature"
 HUMIDITY = f"sensor.{THERMOMETER.slug}_humidity"
@@ -47,8 +46,8 @@ OneNET and its devices are simulated, and so is the history up to now. Everythin
 """
 
 
-def dashboard(device_ids: list[str]) -> dict[str, Any]:
-    """Return the dashboard."""
+def dashboard(device_ids: list[str], waiting: str) -> dict[str, Any]:
+    """Return the dashboard; `waiting` is the sensor of the account's waiting commands."""
     # What became of commands, and all changes of the devices.
     logbook = {"type": "logbook", "target": {"device_id": device_ids}, "hours_to_show": 1}
     sections = [
@@ -61,7 +60,7 @@ def dashboard(device_ids: list[str]) -> dict[str, Any]:
         "type": "sections",
         "max_columns": 3,
         "header": {"layout": "responsive", "card": {"type": "markdown", "content": NOTE}},
-        "badges": [{"type": "entity", "entity": ACCOUNT_WAITING, "show_name": True, "name": "Waiting commands"}],
+        "badges": [{"type": "entity", "entity": waiting, "show_name": True, "name": "Waiting commands"}],
         "sections": sections,
     }
     return {"views": [view]}
@@ -119,7 +118,9 @@ def _thermometer() -> tuple[dict[str, Any], ...]:
 def _lamp() -> tuple[dict[str, Any], ...]:
     """Return the cards of the street lamp."""
     tile = {"type": "tile", "entity": LIGHT, "name": LAMP.title, "features": [{"type": "light-brightness"}]}
-    return _heading(LAMP.title, "mdi:outdoor-lamp"), tile, _entities(LAMP)
+    entities = _entities(LAMP)
+    entities["entities"].insert(0, {"type": "attribute", "entity": LIGHT, "attribute": "pending", "name": "Pending"})
+    return _heading(LAMP.title, "mdi:outdoor-lamp"), tile, entities
 
 
 def _cover() -> tuple[dict[str, Any], ...]:

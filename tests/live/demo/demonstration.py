@@ -80,7 +80,10 @@ async def _set_up(home_assistant: HomeAssistant, server: Server, platform: str) 
     await home_assistant.order(
         "lovelace/dashboards/create", url_path=dashboard.PATH, title="OneNET", icon="mdi:antenna", mode="storage"
     )
-    config = dashboard.dashboard([*device_ids.values()])
+    unique_id = f"{account['entry_id']}_waiting_commands"
+    entities = await home_assistant.order("config/entity_registry/list")
+    (waiting,) = [entity["entity_id"] for entity in entities if entity["unique_id"] == unique_id]
+    config = dashboard.dashboard([*device_ids.values()], waiting)
     await home_assistant.order("lovelace/config/save", url_path=dashboard.PATH, config=config)
     return device_ids
 
