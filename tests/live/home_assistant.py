@@ -177,6 +177,11 @@ class HomeAssistant:
         async with self._session.post(f"{self.url}/auth/token", data=client | token) as response:
             self._token = (await response.json())["access_token"]
 
+    async def wait(self) -> None:
+        """Wait until the process ends."""
+        if self._process:
+            await self._process.wait()
+
     async def stop(self) -> None:
         """Stop the process; kill it after 30 seconds."""
         if self._process and self._process.returncode is None:

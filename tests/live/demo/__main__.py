@@ -72,8 +72,9 @@ def parse_arguments() -> argparse.Namespace:
 def describe(event: dict[str, Any]) -> str:
     """Return an event of a command in a line."""
     path = "/".join(str(event[name]) for name in ("obj_id", "obj_inst_id", "res_id") if name in event)
-    words = [TITLES[event["imei"]], event["command"], path, event.get("uuid", event.get("reason", ""))]
-    return f"{event['type']}: {' '.join(words)}"
+    title = TITLES.get(event["imei"], event["imei"])
+    # A rejected command has no UUID.
+    return f"{event['type']}: {title} {event['command']} {path} {event.get('uuid') or event['reason']}"
 
 
 async def next_event(events: asyncio.Queue[dict[str, Any]], last: str = "", uuid: str = "") -> dict[str, Any]:
@@ -140,11 +141,17 @@ async def demonstrate(arguments: argparse.Namespace) -> None:
             ending=ENDS if arguments.once else STAYS,
         )
         print(screen, end="", flush=True)
-        await read_once(demonstration, events)
+        async with asyncio.timeout(60):
+            await read_once(demonstration, events)
         if not arguments.once:
             say("Your turn")
-            wakes = (wake_repeatedly(demonstration, device) for device in DEVICES)
-            await asyncio.gather(*wakes, next_event(events))
+            async with asyncio.TaskGroup() as group:
+                activities = [wake_repeatedly(demonstration, device) for device in DEVICES]
+                tasks = [group.create_task(activity) for activity in (*activities, next_event(events))]
+                # It also ends if it is stopped or restarted in the browser.
+                await demonstration.home_assistant.wait()
+                for task in tasks:
+                    task.cancel()
 
 
 async def main() -> None:
