@@ -46,7 +46,8 @@ def _hours(now: datetime) -> list[datetime]:
 def water_statistics(volume: float, now: datetime) -> list[dict[str, Any]]:
     """Return the volumes and the sums of the past hours, of a meter that shows this volume now.
 
-    The sums end at 0, since the recorder starts its own sum of a new sensor at 0.
+    The sums end at 0, since the recorder starts its own sum of a new sensor at 0. Only the very first hour then has a
+    wrong change.
     """
     rows, litres = [], 0.0
     for hour in _hours(now):
