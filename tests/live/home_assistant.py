@@ -11,12 +11,14 @@ import re
 import socket
 import sys
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 
 REPOSITORY = Path(__file__).parents[2]
 USER = "demo"
 PASSWORD = "onenet-demo"
+OPTIONS_FLOWS = "/api/config/config_entries/options/flow"
 SUBENTRY_FLOWS = "/api/config/config_entries/subentries/flow"
 
 # No default_config: it would bring integrations that need the internet, or programs that are not here.
@@ -175,6 +177,11 @@ class HomeAssistant:
         async with self._session.post(f"{self.url}/auth/token", data=client | token) as response:
             self._token = (await response.json())["access_token"]
 
+    async def wait(self) -> None:
+        """Wait until the process ends."""
+        if self._process:
+            await self._process.wait()
+
     async def stop(self) -> None:
         """Stop the process; kill it after 30 seconds."""
         if self._process and self._process.returncode is None:
@@ -241,30 +248,16 @@ class HomeAssistant:
         return result
 
     async def add_device(
-        self, account: dict[str, Any], imei: str, resources: list[str] | None = None
+        self, account: dict[str, Any], imei: str, resources: list[str] | None = None, **settings: Any
     ) -> dict[str, Any]:
         """Add a device by its IMEI, with these resources or the suggested ones, and return it."""
         flow = await self.post(SUBENTRY_FLOWS, {"handler": [account["entry_id"], "device"]})
-        return await self._enter_device(flow, imei, resources)
-
-    async def add_listed_device(self, account: dict[str, Any], title: str) -> dict[str, Any]:
-        """Select a device by its title in the list that the flow offers, add it, and return it."""
-        flow = await self.post(SUBENTRY_FLOWS, {"handler": [account["entry_id"], "device"]})
-        field = flow["data_schema"][0]
-        options = field["selector"]["select"]["options"]
-        imei = next(option["value"] for option in options if option["label"].startswith(f"{title} ("))
-        return await self._enter_device(flow, imei)
-
-    async def _enter_device(
-        self, flow: dict[str, Any], imei: str, resources: list[str] | None = None
-    ) -> dict[str, Any]:
-        """Submit an IMEI and resources, the suggested ones by default, and return the added device."""
         url = f"{SUBENTRY_FLOWS}/{flow['flow_id']}"
         form = await self.post(url, {"imei": imei})
         if resources is None:
             field = form["data_schema"][0]
             resources = field["description"]["suggested_value"]
-        await self.post(url, {"resources": resources})
+        await self.post(url, {"resources": resources} | settings)
         return await self.device(imei)
 
     async def device(self, imei: str) -> dict[str, Any]:
@@ -287,11 +280,22 @@ class HomeAssistant:
                         return found
                 await asyncio.sleep(0.1)
 
+    async def turn_on_push(self, account: dict[str, Any], interval: int, **fields: str) -> str:
+        """Turn the push of an account on, with this token or key and polling interval, and return its URL."""
+        flow = await self.post(OPTIONS_FLOWS, {"handler": account["entry_id"]})
+        url = f"{OPTIONS_FLOWS}/{flow['flow_id']}"
+        form = await self.post(url, {"interval": interval, "push": True})
+        # An address without HTTPS.
+        assert form["step_id"] == "push_not_public"
+        menu = await self.post(url, fields)
+        await self.post(url, {"next_step_id": "finish"})
+        shown = str(menu["description_placeholders"]["url"])
+        return self.url + urlsplit(shown).path
+
     async def set_interval(self, account: dict[str, Any], seconds: int) -> None:
         """Set the polling interval in an account's options, and wait until the account is reloaded."""
-        flows = "/api/config/config_entries/options/flow"
-        flow = await self.post(flows, {"handler": account["entry_id"]})
-        await self.post(f"{flows}/{flow['flow_id']}", {"interval": seconds})
+        flow = await self.post(OPTIONS_FLOWS, {"handler": account["entry_id"]})
+        await self.post(f"{OPTIONS_FLOWS}/{flow['flow_id']}", {"interval": seconds})
         await self._loaded(account)
 
     async def set_language(self, account: dict[str, Any], language: str) -> None:

@@ -1,4 +1,4 @@
-"""Take the README's pictures of devices: `.venv/live/bin/python -m tests.live.pictures`."""
+"""Take the pictures of the documents: `.venv/live/bin/python -m tests.live.pictures`."""
 
 import asyncio
 from io import BytesIO
@@ -6,11 +6,14 @@ from pathlib import Path
 import tempfile
 
 from PIL import Image
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.emulator import Product, Trigger
 
 from .conftest import KEY
+from .demo import devices as demo
+from .demo.dashboard import LIGHT, PATH
+from .demo.demonstration import running
 from .home_assistant import REPOSITORY
 from .test_browser import WAIT, browser
 from .test_devices import METER, House, Person, house_with, make_dashboard
@@ -24,6 +27,7 @@ TITLES = {
 DOCS = REPOSITORY / "docs"
 SIZE = (1200, 1060)
 FORM_SIZE = (968, 2100)
+DEMO_SIZE = (1400, 1440)
 SCALE = 1.5
 MARGIN = 8
 
@@ -52,17 +56,22 @@ def product(locale: str) -> Product:
 
 
 async def take(person: Person, name: str, *parts: Locator, margin: int = 0) -> None:
+    """Take a picture of the area of these parts of a page, in the language of the person."""
+    suffix = "" if person.locale == "en" else "-zh"
+    await take_parts(person.page, name + suffix, *parts, margin=margin)
+
+
+async def take_parts(page: Page, name: str, *parts: Locator, margin: int = 0) -> None:
     """Take a picture of the area of these parts of a page."""
     # Animations end.
-    await person.page.wait_for_timeout(1000)
+    await page.wait_for_timeout(1000)
     boxes = [box for part in parts if (box := await part.bounding_box())]
     left, top = min(box["x"] for box in boxes) - margin, min(box["y"] for box in boxes) - margin
     right = max(box["x"] + box["width"] for box in boxes) + margin
     bottom = max(box["y"] + box["height"] for box in boxes) + margin
     clip = {"x": left, "y": top, "width": right - left, "height": bottom - top}
-    picture = await person.page.screenshot(clip=clip)
-    suffix = "" if person.locale == "en" else "-zh"
-    Image.open(BytesIO(picture)).convert("RGB").quantize(256).save(DOCS / f"{name}{suffix}.png", optimize=True)
+    picture = await page.screenshot(clip=clip)
+    Image.open(BytesIO(picture)).convert("RGB").quantize(256).save(DOCS / f"{name}.png", optimize=True)
 
 
 async def take_all(house: House, person: Person) -> None:
@@ -94,8 +103,26 @@ async def take_all(house: House, person: Person) -> None:
     await take(person, "dashboard", *await person.page.locator("hui-entities-card").all(), margin=MARGIN)
 
 
+async def take_demo() -> None:
+    """Take a picture of the dashboard of the demonstration after a read, while the lamp is to be switched."""
+    async with running("legacy") as demonstration:
+        home_assistant = demonstration.home_assistant
+        with tempfile.TemporaryDirectory() as directory:
+            async with browser(home_assistant, Path(directory), "en", size=DEMO_SIZE) as page:
+                await page.goto(f"{home_assistant.url}/{PATH}")
+                await page.get_by_text("Read the water meter").last.click()
+                await home_assistant.until(f"sensor.{demo.METER.slug}_waiting_commands", "1")
+                demonstration.wake(demo.METER)
+                await home_assistant.until(f"sensor.{demo.METER.slug}_waiting_commands", "0")
+                demonstration.sleep(demo.METER)
+                await home_assistant.post("/api/services/light/turn_on", {"entity_id": LIGHT})
+                await expect(page.locator("hui-entity-badge")).to_contain_text("1", timeout=WAIT)
+                await take_parts(page, "demo", page.locator("hui-sections-view"))
+
+
 async def main() -> None:
-    """Take the pictures in every language."""
+    """Take all pictures, those of devices in every language."""
+    await take_demo()
     for locale, language in LANGUAGES.items():
         with tempfile.TemporaryDirectory() as directory:
             async with house_with(Path(directory) / "config", product(locale)) as house:

@@ -5,7 +5,6 @@ from pathlib import Path
 import random
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -24,22 +23,9 @@ ACCOUNTS = {
     Generation.LEGACY: {"api_key": KEY},
     Generation.CURRENT: {"product_id": PRODUCT_ID, "access_key": ACCESS_KEY, "platform": "current"},
 }
-FLOWS = "/api/config/config_entries/options/flow"
 TEMPERATURE = (3303, 0, 5700)
 KILLS = 4
 READS = 20
-
-
-async def turn_on(home_assistant: HomeAssistant, account: dict[str, Any], **fields: str) -> str:
-    """Turn the push of an account on, and return its URL."""
-    flow = await home_assistant.post(FLOWS, {"handler": account["entry_id"]})
-    url = f"{FLOWS}/{flow['flow_id']}"
-    form = await home_assistant.post(url, {"interval": 3600, "push": True})
-    assert form["step_id"] == "push_not_public"
-    menu = await home_assistant.post(url, {"token": TOKEN} | fields)
-    await home_assistant.post(url, {"next_step_id": "finish"})
-    shown = str(menu["description_placeholders"]["url"])
-    return home_assistant.url + urlsplit(shown).path
 
 
 async def next_event(events: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
@@ -63,7 +49,7 @@ async def test_values_presence_and_results_arrive_by_push(
     async with HomeAssistant.running(tmp_path, port) as home_assistant:
         account = (await home_assistant.connect_account(ACCOUNTS[generation], onenet.url))["result"]
         await home_assistant.add_device(account, IMEI, ["3303/0/5700"])
-        url = await turn_on(home_assistant, account, **({"encryption_key": key} if key else {}))
+        url = await home_assistant.turn_on_push(account, 3600, token=TOKEN, **({"encryption_key": key} if key else {}))
         push = Push(url, TOKEN, generation=generation, product_id=PRODUCT_ID, key=key)
         assert await push.check_url()
         onenet.onenet.push = push
@@ -114,7 +100,7 @@ async def test_no_kill_loses_a_push_that_was_answered(tmp_path: Path) -> None:
 
     async with HomeAssistant.running(tmp_path, port) as home_assistant:
         account = (await home_assistant.connect_account({"api_key": KEY}, onenet.url))["result"]
-        url = await turn_on(home_assistant, account)
+        url = await home_assistant.turn_on_push(account, 3600, token=TOKEN)
         # Home Assistant saves an account with a delay, but at the latest when it stops.
         await home_assistant.stop()
         await home_assistant.start()

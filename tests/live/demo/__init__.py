@@ -1,0 +1,1 @@
+"""A demonstration in a real Home Assistant, with an emulated OneNET and simulated devices."""
