@@ -16,6 +16,7 @@ from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData
 from .device_registry import async_delete_issues, async_delete_push_issues, async_update_identity
 from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
+from .history import HistoryImporter
 from .manager import CommandManager
 from .onenet.errors import OneNetError
 from .push import async_create_push_webhook, async_register_webhooks
@@ -71,10 +72,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
         manager=CommandManager(hass, entry.entry_id, client, commands, tracker),
         coordinator=coordinator,
         health=account.health,
+        history=HistoryImporter(hass, entry, client, devices),
     )
     update_identity = partial(async_update_identity, hass)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
     push = async_create_push_webhook(hass, entry)
+    await entry.runtime_data.history.async_start()
     await coordinator.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     if push is not None:

@@ -16,6 +16,7 @@ from .const import ATTR_IMEI, ATTR_UUID, DOMAIN, SUBENTRY_DEVICE
 from .coordinator import OneNetConfigEntry
 from .devices import Devices
 from .exceptions import unknown_uuid, which_account
+from .history import async_history_store
 from .onenet.client import OneNetClient
 from .onenet.errors import NotPermittedError, OneNetError, UnknownDeviceError
 from .push_health import PushHealth
@@ -63,6 +64,7 @@ async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:
     store.async_delete_account(entry_id)
     health = account.health if account else PushHealth(hass, entry_id)
     await health.async_clear()
+    await async_history_store(hass, entry_id).async_remove()
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:

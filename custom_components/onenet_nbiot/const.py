@@ -13,6 +13,7 @@ CONF_AT_ONCE: Final = "at_once"
 CONF_CLOUDHOOK: Final = "cloudhook_url"
 CONF_CONTROLS: Final = "controls"
 CONF_ENCRYPTION_KEY: Final = "encryption_key"
+CONF_HISTORY_DAYS: Final = "history_days"
 CONF_IMEI: Final = "imei"
 CONF_INTERVAL: Final = "interval"
 CONF_KIND: Final = "kind"
@@ -37,6 +38,9 @@ ISSUE_PUSH_STOPPED: Final = "push_stopped"
 ISSUE_PUSH_URL: Final = "push_url_changed"
 
 # Seconds between two polls.
+# Days of history that are fetched for a new device.
+HISTORY_DAYS: Final = 7
+HISTORY_DAYS_MAX: Final = 365
 INTERVAL: Final = 60
 INTERVAL_MIN: Final = 10
 INTERVAL_MAX: Final = 3600

@@ -40,6 +40,7 @@ from .const import (
 from .device_registry import async_register_account, async_sync_devices, async_update_issues, async_update_push_issue
 from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
+from .history import HistoryImporter
 from .manager import SIGNAL_ACTION, CommandManager
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
@@ -59,6 +60,9 @@ _RETRY_DELAYS = (30, 60, 120, 300, 600)
 # A full poll adds due devices until it has this many requests, but at least one. Bulk requests and active devices may
 # exceed it. Other polls are of at most this many devices.
 _MAX_REQUESTS = 10
+# Values of a device may be missing if so many intervals, but at least this time, were between two polls.
+_GAP_FACTOR = 2
+_GAP_MIN = timedelta(minutes=10)
 # Number of simultaneous requests for commands, and the pause in seconds after each: OneNET allows 300 calls a second.
 _WORKERS = 3
 PAUSE = 0.02
@@ -101,6 +105,7 @@ class OneNetRuntimeData:
     manager: CommandManager
     coordinator: OneNetCoordinator
     health: PushHealth
+    history: HistoryImporter
 
 
 class OneNetCoordinator(DataUpdateCoordinator[None]):
@@ -147,6 +152,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         """Load the devices, and start polling once Home Assistant has started."""
         entry = self.config_entry
         self._devices.async_set_platform(platform_of(entry.data).name)
+        interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
+        self._devices.gap_after = max(_GAP_MIN, _GAP_FACTOR * interval)
         async_register_account(self.hass, entry)
         await self._async_sync_devices()
         signal = SIGNAL_ACTION.format(entry.entry_id)

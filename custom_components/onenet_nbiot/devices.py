@@ -121,7 +121,8 @@ class Device:
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
     resources that these depend on and those of the device's identity, and `at_once` is whether controls are sent
-    immediately while the device answers.
+    immediately while the device answers. `polled_at` is when it was last polled, and `followed_paths` are the resources
+    of which no value is missing since.
     """
 
     key: str | None = None
@@ -147,6 +148,8 @@ class Device:
     tracked_paths: frozenset[str] = frozenset()
     overdue_after: timedelta | None = None
     observed_since: datetime | None = None
+    polled_at: datetime | None = None
+    followed_paths: set[str] = field(default_factory=set)
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -198,6 +201,12 @@ class Device:
             return False
         self.online, self.presence_at = online, at
         return True
+
+    def unit_of(self, description: ResourceDescription) -> str:
+        """Return the unit that the device has reported for a resource, empty without one."""
+        reading = self.readings.get(description.unit_path)
+        value = reading and reading.value
+        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
 
     def identity(self) -> dict[str, str]:
         """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
@@ -252,6 +261,8 @@ def short_text(value: Any) -> str | None:
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
 
 
+# Values of a resource of a device may be missing since a time, which is None if the resource had no value before.
+SIGNAL_GAP: SignalTypeFormat[Device, str, datetime | None] = SignalTypeFormat(f"{DOMAIN}_gap_{{}}")
 # A device of an account has reported its manufacturer, its model or a version.
 SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity_{{}}")
 
@@ -289,6 +300,8 @@ class Devices:
         self._store = store
         self._platform = LEGACY.name
         self._removed = False
+        # Values may be missing between two polls that are further apart.
+        self.gap_after = timedelta()
 
     async def async_load(self) -> None:
         """Load the stored devices."""
@@ -349,6 +362,7 @@ class Devices:
         for device in self._known.values():
             # It was not polled while the account was not loaded.
             device.observed_since = None
+            device.followed_paths.clear()
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -428,6 +442,9 @@ class Devices:
         """Update a device from OneNET's data, save it, and notify its entities."""
         is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
+        if device.polled_at is not None and update.now - device.polled_at > self.gap_after:
+            device.followed_paths.clear()
+        device.polled_at = update.now
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
         changed = self._update_readings(device, update.datapoints, update.now)
         sent = bool(changed) or newest not in (None, device.newest)
@@ -539,6 +556,8 @@ class Devices:
             if path not in device.tracked_paths:
                 continue
             known = device.readings.get(path) or Reading(value=None, measured_at=NEVER)
+            is_followed = path in device.followed_paths
+            device.followed_paths.add(path)
             # Of several commands that were confirmed in the same second, the last one counts.
             is_corrected = is_confirmed and measured_at == known.measured_at and datapoint.value != known.value
             if is_corrected or known.measured_at < measured_at != known.future_time:
@@ -548,6 +567,9 @@ class Devices:
                     future_time=measured_at if measured_at > now else known.future_time,
                 )
                 changed.add(path)
+                if not is_followed:
+                    since = None if known.measured_at == NEVER else known.measured_at
+                    async_dispatcher_send(self._hass, SIGNAL_GAP.format(self._entry_id), device, path, since)
         return changed
 
     def _update_last_seen(self, device: Device, at: datetime | None) -> set[str]:

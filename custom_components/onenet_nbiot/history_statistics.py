@@ -5,9 +5,9 @@ This module requires the recorder, and is only imported if it is set up.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
-from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN, get_instance
+from homeassistant.components.recorder.const import DOMAIN as RECORDER_DOMAIN
 from homeassistant.components.recorder.models import StatisticMeanType, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     STATISTIC_UNIT_TO_UNIT_CONVERTER,
@@ -18,30 +18,17 @@ from homeassistant.components.recorder.statistics import (
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util
 from homeassistant.util.unit_conversion import BaseUnitConverter
 
-from .history_rows import HOUR, Mean, Point, Total, hour_of, hourly_means, hourly_totals
+from .history import Sensor
+from .history_rows import Mean, Point, Total, hour_of, hourly_means, hourly_totals
 from .values import round_float
 
 # Rows before a gap are usually this near.
 _NEAR = timedelta(days=2)
 _BEGINNING = dt_util.utc_from_timestamp(0)
-
-
-class Sensor(NamedTuple):
-    """Hold the entity of a sensor, the unit of its values before and in its state, and what they mean."""
-
-    entity_id: str
-    native_unit: str | None
-    state_unit: str | None
-    device_class: SensorDeviceClass | None
-    state_class: SensorStateClass
-
-    @property
-    def is_total(self) -> bool:
-        """Return whether the statistics have sums instead of means."""
-        return self.state_class is not SensorStateClass.MEASUREMENT
 
 
 async def async_fill_statistics(
@@ -117,7 +104,7 @@ def _converted(points: Sequence[Point], sensor: Sensor, metadata: StatisticMetaD
 
 def _existing(hass: HomeAssistant, metadata: StatisticMetaData, first: datetime) -> list[Mean | Total]:
     """Return the rows of a sensor in the unit of its statistics: from the last one before an hour on."""
-    entity_id, unit, unit_class = (metadata[key] for key in ("statistic_id", "unit_of_measurement", "unit_class"))
+    entity_id, unit, unit_class = metadata["statistic_id"], metadata["unit_of_measurement"], metadata["unit_class"]
     for start in (first - _NEAR, _BEGINNING):
         found = statistics_during_period(
             hass,
@@ -138,7 +125,7 @@ def _row(found: Mapping[str, Any]) -> Mean | Total | None:
     """Return a row of the recorder, None if it is incomplete."""
     start = dt_util.utc_from_timestamp(found["start"])
     for kind in (Mean, Total):
-        values = [found.get(name) for name in kind._fields[1:]]
+        values: list[Any] = [found.get(name) for name in kind._fields[1:]]
         if None not in values:
             return kind(start, *values)
     return None
