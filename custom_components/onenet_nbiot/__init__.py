@@ -87,6 +87,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
     """Unload an account; calls in flight continue."""
+    if entry.disabled_by is not None:
+        async_delete_push_issues(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
@@ -94,6 +96,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> N
     """Delete the commands and devices of a removed account."""
     async_delete_issues(hass, entry)
     async_delete_push_issues(hass, entry)
-    await async_remove_account(hass, entry.entry_id)
     if CONF_PUSH in entry.options:
         await async_delete_webhook(hass, entry.options[CONF_PUSH])
+    await async_remove_account(hass, entry.entry_id)

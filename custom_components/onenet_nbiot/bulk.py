@@ -17,6 +17,7 @@ from .onenet.errors import (
     UnknownDeviceError,
 )
 from .onenet.models import Datapoint, Device as OneNetDevice
+from .push_health import PushHealth
 
 _PER_PAGE = 100
 # The calls for newest values: of all devices, of those that the replies lacked, and of single ones that were lacking
@@ -39,9 +40,12 @@ _UNKNOWN: Presence = (None, None)
 class BulkUpdater:
     """Update the presence and the newest values of an account's devices."""
 
-    def __init__(self, client: OneNetClient, devices: Devices, connection: ConnectionCheck) -> None:
-        """Create an updater for devices of an account."""
+    def __init__(
+        self, client: OneNetClient, devices: Devices, connection: ConnectionCheck, health: PushHealth | None
+    ) -> None:
+        """Create an updater for devices of an account; `health` is that of its push, if it has one."""
         self._client = client
+        self._health = health
         self._devices = devices
         self._connection = connection
         self._calls = BatchCaller(client, connection)
@@ -97,7 +101,13 @@ class BulkUpdater:
         if device.imei in presence:
             update.presence_known = True
             update.online, update.last_time = presence[device.imei]
-        self._devices.async_update_from_platform(device, update)
+        before = dict(device.readings) if self._health else {}
+        changed = self._devices.async_update_from_platform(device, update)
+        if self._health is not None:
+            for path in changed & device.readings.keys():
+                known_at = before[path].measured_at if path in before else None
+                at = device.readings[path].measured_at
+                self._health.polled_value(device.imei, path, known_at, at, update.now)
 
     def _by_key(self, devices: Iterable[Device]) -> dict[str, Device]:
         """Return the devices with a key, by key; reset the keys of two devices with the same one."""

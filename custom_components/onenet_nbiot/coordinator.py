@@ -130,7 +130,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._tracker = tracker
         self._health = health if CONF_PUSH in entry.options else None
         self._connection = ConnectionCheck(client)
-        self._bulk = BulkUpdater(client, devices, self._connection)
+        self._bulk = BulkUpdater(client, devices, self._connection, self._health)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
         poll = partial(self._async_poll_devices, reached=True)
@@ -308,7 +308,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if (health := self._health) is None:
             return
         now = self._client.now()
-        health.check(now)
+        health.async_check(now, self._devices.added.keys() | self._commands.imeis)
         # Where outcomes are not pushed, only polls find them.
         is_relaxed = self._client.pushes_outcomes and health.is_active(now)
         if is_relaxed is not self._schedule.is_relaxed:
@@ -375,7 +375,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if self._health is not None and self._client.pushes_outcomes:
             for command in changed:
                 if command.state in (CommandState.SUCCEEDED, CommandState.FAILED):
-                    self._health.polled(imei, command.uuid, now)
+                    self._health.polled(imei, command.uuid, command.confirm_time, now)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)

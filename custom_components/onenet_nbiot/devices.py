@@ -424,8 +424,8 @@ class Devices:
             self._store.async_save_device(self._entry_id, device.imei, device.as_row())
 
     @callback
-    def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> None:
-        """Update a device from OneNET's data, save it, and notify its entities."""
+    def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> set[str]:
+        """Update a device from OneNET's data, save it, and notify its entities; return the changes."""
         is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
@@ -452,6 +452,7 @@ class Devices:
         if changed or sent or active:
             self.async_save(device)
         self.async_notify_entities(device, changed)
+        return changed
 
     @callback
     def async_update_from_read(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:
