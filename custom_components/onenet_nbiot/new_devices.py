@@ -27,7 +27,6 @@ from .const import (
     SUBENTRY_DEVICE,
 )
 from .devices import NEVER
-from .lwm2m import ids_of
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Device, DevicePage
@@ -42,8 +41,8 @@ _MAX_PER_POLL = 50
 _MAX_DEVICES = 1000
 _CALL = "values of new devices"
 # Every device may have the objects Device and Connectivity Monitoring.
-_COMMON_OBJECTS = {3, 4}
-_DEVICE_OBJECT = 3
+_COMMON_OBJECTS = {"3", "4"}
+_DEVICE_INSTANCE = "3/0"
 
 
 def create_subentry(device: Device, imei: str, platform: str, settings: Mapping[str, Any]) -> ConfigSubentry:
@@ -72,18 +71,19 @@ class _Template(NamedTuple):
         data = self.subentry.data
         resources = [path for path in data[CONF_RESOURCES] if path in reported]
         paths = {*data[CONF_RESOURCES], *data.get(CONF_CONTROLS, ())}
-        typical = {path for path in paths if ids_of(path)[0] not in _COMMON_OBJECTS} or paths
+        typical = {path for path in paths if path.partition("/")[0] not in _COMMON_OBJECTS} or paths
         if typical and typical.isdisjoint(reported):
             return None
         # A control may be of a resource without values, but not of an object that the device lacks.
-        instances = {ids_of(path)[:2] for path in reported}
-        controls = [
-            path
-            for path in data.get(CONF_CONTROLS, ())
-            if ids_of(path)[:2] in instances or ids_of(path)[0] == _DEVICE_OBJECT
-        ]
+        instances = {_DEVICE_INSTANCE, *map(_instance, reported)}
+        controls = [path for path in data.get(CONF_CONTROLS, ()) if _instance(path) in instances]
         kept = {name: data[name] for name in (CONF_KIND, CONF_AT_ONCE, CONF_OVERDUE_AFTER) if name in data}
         return {CONF_RESOURCES: resources, **kept, **({CONF_CONTROLS: controls} if controls else {})}
+
+
+def _instance(path: str) -> str:
+    """Return the path of the object instance of a resource."""
+    return path.rpartition("/")[0]
 
 
 def _templates(entry: ConfigEntry[Any]) -> Iterator[_Template]:
@@ -150,14 +150,14 @@ class NewDevices:
         now = self._client.now()
         self._next_check = {imei: at for imei, at in self._next_check.items() if at > now}
         room = min(_MAX_PER_POLL, _MAX_DEVICES - len(added))
-        due = (imei for imei in self._candidates if imei not in self._next_check)
-        imeis = {self._candidates[imei].name: imei for imei in islice(due, max(0, room))}
-        self._next_check |= dict.fromkeys(imeis.values(), now + RETRY_AFTER)
+        due = (device for imei, device in self._candidates.items() if imei not in self._next_check)
+        devices = {device.name: device for device in islice(due, max(0, room))}
+        self._next_check |= {device.imei: now + RETRY_AFTER for device in devices.values() if device.imei}
         count = 0
-        async for _, newest in self._calls.async_call(_CALL, imeis, self._client.get_newest_datapoints):
+        async for _, newest in self._calls.async_call(_CALL, devices, self._client.get_newest_datapoints):
             for key, datapoints in newest:
                 reported = {datapoint.path for datapoint in datapoints}
-                if key in imeis and self._async_add(imeis[key], reported, platform):
+                if key in devices and self._async_add(devices[key], reported, platform):
                     count += 1
                     await asyncio.sleep(0)
         if count:
@@ -187,12 +187,12 @@ class NewDevices:
             self._page += 1
 
     @callback
-    def _async_add(self, imei: str, reported: set[str], platform: str) -> bool:
+    def _async_add(self, device: Device, reported: set[str], platform: str) -> bool:
         """Add a device like the template of which it has reported the most resources; return whether it was added."""
-        # The dialog may have added it, or the user removed a device, meanwhile.
-        if any(subentry.unique_id == imei for subentry in self._entry.subentries.values()):
+        imei = device.imei
+        # The dialog may have added it meanwhile.
+        if imei is None or any(subentry.unique_id == imei for subentry in self._entry.subentries.values()):
             return False
-        device = self._candidates[imei]
         settings = [
             found
             for template in _templates(self._entry)
