@@ -322,8 +322,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._at_once = like.get(CONF_AT_ONCE, False)
         self._identity = self._identify(device)
         with_values, listed, failures = await _find_resources(client, self._imei, device)
-        # By the clock of OneNET.
-        self._now = client.now().isoformat()
+        # By the clock of OneNET, whose times are in whole seconds.
+        # By the clock of OneNET, whose times are in whole seconds.
+        self._now = client.now().isoformat(timespec="seconds")
         if failures:
             # Resources can be typed nevertheless.
             self._set_error(failures[0])
