@@ -1,5 +1,6 @@
 """New devices of an account that are added like another one."""
 
+import asyncio
 from datetime import datetime, timedelta
 import logging
 from typing import Any
@@ -35,6 +36,7 @@ from .common import (
     pass_time,
     refresh,
     run_with,
+    until,
 )
 from .emulator import Device, Fault, FaultKind, Server
 from .test_device_flow import CALLS, finish_adding, platform, reconfigure, start, submit
@@ -45,6 +47,8 @@ TEMPERATURE = "3303/0/5700"
 HUMIDITY = "3304/0/5700"
 BATTERY = "3/0/9"
 SETTINGS: dict[str, Any] = {CONF_KIND: "thermometer", CONF_AT_ONCE: True, CONF_OVERDUE_AFTER: 86400.0}
+# The parameter with the keys of devices in the request for their newest values.
+KEYS = {"legacy": "devIds", "current": "device_name"}
 VALUES = {(3303, 0, 5700): 20.5, (3, 0, 9): 90}
 
 
@@ -245,6 +249,21 @@ async def test_a_list_that_is_polled_anyway_is_not_requested_again(
     await poll(hass, account, onenet)
     assert OTHER_IMEI in added(account)
     assert listings(onenet) == requests + 1
+
+
+async def test_a_device_that_is_added_in_the_dialog_meanwhile_is_not_added_twice(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, template: ConfigSubentry
+) -> None:
+    """A device that is added in the dialog meanwhile is not added twice."""
+    device = register(onenet)
+    key = device.name if platform(account) == "current" else str(device.id)
+    await pass_time(account, onenet, timedelta(minutes=61))
+    onenet.latency = 0.05
+    polling = asyncio.create_task(refresh(account))
+    await until(lambda: onenet.requests[-1].query.get(KEYS[platform(account)]) == key)
+    await add_device(hass, account, TEMPERATURE, imei=OTHER_IMEI, title="By hand")
+    await polling
+    assert [subentry.title for subentry in account.subentries.values()] == ["Water meter", "By hand"]
 
 
 async def test_many_new_devices_are_added_in_several_polls(

@@ -3,6 +3,7 @@
 A person selects them at the agent. Nothing is selected at first, and no tool writes to a device or executes anything.
 """
 
+from abc import abstractmethod
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, override
@@ -147,11 +148,11 @@ class _OneNetTool(llm.Tool):
             data = await self.async_answer(hass, exposed, fields, llm_context)
         return llm.ToolResult(data=data, error=ATTR_ERROR in data) if hasattr(llm, "ToolResult") else data
 
+    @abstractmethod
     async def async_answer(
         self, hass: HomeAssistant, exposed: list[_ExposedDevice], fields: dict[str, Any], llm_context: llm.LLMContext
     ) -> dict[str, Any]:
         """Return the result for the exposed devices, or for those with the wanted name."""
-        raise NotImplementedError
 
 
 class ListDevicesTool(_OneNetTool):
@@ -295,17 +296,12 @@ class RequestReadingTool(_OneNetTool):
         outcome = response[ATTR_DEVICES][item.device.device_id]
         read = {f"{value['obj_id']}/{value['obj_inst_id']}/{value['res_id']}" for value in outcome.get(ATTR_VALUES, ())}
         values = {
-            _entity_name(entity): _state_text(hass, entity) for path, entity in item.entities.items() if path in read
+            _entity_name(entity): f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
+            for path, entity in item.entities.items()
+            if path in read and (state := hass.states.get(entity.entity_id)) is not None
         }
         failure = {ATTR_ERROR: outcome[ATTR_REASON]} if ATTR_REASON in outcome else {}
         return {ATTR_VALUES: values, "queued_reads": len(outcome.get(ATTR_COMMANDS, ())), **failure}
-
-
-def _state_text(hass: HomeAssistant, entity: er.RegistryEntry) -> str | None:
-    """Return the state of an entity with its unit."""
-    if (state := hass.states.get(entity.entity_id)) is None:
-        return None
-    return f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
 
 
 class OneNetLLMApi(llm.API):
