@@ -11,6 +11,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .accounts import async_load_account, async_remove_account
+from .assist import async_register_llm_apis
 from .const import ATTR_MESSAGE, CONF_PUSH, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
 from .device_registry import async_delete_issues, async_delete_push_issues, async_update_identity
@@ -39,9 +40,10 @@ PLATFORMS = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions and the webhooks."""
+    """Register the actions, the webhooks and the tools for conversation agents."""
     async_setup_services(hass)
     async_register_webhooks(hass)
+    await async_register_llm_apis(hass)
     return True
 
 

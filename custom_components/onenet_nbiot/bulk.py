@@ -16,7 +16,7 @@ from .onenet.errors import (
     RequestRejectedError,
     UnknownDeviceError,
 )
-from .onenet.models import Datapoint, Device as OneNetDevice
+from .onenet.models import Datapoint, Device as OneNetDevice, DevicePage
 from .push_health import PushHealth
 
 _PER_PAGE = 100
@@ -41,13 +41,22 @@ class BulkUpdater:
     """Update the presence and the newest values of an account's devices."""
 
     def __init__(
-        self, client: OneNetClient, devices: Devices, connection: ConnectionCheck, health: PushHealth | None
+        self,
+        client: OneNetClient,
+        devices: Devices,
+        connection: ConnectionCheck,
+        health: PushHealth | None,
+        on_page: Callable[[DevicePage, int], None],
     ) -> None:
-        """Create an updater for devices of an account; `health` is that of its push, if it has one."""
+        """Create an updater for devices of an account.
+
+        `health` is that of its push, if it has one, and `on_page` is called with each page of the list of devices.
+        """
         self._client = client
         self._health = health
         self._devices = devices
         self._connection = connection
+        self._on_page = on_page
         self._calls = BatchCaller(client, connection)
         self._poll_count = 0
         # The next page of the list of devices to fetch, and the number of pages according to the last one.
@@ -230,6 +239,7 @@ class BulkUpdater:
                 self._has_gaps = True
                 self._page = self._page % self._pages + 1
                 break
+            self._on_page(page, self._page)
             for found_device in page.devices:
                 if found_device.imei is not None and (device := wanted.get(found_device.imei)) is not None:
                     found[found_device.imei] = (found_device.online, found_device.last_time)

@@ -41,6 +41,7 @@ from .device_registry import async_register_account, async_sync_devices, async_u
 from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .manager import SIGNAL_ACTION, CommandManager
+from .new_devices import NewDevices
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
@@ -130,7 +131,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._tracker = tracker
         self._health = health if CONF_PUSH in entry.options else None
         self._connection = ConnectionCheck(client)
-        self._bulk = BulkUpdater(client, devices, self._connection, self._health)
+        self._new_devices = NewDevices(hass, entry, client, self._connection)
+        self._bulk = BulkUpdater(client, devices, self._connection, self._health, self._new_devices.async_see)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
         poll = partial(self._async_poll_devices, reached=True)
@@ -301,6 +303,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         active = {imei for imei in schedule.imeis if self._devices.get(imei).active_since_poll}
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)
+        await self._new_devices.async_update(platform_of(self.config_entry.data).name)
 
     @callback
     def async_check_push(self) -> None:

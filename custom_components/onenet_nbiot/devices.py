@@ -394,8 +394,12 @@ class Devices:
         return Addition(device, added, is_new, needs_reload=bool(changed))
 
     @callback
-    def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> None:
-        """Delete the devices that were removed from Home Assistant; `subentry_ids` are those of the others, by IMEI."""
+    def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> set[str]:
+        """Delete the devices that were removed from Home Assistant, and return their IMEIs.
+
+        `subentry_ids` are those of the others, by IMEI.
+        """
+        removed = set()
         for device in list(self._known.values()):
             subentry_id = subentry_ids.get(device.imei)
             if device.imei in self.added:
@@ -405,11 +409,13 @@ class Devices:
                 # The device was removed while the account was not loaded.
                 is_removed = subentry_id is None and bool(device.readings or device.silences or device.missing)
             if is_removed:
+                removed.add(device.imei)
                 self.added.pop(device.imei, None)
                 del self._known[device.imei]
                 self._by_key = None
                 if not self._removed:
                     self._store.async_delete_device(self._entry_id, device.imei)
+        return removed
 
     @callback
     def async_remove(self) -> None:
