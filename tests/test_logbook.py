@@ -135,6 +135,18 @@ async def test_many_values_are_cut(
     assert read.count(", ") == 4
 
 
+async def test_bytes_are_not_shown_as_a_number(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, lines: Lines
+) -> None:
+    """They are shown as hex digits."""
+    device.resources[3303, 0, 5700] = b"\x21"
+    await add_device(hass, account, "3303/0/5700")
+    await offline_read(hass, **READ)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await poll_device(account)
+    assert (await sentences(lines))[-1] == "Temperature read: 0x21"
+
+
 async def test_writes_and_executes_are_shown_with_their_outcome(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, lines: Lines
 ) -> None:

@@ -1,6 +1,6 @@
 """The activity of devices: events from which the logbook makes sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
@@ -20,7 +20,9 @@ from .const import (
     ATTR_VALUES,
 )
 from .devices import Device
+from .onenet.models import Opaque
 from .onenet.operations import Write
+from .values import parse_text
 
 ATTR_COUNT: Final = "count"
 ATTR_PATH: Final = "path"
@@ -66,12 +68,16 @@ def _path(fields: Mapping[str, Any]) -> str:
     return path.removeprefix("/")
 
 
-def _shown_values(values: list[dict[str, Any]] | tuple[()], device: Device | None) -> list[tuple[str, Any]]:
+def _shown_values(values: Sequence[Mapping[str, Any]], device: Device | None) -> list[tuple[str, Any]]:
     """Return the values with their paths: those that the device's entities show, or all if they show none."""
-    found = [
-        (_path(value), value[ATTR_VALUE][:_TEXT_MAX] if isinstance(value[ATTR_VALUE], str) else value[ATTR_VALUE])
-        for value in values
-        if not isinstance(value[ATTR_VALUE], dict | list)
-    ]
+    found = [(_path(value), _shorten(value[ATTR_VALUE])) for value in values]
     shown = {path for description in device.descriptions for path in description.shown_paths} if device else set()
     return [(path, value) for path, value in found if path in shown] or found
+
+
+def _shorten(value: Any) -> Any:
+    """Return a number, a Boolean or None as it is, the beginning of a text, or bytes as hex digits."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    # Without the prefix, some bytes would be read as a number.
+    return f"0x{value}"[:_TEXT_MAX] if isinstance(value, Opaque) else (parse_text(value) or "")[:_TEXT_MAX]
