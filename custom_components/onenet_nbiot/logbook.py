@@ -168,8 +168,7 @@ class _Sentence:
                 return text
             state = STATE_ON if is_on else STATE_OFF
             return async_translate_state(self._hass, state, described.platform, None, None, described.device_class)
-        reading = self._device.readings.get(described.unit_path)
-        described, factor = with_reported_unit(described, str(reading.value).strip() if reading else "")
+        described, factor = with_reported_unit(described, self._device.reported_unit(described))
         if described.device_class is SensorDeviceClass.TIMESTAMP:
             moment = parse_time(value)
             return text if moment is None else f"{dt_util.as_local(moment):%Y-%m-%d %H:%M:%S}"
