@@ -7,6 +7,8 @@ DOMAIN: Final = "onenet_nbiot"
 LOGGER: Final = logging.getLogger(__package__)
 
 EVENT_ONENET: Final = "onenet_nbiot_event"
+# The logbook shows this event as a sentence.
+EVENT_ACTIVITY: Final = "onenet_nbiot_activity"
 
 CONF_ACCESS_KEY: Final = "access_key"
 CONF_ADD_NEW: Final = "add_new"

@@ -205,6 +205,12 @@ class Device:
         texts = ((name, short_text(reading.value)) for name, reading in readings if reading is not None)
         return {name: text for name, text in texts if text is not None}
 
+    def reported_unit(self, description: ResourceDescription) -> str:
+        """Return the unit of a resource as the device reports it, empty without one."""
+        reading = self.readings.get(description.unit_path)
+        value = reading and reading.value
+        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
+
     def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
         """Return the reads that fetch what the entities show, or those with these keys.
 

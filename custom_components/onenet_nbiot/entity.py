@@ -16,7 +16,6 @@ from .const import ATTR_MEASURED_AT, DOMAIN
 from .coordinator import SIGNAL_ADDITION, OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData
 from .devices import AVAILABILITY, Addition, Device
 from .lwm2m import ResourceDescription
-from .onenet.models import Opaque
 
 
 class OneNetAccountEntity(CoordinatorEntity[OneNetCoordinator]):
@@ -102,11 +101,6 @@ class OneNetResourceEntity(OneNetDeviceEntity):
         """Return the newest value of a resource, None without one."""
         reading = self.device.readings.get(path)
         return reading and reading.value
-
-    def _reported_unit(self) -> str:
-        """Return the unit as the device reports it, empty without one."""
-        value = self._value_of(self.entity_description.unit_path)
-        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
 
 
 async def async_add_device_entities(
