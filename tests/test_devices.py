@@ -153,6 +153,7 @@ async def test_a_device_is_registered_with_its_imei_and_named_entities(
     entities = er.async_entries_for_device(er.async_get(hass), device.id)
     assert {entity.entity_id for entity in entities} == {
         CONNECTIVITY,
+        COMMAND,
         WAITING,
         READ_NOW,
         SENSOR,
@@ -447,7 +448,6 @@ async def test_the_first_of_several_resource_instances_is_shown(hass: HomeAssist
     assert shown(hass, "sensor.water_meter_power_source_voltage").state == "3600"
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_a_device_has_entities_for_its_commands(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, events: list[Event]
 ) -> None:
@@ -490,7 +490,7 @@ async def test_read_now_queues_each_read_once(
 
 
 async def test_the_entities_of_commands_are_diagnostic(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """Those of a device are; its event entity and the button that cancels are disabled by default."""
+    """Those of a device are, those of the account are not; the button that cancels is disabled by default."""
     await add_device(hass, account)
     found = {
         entity.entity_id: (entity.entity_category, entity.disabled)
@@ -501,7 +501,7 @@ async def test_the_entities_of_commands_are_diagnostic(hass: HomeAssistant, acco
         "sensor.onenet_waiting_commands": (None, False),
         READ_NOW: (None, False),
         CONNECTIVITY: (EntityCategory.DIAGNOSTIC, False),
-        COMMAND: (EntityCategory.DIAGNOSTIC, True),
+        COMMAND: (EntityCategory.DIAGNOSTIC, False),
         WAITING: (EntityCategory.DIAGNOSTIC, False),
         CANCEL_WAITING: (EntityCategory.DIAGNOSTIC, True),
         "binary_sensor.water_meter_overdue": (EntityCategory.DIAGNOSTIC, True),
@@ -611,7 +611,6 @@ async def test_removing_a_device_removes_its_entities_and_readings(
     await finished_read(hass, account, onenet)
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_an_outage_makes_devices_unavailable_until_it_ends(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
 ) -> None:
@@ -711,7 +710,6 @@ async def test_a_device_with_a_new_id_at_the_platform_is_updated(
     assert not ir.async_get(hass).issues
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_a_refused_command_triggers_the_devices_event_entity(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device
 ) -> None:

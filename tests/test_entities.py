@@ -81,7 +81,6 @@ async def test_the_sensor_counts_waiting_commands(
     assert state(hass, SENSOR).state == "0"
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_all_states_are_updated_when_an_automation_runs(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server
 ) -> None:

@@ -188,7 +188,6 @@ async def test_the_remaining_reads_are_queued_when_the_device_falls_asleep(
     ]
 
 
-@pytest.mark.usefixtures("entity_registry_enabled_by_default")
 async def test_a_reading_is_one_queued_event_of_the_event_entities(
     hass: HomeAssistant, account: MockConfigEntry, events: list[Event]
 ) -> None:

@@ -61,5 +61,3 @@ class DeviceCommandEvent(OneNetDeviceEntity, CommandEvent):
     """Trigger events for a device's commands."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-    # The logbook would show each change twice: as a sentence, and as the state of this entity.
-    _attr_entity_registry_enabled_default = False

@@ -19,8 +19,8 @@ from .verdict import judge, note
 
 DEVICES = 1000
 RESOURCES = ["3303/0/5700", "3323/0/5700", "3200/0/5500", "3/0/9", "4/0/2"]
-# A device has three enabled entities besides those of its resources, and the account has two.
-ENTITIES = DEVICES * (len(RESOURCES) + 3) + 2
+# A device has four enabled entities besides those of its resources, and the account has two.
+ENTITIES = DEVICES * (len(RESOURCES) + 4) + 2
 START_UPS = 3
 POLLS = 10
 # Devices of which one resource changes: its state and the time when the device was last seen are written.
