@@ -147,7 +147,7 @@ def test_every_activity_has_a_text(language: str) -> None:
     reasons = {models.CommandRecord.from_wire(record, UNKNOWN_UUID).reason for record in ends} - {None}
     named = {"command", "read", "write", "execute", "reads_queued", "value_read", "values_read"}
     expected = {*EVENT_TYPES, *named, *(f"reason_{reason}" for reason in reasons)}
-    assert set(texts) == {f"activity_{key}" for key in expected}
+    assert {key for key in texts if key.startswith("activity_")} == {f"activity_{key}" for key in expected}
 
 
 def keys(entities: dict[str, Any]) -> set[tuple[str, str]]:
