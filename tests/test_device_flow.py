@@ -26,6 +26,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import (
+    CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
     CONF_IMEI,
@@ -1069,7 +1070,8 @@ async def test_the_forms_are_valid_json(
     response = await client.post(f"{url}/{form['flow_id']}", json={CONF_IMEI: IMEI})
     assert response.status == HTTPStatus.OK
     form = await response.json()
-    shown, kind, controls, at_once, duration = form["data_schema"]
+    shown, kind, controls, at_once, duration, add_new = form["data_schema"]
+    assert (add_new["name"], add_new["required"], add_new["default"]) == (CONF_ADD_NEW, False, False)
     assert (controls["name"], controls["required"]) == (CONF_CONTROLS, False)
     assert (at_once["name"], at_once["required"], at_once["default"]) == (CONF_AT_ONCE, False, False)
     assert (kind["name"], kind["required"], kind["default"]) == (CONF_KIND, True, "water_meter")
@@ -1297,7 +1299,7 @@ async def test_the_time_until_a_device_is_overdue_can_be_set_and_cleared(
     assert hass.states.get("binary_sensor.water_meter_overdue")
     result = await reconfigure(hass, account, subentry)
     assert result["data_schema"]
-    *_, shown = result["data_schema"].schema
+    *_, shown, _ = result["data_schema"].schema
     assert shown.description == {"suggested_value": {"days": 1, "hours": 2, "minutes": 30}}
     await submit(hass, result, resources=[TEMPERATURE], overdue_after={"days": 0, "hours": 0, "minutes": 0})
     (subentry,) = account.subentries.values()
@@ -1559,7 +1561,7 @@ async def test_a_device_is_added_like_another_one(
     assert list(offered(result)) == ["3/0/9", UNIT, HUMIDITY]
     assert (suggested(result), kind_of(result)) == ([UNIT, HUMIDITY], "valve")
     assert result["data_schema"]
-    *_, duration = result["data_schema"].schema
+    *_, duration, _ = result["data_schema"].schema
     assert duration.description == {"suggested_value": {"days": 1, "hours": 0, "minutes": 0}}
     result = await submit(hass, result, **settings, overdue_after={"days": 1})
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Gas meter")

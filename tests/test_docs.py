@@ -6,6 +6,7 @@ from datetime import timedelta
 import json
 from pathlib import Path
 import re
+import shutil
 from typing import Any
 
 from homeassistant.core import Event, HomeAssistant, SupportsResponse
@@ -22,7 +23,7 @@ from custom_components.onenet_nbiot import lwm2m
 from custom_components.onenet_nbiot.const import CONF_CONTROLS, DOMAIN
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 
-from .common import IMEI, act, add_device, offline_read, poll_device, until
+from .common import IMEI, act, add_device, devices_of, offline_read, poll_device, until
 from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1]
@@ -354,6 +355,29 @@ async def test_select_the_device_by_name(
     await trigger(hass, await load_automation("Read the manhole cover every evening", device_id))
     assert [command.imei for command in onenet.onenet.commands] == [COVER]
     assert events[0].data["device_id"] == device_id
+
+
+async def test_read_a_resource_and_wait(
+    hass: HomeAssistant,
+    onenet: Server,
+    cover: Device,
+    account: MockConfigEntry,
+    load_automation: Loader,
+    notifications: list[Any],
+    events: list[Event],
+) -> None:
+    """The script of the blueprint returns the value to the automation."""
+    cover.resources[3303, 0, 5700] = 4.5
+    shutil.copytree(ROOT / "blueprints", hass.config.path("blueprints"))
+    script = {"use_blueprint": {"path": "onenet_nbiot/read_and_wait.yaml", "input": {}}}
+    assert await async_setup_component(hass, "script", {"script": {"read_and_wait": script}})
+    device_id = devices_of(account).added[COVER].device_id
+    automation = await load_automation("Show the temperature of the manhole cover at noon", device_id)
+    await trigger_until_queued(hass, automation, events)
+    onenet.onenet.wake(COVER, Trigger.UPDATE)
+    await get_command(hass, events[0])
+    await until(lambda: notifications)
+    assert [notification.data["message"] for notification in notifications] == ["4.5 °C"]
 
 
 async def test_read_everything_in_an_area(

@@ -1,7 +1,7 @@
 """The webhook that OneNET's push calls: real requests over a socket, and what they change."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 import json
 import sqlite3
@@ -14,9 +14,10 @@ from uuid import uuid4
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient
 from homeassistant.components import webhook
-from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import CoreState, Event, HomeAssistant
 from homeassistant.util.aiohttp import MockRequest
+from homeassistant.util.hass_dict import HassKey
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
@@ -31,7 +32,7 @@ from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Exec
 from custom_components.onenet_nbiot.onenet.push import MAX_BODY, PushReceiver
 from custom_components.onenet_nbiot.push import async_register_webhooks
 from custom_components.onenet_nbiot.push_updates import PushUpdater
-from custom_components.onenet_nbiot.store import CommandStore
+from custom_components.onenet_nbiot.store import CommandStore, async_get_store
 
 from .common import (
     ACCOUNTS,
@@ -410,17 +411,22 @@ async def test_messages_of_others_are_counted_and_ignored(
     assert health_of(account).counts == {"messages_of_other_devices": 3, "outcomes_of_other_commands": 1}
 
 
+async def announce_others(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """Add a device, and turn on the option that announces results of other applications' commands."""
+    await add_device(hass, account, "3303/0/5700")
+    options = {**account.options, "push": account.options["push"] | {"other_commands": True}}
+    hass.config_entries.async_update_entry(account, options=options)
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done()
+
+
 @LEGACY_ONLY
 async def test_outcomes_of_other_applications_commands_are_announced_once_if_the_option_is_on(
     hass: HomeAssistant, account: MockConfigEntry, send: Send, events: list[Event]
 ) -> None:
     """Only those of the account's devices, of the last day, and with an outcome; the event entities ignore them."""
-    await add_device(hass, account, "3303/0/5700")
+    await announce_others(hass, account)
     device_id = devices_of(account).device_id(IMEI)
-    options = {**account.options, "push": account.options["push"] | {"other_commands": True}}
-    hass.config_entries.async_update_entry(account, options=options)
-    assert await hass.config_entries.async_reload(account.entry_id)
-    await hass.async_block_till_done()
     failed = str(uuid4())
     for message in (
         outcome(UNKNOWN_UUID),
@@ -439,6 +445,44 @@ async def test_outcomes_of_other_applications_commands_are_announced_once_if_the
     assert first == common | {"type": "other_command_succeeded", "uuid": UNKNOWN_UUID, "values": values}
     assert (second["type"], second["uuid"], "values" in second) == ("other_command_failed", failed, False)
     assert second["reason"]
+
+
+@LEGACY_ONLY
+async def test_an_outcome_that_is_to_be_announced_is_repeated_while_home_assistant_starts(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send, events: list[Event]
+) -> None:
+    """Automations are not ready before."""
+    await announce_others(hass, account)
+    hass.set_state(CoreState.starting)
+    assert await send(outcome(UNKNOWN_UUID)) == 503
+    hass.set_state(CoreState.running)
+    assert await send(outcome(UNKNOWN_UUID)) == 200
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [event.data["type"] for event in events] == ["other_command_succeeded"]
+
+
+@LEGACY_ONLY
+async def test_an_outcome_is_announced_after_the_reply_shows_that_it_is_of_another_application(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    send: Send,
+    events: list[Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Until then, it may be of the command that is being queued."""
+    await announce_others(hass, account)
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline"))
+    release = delay_reply(onenet, monkeypatch)
+    call = asyncio.create_task(offline_read(hass))
+    await until(lambda: onenet.onenet.commands)
+    assert await send(outcome(UNKNOWN_UUID)) == 200
+    assert events == []
+    release.set()
+    await call
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert [event.data["type"] for event in events] == ["command_queued", "other_command_succeeded"]
+    assert health_of(account).counts["outcomes_of_other_commands"] == 1
 
 
 @LEGACY_ONLY
@@ -612,6 +656,94 @@ async def test_a_large_batch_is_received(
     assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 999
 
 
+@LEGACY_ONLY
+async def test_a_large_batch_takes_one_transaction(
+    hass: HomeAssistant, account: MockConfigEntry, client: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although it is processed in parts."""
+    monkeypatch.setattr(PushUpdater, "async_publish", lambda *_: None)
+    await add_device(hass, account, "3303/0/5700")
+    uuids = [(await offline_read(hass))["uuid"] for _ in range(3)]
+    store, now = async_get_store(hass), datetime.now(UTC)
+    await store.async_flush()
+    before = store.transactions
+    values = [datapoint(number, now + timedelta(milliseconds=number)) for number in range(300)]
+    messages = [outcome(uuids[0]), *values, outcome(uuids[1]), *values, outcome(uuids[2])]
+    async with client.post(PATH, data=body_of(Generation.LEGACY, TOKEN, None, *messages), headers=JSON) as response:
+        assert response.status == 200
+        assert store.transactions - before == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_cannot_be_decompressed_is_refused(
+    account: MockConfigEntry, client: TestClient[Any, Any], expected_warnings: list[str], encoding: str
+) -> None:
+    """It is counted like others, and logged once; the web server logs it, too."""
+    expected_warnings += [REFUSED, "Unhandled exception"]
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(client.host, client.port)
+        head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Encoding: {encoding}\r\nContent-Length: 40\r\n\r\n"
+        writer.write(head.encode())
+        await writer.drain()
+        # The head of the request is processed before its body arrives.
+        await asyncio.sleep(0.05)
+        writer.write(b"\xff" * 40)
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    assert health_of(account).refused == {"malformed": 2}
+
+
+async def test_a_request_that_is_read_while_the_account_is_removed_leaves_nothing(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    client: TestClient[Any, Any],
+    push_generation: Generation,
+    hass_storage: dict[str, Any],
+) -> None:
+    """It is not answered with 200, and no file of the account is written later."""
+    await add_device(hass, account, "3303/0/5700")
+    body = body_of(push_generation, TOKEN, None, datapoint(1, datetime.now(UTC))).encode()
+    started, removed = asyncio.Event(), asyncio.Event()
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body[:20]
+        started.set()
+        await removed.wait()
+        yield body[20:]
+
+    async def send_slowly() -> int:
+        async with client.post(PATH, data=parts(), headers=JSON) as response:
+            return response.status
+
+    sending = asyncio.create_task(send_slowly())
+    await started.wait()
+    await asyncio.sleep(0.05)
+    assert await hass.config_entries.async_remove(account.entry_id)
+    removed.set()
+    assert await sending == 503
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
+    await hass.async_block_till_done()
+    assert not [key for key in hass_storage if key.startswith(f"{DOMAIN}.")]
+
+
+async def test_removing_an_account_unregisters_its_webhook_although_the_file_cannot_be_opened(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    client: TestClient[Any, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    expected_warnings: list[str],
+) -> None:
+    """Home Assistant logs the error."""
+    expected_warnings += ["Error calling entry remove callback", "Received message for unregistered webhook"]
+    await hass.config_entries.async_unload(account.entry_id)
+    monkeypatch.setattr("custom_components.onenet_nbiot.accounts._ACCOUNTS", HassKey("no accounts"))
+    monkeypatch.setattr(CommandStore, "async_open", Mock(side_effect=sqlite3.OperationalError("disk I/O error")))
+    await hass.config_entries.async_remove(account.entry_id)
+    async with client.post(PATH, data=b"{}") as response:
+        # As for every unknown webhook.
+        assert response.status == 200
+
+
 async def test_a_few_large_requests_are_read_at_a_time_and_delay_no_small_one(
     hass: HomeAssistant, account: MockConfigEntry, send: Send, expected_warnings: list[str]
 ) -> None:
@@ -619,7 +751,7 @@ async def test_a_few_large_requests_are_read_at_a_time_and_delay_no_small_one(
     expected_warnings.append(REFUSED)
     await add_device(hass, account, "3303/0/5700")
     most = 0
-    two, released = asyncio.Event(), asyncio.Event()
+    four, released = asyncio.Event(), asyncio.Event()
 
     class Large(MockRequest):
         """A request through Home Assistant Cloud that is large, and does not end until the test releases it."""
@@ -639,8 +771,8 @@ async def test_a_few_large_requests_are_read_at_a_time_and_delay_no_small_one(
                 self.parts -= 1
                 return b"x" * limit
             most += 1
-            if most == 2:
-                two.set()
+            if most == 4:
+                four.set()
             await released.wait()
             return b""
 
@@ -648,10 +780,10 @@ async def test_a_few_large_requests_are_read_at_a_time_and_delay_no_small_one(
         asyncio.ensure_future(webhook.async_handle_webhook(hass, WEBHOOK_ID, Large(b"", "test", "POST")))
         for _ in range(8)
     ]
-    await two.wait()
+    await four.wait()
     assert await send(datapoint(1, datetime.now(UTC))) == 200
-    # Of eight, two went on reading.
-    assert most == 2
+    # Of eight, four went on reading.
+    assert most == 4
     released.set()
     assert [answer.status for answer in await asyncio.gather(*large)] == [400] * 8
     assert most == 8
@@ -839,6 +971,48 @@ async def test_an_outcome_that_overtakes_the_reply_to_the_queued_command_is_fetc
     await call
     await hass.async_block_till_done(wait_background_tasks=True)
     assert event_types(events) == ["queued", "succeeded"]
+
+
+@LEGACY_ONLY
+async def test_an_outcome_that_overtakes_the_reply_is_not_missed(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    send: Send,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A push has brought it, although a poll fetches it."""
+    await add_device(hass, account, "3303/0/5700")
+    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline"))
+    release = delay_reply(onenet, monkeypatch)
+    call = asyncio.create_task(offline_read(hass))
+    await until(lambda: onenet.onenet.commands)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    assert await send(outcome(onenet.onenet.commands[0].uuid)) == 200
+    release.set()
+    await call
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await pass_time(account, onenet, timedelta(minutes=2))
+    await refresh(account)
+    assert health_of(account).missed == 0
+
+
+@LEGACY_ONLY
+async def test_values_that_no_push_brings_are_missed(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, send: Send
+) -> None:
+    """Polling is as frequent as without push after three of them."""
+    await add_device(hass, account, "3303/0/5700")
+    await refresh(account)
+    assert await send(datapoint(1, client_of(account).now())) == 200
+    assert health_of(account).is_active(client_of(account).now())
+    for value in range(3):
+        await pass_time(account, onenet, timedelta(minutes=10))
+        onenet.onenet.report(IMEI, {(3303, 0, 5700): value})
+        await refresh(account)
+        await pass_time(account, onenet, timedelta(minutes=2))
+        await refresh(account)
+    assert (health_of(account).missed, health_of(account).is_active(client_of(account).now())) == (3, False)
 
 
 async def test_an_outcome_that_overtakes_the_event_of_the_queued_command_is_fetched(
@@ -1041,6 +1215,7 @@ async def test_diagnostics_have_counts_of_pushes_but_no_secrets(
     hass: HomeAssistant, account: MockConfigEntry, send: Send
 ) -> None:
     """They have neither the token nor the id of the webhook."""
+    await add_device(hass, account, "3303/0/5700")
     assert await send(presence(1, datetime.now(UTC))) == 200
     diagnostics = await async_get_config_entry_diagnostics(hass, account)
     assert diagnostics["push"]["active"]

@@ -9,7 +9,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.push_health import PushHealth
+from custom_components.onenet_nbiot.push_health import PushHealth, value_key
 from custom_components.onenet_nbiot.schedule import PollSchedule
 
 from .common import (
@@ -33,6 +33,8 @@ from .push import health_of, push_entry
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
+IMEIS = {IMEI, OTHER_IMEI}
+
 variant = run_with(["legacy, access key, other switches"])
 entry = push_entry
 
@@ -40,7 +42,9 @@ entry = push_entry
 @pytest.fixture
 async def health(hass: HomeAssistant) -> PushHealth:
     """Return a state in which no push has arrived."""
-    return PushHealth(hass, "account")
+    health = PushHealth(hass, "account")
+    health.ready(NOON - SECOND)
+    return health
 
 
 def test_pushes_are_active_for_a_day_after_the_last_one(health: PushHealth) -> None:
@@ -52,32 +56,32 @@ def test_pushes_are_active_for_a_day_after_the_last_one(health: PushHealth) -> N
     assert not health.is_stopped(NOON + 24 * HOUR + SECOND)
 
 
-def test_a_day_without_pushes_is_a_stop_if_they_arrived_every_day(health: PushHealth) -> None:
-    """The next push ends it, and the days are counted again."""
+def test_more_than_a_day_without_pushes_is_a_stop_if_they_arrived_every_day(health: PushHealth) -> None:
+    """A device that reports daily may be late. The next push ends the stop, and the days are counted again."""
     for day in range(3):
-        health.async_arrived(NOON + day * 24 * HOUR, NOON + day * 24 * HOUR)
-    last = NOON + 48 * HOUR
-    assert not health.is_stopped(last + 24 * HOUR)
-    assert health.is_stopped(last + 24 * HOUR + SECOND)
+        health.async_arrived(NOON + day * 25 * HOUR, NOON + day * 25 * HOUR)
+    last = NOON + 50 * HOUR
+    assert not health.is_stopped(last + 30 * HOUR)
+    assert health.is_stopped(last + 30 * HOUR + SECOND)
     later = last + 48 * HOUR
     health.async_arrived(later, later)
     assert health.is_active(later)
-    assert not health.is_stopped(later + 25 * HOUR)
+    assert not health.is_stopped(later + 31 * HOUR)
 
 
 def test_three_outcomes_in_succession_without_a_push_are_a_stop(health: PushHealth) -> None:
     """An outcome that a push has brought starts the count again."""
     health.async_arrived(NOON, NOON)
     for uuid in "ab":
-        health.polled(IMEI, uuid, NOON)
-    health.check(NOON + 2 * MINUTE)
+        health.polled(IMEI, uuid, NOON, NOON)
+    health.async_check(NOON + 2 * MINUTE, IMEIS)
     health.pushed(IMEI, "c")
     for uuid in "de":
-        health.polled(IMEI, uuid, NOON)
-    health.check(NOON + 2 * MINUTE)
+        health.polled(IMEI, uuid, NOON, NOON)
+    health.async_check(NOON + 2 * MINUTE, IMEIS)
     assert (health.missed, health.is_stopped(NOON)) == (4, False)
-    health.polled(IMEI, "f", NOON)
-    health.check(NOON + 2 * MINUTE)
+    health.polled(IMEI, "f", NOON, NOON)
+    health.async_check(NOON + 2 * MINUTE, IMEIS)
     assert (health.is_stopped(NOON), health.is_active(NOON)) == (True, False)
     health.pushed(IMEI, "g")
     assert not health.is_stopped(NOON)
@@ -86,11 +90,11 @@ def test_three_outcomes_in_succession_without_a_push_are_a_stop(health: PushHeal
 def test_an_outcome_that_a_push_brings_within_a_minute_is_not_missed(health: PushHealth) -> None:
     """Nor is one that a push has brought before."""
     health.pushed(IMEI, "before")
-    health.polled(IMEI, "before", NOON)
-    health.polled(IMEI, "after", NOON)
-    health.check(NOON + MINUTE)
+    health.polled(IMEI, "before", NOON, NOON)
+    health.polled(IMEI, "after", NOON, NOON)
+    health.async_check(NOON + MINUTE, IMEIS)
     health.pushed(IMEI, "after")
-    health.check(NOON + HOUR)
+    health.async_check(NOON + HOUR, IMEIS)
     assert health.missed == 0
 
 
@@ -99,8 +103,8 @@ def test_the_pushed_outcomes_that_are_kept_are_limited(health: PushHealth) -> No
     for number in range(1001):
         health.pushed(IMEI, str(number))
     for uuid in ("0", "1"):
-        health.polled(IMEI, uuid, NOON)
-    health.check(NOON + HOUR)
+        health.polled(IMEI, uuid, NOON, NOON)
+    health.async_check(NOON + HOUR, IMEIS)
     assert health.missed == 1
 
 
@@ -109,12 +113,17 @@ async def test_the_days_with_pushes_are_known_after_a_restart(hass: HomeAssistan
     for day in range(3):
         health.async_arrived(NOON + day * 24 * HOUR, NOON + day * 24 * HOUR)
     last = NOON + 48 * HOUR
+    for uuid in "abc":
+        health.polled(IMEI, uuid, NOON, NOON)
+    health.async_check(last, IMEIS)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_FINAL_WRITE)
     await hass.async_block_till_done()
     restarted = PushHealth(hass, "account")
     await restarted.async_load()
-    assert (restarted.last_push, restarted.is_active(last)) == (last, True)
-    assert restarted.is_stopped(last + 25 * HOUR)
+    assert (restarted.last_push, restarted.is_stopped(last)) == (last, True)
+    restarted.pushed(IMEI, "d")
+    assert restarted.is_active(last)
+    assert restarted.is_stopped(last + 31 * HOUR)
     restarted.async_arrived(last + HOUR, last)
     assert restarted.last_push == last
     await restarted.async_clear()
@@ -134,27 +143,70 @@ def test_a_time_in_the_future_is_no_sign_that_pushes_arrive(health: PushHealth) 
 def test_three_outcomes_of_a_device_without_a_push_are_a_stop_although_other_devices_are_pushed(
     health: PushHealth,
 ) -> None:
-    """The push may have been set up for a group of devices only; the stop ends after a day without misses."""
+    """The push may have been set up for a group of devices only. The stop ends when the device is removed."""
     health.async_arrived(NOON, NOON)
     for uuid in "abc":
-        health.polled(IMEI, uuid, NOON)
-        health.check(NOON + 2 * MINUTE)
+        health.polled(IMEI, uuid, NOON, NOON)
+        health.async_check(NOON + 2 * MINUTE, IMEIS)
         health.pushed(OTHER_IMEI, f"pushed {uuid}")
+        health.pushed(IMEI, value_key(IMEI, "3303/0/5700"))
     assert health.is_stopped(NOON)
-    later = NOON + 25 * HOUR
-    health.async_arrived(later, later)
-    health.check(later)
-    assert not health.is_stopped(later)
+    health.async_check(NOON + 72 * HOUR, IMEIS)
+    assert health.is_stopped(NOON)
+    health.async_check(NOON, {OTHER_IMEI})
+    assert not health.is_stopped(NOON)
+
+
+def test_news_from_before_the_webhook_was_ready_are_not_missed(health: PushHealth) -> None:
+    """Home Assistant was not running, or the push was off."""
+    for uuid in "abc":
+        health.polled(IMEI, uuid, NOON - MINUTE, NOON)
+    health.async_check(NOON + HOUR, IMEIS)
+    assert health.missed == 0
+
+
+def test_three_values_that_only_polls_find_are_a_stop_until_one_is_pushed(health: PushHealth) -> None:
+    """A push may bring another time, and may be late."""
+    path = "3303/0/5700"
+
+    def poll(before: timedelta, at: timedelta) -> None:
+        health.polled_value(IMEI, path, NOON + before, NOON + at, NOON + at)
+
+    for hour in range(3):
+        poll(hour * HOUR, (hour + 1) * HOUR)
+        health.async_check(NOON + (hour + 1.5) * HOUR, IMEIS)
+    assert health.is_stopped(NOON + 4 * HOUR)
+    poll(4 * HOUR, 5 * HOUR)
+    health.pushed(IMEI, value_key(IMEI, path))
+    health.async_check(NOON + 6 * HOUR, IMEIS)
+    assert not health.is_stopped(NOON + 6 * HOUR)
+    poll(6 * HOUR, 6 * HOUR + SECOND)
+    health.async_check(NOON + 7 * HOUR, IMEIS)
+    assert health.missed == 3
 
 
 def test_onenet_may_report_one_push_as_off_while_others_arrive(health: PushHealth) -> None:
     """A product may have pushes of groups and of rules, too."""
     health.async_arrived(NOON, NOON)
     health.set_status(is_active=False)
-    assert not health.is_stopped(NOON + HOUR)
-    assert health.is_stopped(NOON + HOUR + SECOND)
+    assert not health.is_stopped(NOON + 24 * HOUR)
+    assert health.is_stopped(NOON + 24 * HOUR + SECOND)
     health.set_status(is_active=True)
-    assert not health.is_stopped(NOON + HOUR + SECOND)
+    assert not health.is_stopped(NOON + 24 * HOUR + SECOND)
+
+
+def test_the_state_of_the_push_is_requested_soon_while_it_is_off_and_after_a_check_of_the_url(
+    health: PushHealth,
+) -> None:
+    """Otherwise once an hour."""
+    assert health.is_status_due(NOON)
+    assert not health.is_status_due(NOON + 59 * MINUTE)
+    health.set_status(is_active=False)
+    assert health.is_status_due(NOON + 5 * MINUTE)
+    health.set_status(is_active=True)
+    assert not health.is_status_due(NOON + 10 * MINUTE)
+    health.async_url_checked()
+    assert health.is_status_due(NOON + 10 * MINUTE)
 
 
 def test_relaxed_polls_are_four_times_less_frequent() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient
 from hass_nabucasa import NabuCasaBaseError
 from homeassistant import components
-from homeassistant.config_entries import ConfigEntryState, ConfigFlowResult
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState, ConfigFlowResult
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant
 from homeassistant.core_config import async_process_ha_core_config
@@ -235,7 +235,9 @@ class Cloud:
         self.is_active = True
         self.error: Exception | None = None
         self.hooks: set[str] = set()
+        self.is_connected = True
         self._listeners: set[Callable[[str], None]] = set()
+        self._hook_listeners: set[Callable[[dict[str, Any] | None], None]] = set()
 
     def async_active_subscription(self, *_: HomeAssistant) -> bool:
         """Return whether there is a subscription."""
@@ -252,6 +254,23 @@ class Cloud:
         for listener in self._listeners:
             listener("cloud_connected")
 
+    def async_is_connected(self, *_: HomeAssistant) -> bool:
+        """Return whether there is a connection."""
+        return self.is_connected
+
+    def async_listen_cloudhook_change(
+        self, _: HomeAssistant, __: str, on_change: Callable[[dict[str, Any] | None], None]
+    ) -> Callable[[], None]:
+        """Call a function when a webhook changes."""
+        self._hook_listeners.add(on_change)
+        return lambda: self._hook_listeners.remove(on_change)
+
+    def delete_hooks(self) -> None:
+        """Delete all webhooks."""
+        self.hooks.clear()
+        for listener in list(self._hook_listeners):
+            listener(None)
+
     async def async_get_or_create_cloudhook(self, _: HomeAssistant, webhook_id: str) -> str:
         """Create a webhook."""
         if self.error is not None:
@@ -261,6 +280,8 @@ class Cloud:
 
     async def async_delete_cloudhook(self, _: HomeAssistant, webhook_id: str) -> None:
         """Delete a webhook."""
+        if webhook_id not in self.hooks:
+            raise ValueError("Hook is not enabled for the cloud.")
         self.hooks.remove(webhook_id)
 
 
@@ -322,6 +343,48 @@ async def test_a_renewed_cloud_subscription_deletes_the_issue(
     await turn_on(hass, account)
     for is_active in (False, True):
         cloud.set_active(is_active=is_active)
+    assert not has_url_issue(hass, account)
+
+
+async def test_a_webhook_that_was_deleted_in_the_cloud_creates_an_issue(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str, cloud: Cloud
+) -> None:
+    """The external URL is to be entered in OneNET's console."""
+    await turn_on(hass, account)
+    cloud.delete_hooks()
+    assert has_url_issue(hass, account)
+    assert "cloudhook_url" not in account.options["push"]
+
+
+async def test_the_dialog_warns_if_the_cloud_is_not_connected_and_keeps_its_url(
+    hass: HomeAssistant, account: MockConfigEntry, cloud: Cloud
+) -> None:
+    """Without an external URL, nothing else can be entered in OneNET's console."""
+    result = await start(hass, account)
+    assert result["step_id"] == "push"
+    await configure(hass, result, **suggested(result))
+    cloud.is_connected, cloud.error = False, ValueError("Cloud is not connected")
+    result = await start(hass, account)
+    assert result["step_id"] == "push"
+    await configure(hass, result, **suggested(result))
+    url = account.options["push"]["cloudhook_url"]
+    assert url == account.options["push"]["url"]
+    await start(hass, account, push=False)
+    assert cloud.hooks == set()
+    await hass.async_block_till_done()
+    result = await start(hass, account)
+    assert result["step_id"] == "push_not_public"
+
+
+async def test_an_external_url_that_was_removed_creates_an_issue(
+    hass: HomeAssistant, account: MockConfigEntry, external_url: str
+) -> None:
+    """OneNET cannot reach Home Assistant any more."""
+    await turn_on(hass, account)
+    await hass.config.async_update(external_url=None)
+    await hass.async_block_till_done()
+    assert has_url_issue(hass, account)
+    await hass.config_entries.async_set_disabled_by(account.entry_id, ConfigEntryDisabler.USER)
     assert not has_url_issue(hass, account)
 
 

@@ -15,13 +15,13 @@ from custom_components.onenet_nbiot import device_flow, lwm2m, services
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.manager import IfWaiting
-from custom_components.onenet_nbiot.onenet import errors
+from custom_components.onenet_nbiot.onenet import errors, models
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import Trigger, WriteMode
 from custom_components.onenet_nbiot.onenet.platforms import PLATFORMS
 from custom_components.onenet_nbiot.validation import IfOffline
 
-from .common import ACTIONS
+from .common import ACTIONS, UNKNOWN_UUID
 
 INTEGRATION = Path(services.__file__).parent
 LANGUAGES = ("en", "zh-Hans")
@@ -136,6 +136,18 @@ def test_every_entity_and_every_event_type_has_a_name(language: str) -> None:
     assert texts["sensor"]["waiting_commands"]["name"]
     words = texts["event"]["command"]["state_attributes"]["event_type"]["state"]
     assert set(words) == set(EVENT_TYPES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_activity_has_a_text(language: str) -> None:
+    """There is one for each change, each kind of command and each reason of a device."""
+    texts = load(f"translations/{language}.json")["common"]
+    ends = [{"send_status": 5, "confirm_status": status} for status in range(14)]
+    ends += [{"send_status": status} for status in (6, 7, 8)]
+    reasons = {models.CommandRecord.from_wire(record, UNKNOWN_UUID).reason for record in ends} - {None}
+    named = {"command", "read", "write", "execute", "reads_queued", "value_read", "values_read"}
+    expected = {*EVENT_TYPES, *named, *(f"reason_{reason}" for reason in reasons)}
+    assert {key for key in texts if key.startswith("activity_")} == {f"activity_{key}" for key in expected}
 
 
 def keys(entities: dict[str, Any]) -> set[tuple[str, str]]:

@@ -11,6 +11,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .accounts import async_load_account, async_remove_account
+from .assist import async_register_llm_apis
 from .const import ATTR_MESSAGE, CONF_PUSH, DOMAIN
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
 from .device_registry import async_delete_issues, async_delete_push_issues, async_update_identity
@@ -40,9 +41,10 @@ PLATFORMS = [
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
-    """Register the actions and the webhooks."""
+    """Register the actions, the webhooks and the tools for conversation agents."""
     async_setup_services(hass)
     async_register_webhooks(hass)
+    await async_register_llm_apis(hass)
     return True
 
 
@@ -90,6 +92,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
 
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
     """Unload an account; calls in flight continue."""
+    if entry.disabled_by is not None:
+        async_delete_push_issues(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
@@ -97,6 +101,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> N
     """Delete the commands and devices of a removed account."""
     async_delete_issues(hass, entry)
     async_delete_push_issues(hass, entry)
-    await async_remove_account(hass, entry.entry_id)
     if CONF_PUSH in entry.options:
         await async_delete_webhook(hass, entry.options[CONF_PUSH])
+    await async_remove_account(hass, entry.entry_id)

@@ -56,15 +56,15 @@ async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
 async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:
     """Delete the data of a removed account; raise sqlite3.Error."""
     store = async_get_store(hass)
-    if (account := hass.data.get(_ACCOUNTS, {}).pop(entry_id, None)) is None:
+    account = hass.data.get(_ACCOUNTS, {}).pop(entry_id, None)
+    await (PushHealth(hass, entry_id) if account is None else account.health).async_clear()
+    await async_history_store(hass, entry_id).async_remove()
+    if account is None:
         await store.async_open()
     else:
         account.devices.async_remove()
         account.commands.async_remove()
     store.async_delete_account(entry_id)
-    health = account.health if account else PushHealth(hass, entry_id)
-    await health.async_clear()
-    await async_history_store(hass, entry_id).async_remove()
 
 
 async def async_get_account(hass: HomeAssistant, data: Mapping[str, Any]) -> OneNetConfigEntry:

@@ -16,7 +16,8 @@ from .onenet.errors import (
     RequestRejectedError,
     UnknownDeviceError,
 )
-from .onenet.models import Datapoint, Device as OneNetDevice
+from .onenet.models import Datapoint, Device as OneNetDevice, DevicePage
+from .push_health import PushHealth
 
 _PER_PAGE = 100
 # The calls for newest values: of all devices, of those that the replies lacked, and of single ones that were lacking
@@ -39,11 +40,23 @@ _UNKNOWN: Presence = (None, None)
 class BulkUpdater:
     """Update the presence and the newest values of an account's devices."""
 
-    def __init__(self, client: OneNetClient, devices: Devices, connection: ConnectionCheck) -> None:
-        """Create an updater for devices of an account."""
+    def __init__(
+        self,
+        client: OneNetClient,
+        devices: Devices,
+        connection: ConnectionCheck,
+        health: PushHealth | None,
+        on_page: Callable[[DevicePage, int], None],
+    ) -> None:
+        """Create an updater for devices of an account.
+
+        `health` is that of its push, if it has one, and `on_page` is called with each page of the list of devices.
+        """
         self._client = client
+        self._health = health
         self._devices = devices
         self._connection = connection
+        self._on_page = on_page
         self._calls = BatchCaller(client, connection)
         self._poll_count = 0
         # The next page of the list of devices to fetch, and the number of pages according to the last one.
@@ -97,7 +110,13 @@ class BulkUpdater:
         if device.imei in presence:
             update.presence_known = True
             update.online, update.last_time = presence[device.imei]
-        self._devices.async_update_from_platform(device, update)
+        before = dict(device.readings) if self._health else {}
+        changed = self._devices.async_update_from_platform(device, update)
+        if self._health is not None:
+            for path in changed & device.readings.keys():
+                known_at = before[path].measured_at if path in before else None
+                at = device.readings[path].measured_at
+                self._health.polled_value(device.imei, path, known_at, at, update.now)
 
     def _by_key(self, devices: Iterable[Device]) -> dict[str, Device]:
         """Return the devices with a key, by key; reset the keys of two devices with the same one."""
@@ -220,6 +239,7 @@ class BulkUpdater:
                 self._has_gaps = True
                 self._page = self._page % self._pages + 1
                 break
+            self._on_page(page, self._page)
             for found_device in page.devices:
                 if found_device.imei is not None and (device := wanted.get(found_device.imei)) is not None:
                     found[found_device.imei] = (found_device.online, found_device.last_time)

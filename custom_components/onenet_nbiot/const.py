@@ -7,13 +7,17 @@ DOMAIN: Final = "onenet_nbiot"
 LOGGER: Final = logging.getLogger(__package__)
 
 EVENT_ONENET: Final = "onenet_nbiot_event"
+# The logbook shows this event as a sentence.
+EVENT_ACTIVITY: Final = "onenet_nbiot_activity"
 
 CONF_ACCESS_KEY: Final = "access_key"
+CONF_ADD_NEW: Final = "add_new"
 CONF_AT_ONCE: Final = "at_once"
 CONF_CLOUDHOOK: Final = "cloudhook_url"
 CONF_CONTROLS: Final = "controls"
 CONF_ENCRYPTION_KEY: Final = "encryption_key"
 CONF_HISTORY_DAYS: Final = "history_days"
+CONF_IGNORED: Final = "ignored"
 CONF_IMEI: Final = "imei"
 CONF_INTERVAL: Final = "interval"
 CONF_KIND: Final = "kind"
@@ -29,6 +33,7 @@ CONF_REGION: Final = "region"
 CONF_RESOURCES: Final = "resources"
 CONF_SERVER: Final = "server"
 CONF_SEVERAL: Final = "several"
+CONF_SINCE: Final = "since"
 CONF_USER_ID: Final = "user_id"
 
 SUBENTRY_DEVICE: Final = "device"

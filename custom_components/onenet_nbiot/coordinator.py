@@ -42,6 +42,7 @@ from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .history import HistoryImporter
 from .manager import SIGNAL_ACTION, CommandManager
+from .new_devices import NewDevices
 from .onenet.auth import AccessKey, ApiKey
 from .onenet.client import COMMAND_PAUSE, OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
@@ -135,7 +136,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._tracker = tracker
         self._health = health if CONF_PUSH in entry.options else None
         self._connection = ConnectionCheck(client)
-        self._bulk = BulkUpdater(client, devices, self._connection)
+        self._new_devices = NewDevices(hass, entry, client, self._connection)
+        self._bulk = BulkUpdater(client, devices, self._connection, self._health, self._new_devices.async_see)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
         poll = partial(self._async_poll_devices, reached=True)
@@ -308,6 +310,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         active = {imei for imei in schedule.imeis if self._devices.get(imei).active_since_poll}
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)
+        await self._new_devices.async_update(platform_of(self.config_entry.data).name)
 
     @callback
     def async_check_push(self) -> None:
@@ -315,7 +318,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if (health := self._health) is None:
             return
         now = self._client.now()
-        health.check(now)
+        health.async_check(now, self._devices.added.keys() | self._commands.imeis)
         # Where outcomes are not pushed, only polls find them.
         is_relaxed = self._client.pushes_outcomes and health.is_active(now)
         if is_relaxed is not self._schedule.is_relaxed:
@@ -382,7 +385,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if self._health is not None and self._client.pushes_outcomes:
             for command in changed:
                 if command.state in (CommandState.SUCCEEDED, CommandState.FAILED):
-                    self._health.polled(imei, command.uuid, now)
+                    self._health.polled(imei, command.uuid, command.confirm_time, now)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)

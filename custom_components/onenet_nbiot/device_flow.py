@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import suppress
 from datetime import timedelta
 import re
-from types import MappingProxyType
 from typing import Any
 
-from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
+from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -26,6 +25,7 @@ import voluptuous as vol
 
 from .const import (
     ATTR_MESSAGE,
+    CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
     CONF_IMEI,
@@ -37,9 +37,9 @@ from .const import (
     CONF_PLATFORM,
     CONF_RESOURCES,
     CONF_SEVERAL,
+    CONF_SINCE,
     DOMAIN,
     LOGGER,
-    SUBENTRY_DEVICE,
 )
 from .coordinator import create_client, platform_of
 from .exceptions import escape_markdown, form_error
@@ -54,6 +54,7 @@ from .lwm2m import (
     is_readable,
     lwm2m_name,
 )
+from .new_devices import create_subentry
 from .onenet.client import OneNetClient
 from .onenet.errors import NotSupportedError, OneNetError, RequestRejectedError
 from .onenet.models import Datapoint, Device, DevicePage, Resource
@@ -76,7 +77,7 @@ _KIND = SelectSelector(
     SelectSelectorConfig(options=list(DeviceKind), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_KIND)
 )
 # The settings that the data of a subentry may lack.
-_OPTIONAL = (CONF_OVERDUE_AFTER, CONF_CONTROLS, CONF_AT_ONCE)
+_OPTIONAL = (CONF_OVERDUE_AFTER, CONF_CONTROLS, CONF_AT_ONCE, CONF_ADD_NEW)
 _INVISIBLE_CHARACTERS = "invisible_characters"
 _CHARACTERS = "characters"
 _COUNT = "count"
@@ -104,6 +105,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._control_choices: list[SelectOptionDict] = []
         self._controls: list[str] = []
         self._at_once = False
+        # Whether new devices are added like this one, and the time from which on they count as new.
+        self._add_new = False
+        self._now = ""
         self._errors: dict[str, str] = {}
         self._message = ""
         self._characters = ""
@@ -203,8 +207,12 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 LOGGER.debug("A device cannot be identified by its IMEI: %s", err)
                 device = _unidentified(self._imei)
             await self._async_list_resources(client, device, subentry.data)
+            self._add_new = CONF_ADD_NEW in subentry.data
         elif (selected := self._selected(user_input)) is not None:
             kept = {name: value for name, value in subentry.data.items() if name not in _OPTIONAL}
+            if CONF_ADD_NEW in selected:
+                # The time and the removed devices stay.
+                selected[CONF_ADD_NEW] = subentry.data.get(CONF_ADD_NEW, selected[CONF_ADD_NEW])
             data = {**kept, **selected, **self._identity}
             self.hass.config_entries.async_update_subentry(self._get_entry(), subentry, data=data)
             return self.async_abort(reason="resources_changed")
@@ -290,18 +298,15 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
 
     async def _async_add_more(self) -> None:
         """Add all devices but the first, except for those that were added meanwhile."""
+        # New devices are added like one of the devices, not like each of them.
+        settings = {name: value for name, value in self._settings.items() if name != CONF_ADD_NEW}
         # The account may be removed meanwhile.
         with suppress(UnknownEntry):
+            platform = platform_of(self._get_entry().data).name
             for number, imei in enumerate(self._more, 1):
                 if imei not in self._added_imeis():
                     device = self._devices[imei]
-                    data = {CONF_IMEI: imei, **self._settings, **self._identify(device)}
-                    subentry = ConfigSubentry(
-                        data=MappingProxyType(data),
-                        subentry_type=SUBENTRY_DEVICE,
-                        title=device.title or imei,
-                        unique_id=imei,
-                    )
+                    subentry = create_subentry(device, imei, platform, settings)
                     self.hass.config_entries.async_add_subentry(self._get_entry(), subentry)
                 self.async_update_progress(number / (len(self._more) + 1))
                 await asyncio.sleep(0)
@@ -317,6 +322,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._at_once = like.get(CONF_AT_ONCE, False)
         self._identity = self._identify(device)
         with_values, listed, failures = await _find_resources(client, self._imei, device)
+        # By the clock of OneNET, whose times are in whole seconds.
+        # By the clock of OneNET, whose times are in whole seconds.
+        self._now = client.now().isoformat(timespec="seconds")
         if failures:
             # Resources can be typed nevertheless.
             self._set_error(failures[0])
@@ -336,6 +344,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._suggested = user_input.get(CONF_RESOURCES, [])
         self._controls = user_input.get(CONF_CONTROLS, [])
         self._at_once = user_input.get(CONF_AT_ONCE, False)
+        self._add_new = user_input.get(CONF_ADD_NEW, False)
         self._kind = DeviceKind(user_input[CONF_KIND])
         self._overdue_after = user_input.get(CONF_OVERDUE_AFTER)
         self._errors = {}
@@ -360,6 +369,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             CONF_OVERDUE_AFTER: overdue_after.total_seconds(),
             CONF_CONTROLS: controls,
             CONF_AT_ONCE: self._at_once,
+            CONF_ADD_NEW: self._add_new and {CONF_SINCE: self._now},
         }
         settings = {name: value for name, value in optional.items() if value}
         return {CONF_RESOURCES: paths, CONF_KIND: str(self._kind), **settings}
@@ -384,6 +394,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
                 vol.Optional(CONF_CONTROLS): _paths_selector(self._control_choices),
                 vol.Optional(CONF_AT_ONCE, default=self._at_once): BooleanSelector(),
                 vol.Optional(CONF_OVERDUE_AFTER): _DURATION,
+                vol.Optional(CONF_ADD_NEW, default=self._add_new): BooleanSelector(),
             }
         )
         suggested = {

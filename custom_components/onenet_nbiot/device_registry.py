@@ -13,6 +13,7 @@ from .const import DOMAIN, ISSUE_DEVICE_GONE, ISSUE_PUSH_STOPPED, ISSUE_PUSH_URL
 from .devices import BATCH_SIZE, Addition, Device, Devices
 from .exceptions import escape_markdown
 from .lwm2m import DeviceKind
+from .new_devices import async_ignore_removed
 
 
 @callback
@@ -35,7 +36,8 @@ async def async_sync_devices(hass: HomeAssistant, entry: ConfigEntry[Any], devic
         for subentry in entry.get_subentries_of_type(SUBENTRY_DEVICE)
         if subentry.unique_id is not None
     }
-    devices.async_delete_removed({imei: subentry.subentry_id for imei, subentry in subentries.items()})
+    removed = devices.async_delete_removed({imei: subentry.subentry_id for imei, subentry in subentries.items()})
+    async_ignore_removed(hass, entry, removed - subentries.keys())
     changed: list[Addition] = []
     for part in batched(subentries.items(), BATCH_SIZE, strict=False):
         for imei, subentry in part:

@@ -202,17 +202,17 @@ class Device:
         self.online, self.presence_at = online, at
         return True
 
-    def unit_of(self, description: ResourceDescription) -> str:
-        """Return the unit that the device has reported for a resource, empty without one."""
-        reading = self.readings.get(description.unit_path)
-        value = reading and reading.value
-        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
-
     def identity(self) -> dict[str, str]:
         """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
         readings = ((name, self.readings.get(path)) for path, name in _IDENTITY.items())
         texts = ((name, short_text(reading.value)) for name, reading in readings if reading is not None)
         return {name: text for name, text in texts if text is not None}
+
+    def reported_unit(self, description: ResourceDescription) -> str:
+        """Return the unit of a resource as the device reports it, empty without one."""
+        reading = self.readings.get(description.unit_path)
+        value = reading and reading.value
+        return value.strip() if isinstance(value, str) and not isinstance(value, Opaque) else ""
 
     def reads(self, keys: AbstractSet[str] | None = None) -> list[Read]:
         """Return the reads that fetch what the entities show, or those with these keys.
@@ -408,8 +408,12 @@ class Devices:
         return Addition(device, added, is_new, needs_reload=bool(changed))
 
     @callback
-    def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> None:
-        """Delete the devices that were removed from Home Assistant; `subentry_ids` are those of the others, by IMEI."""
+    def async_delete_removed(self, subentry_ids: Mapping[str, str]) -> set[str]:
+        """Delete the devices that were removed from Home Assistant, and return their IMEIs.
+
+        `subentry_ids` are those of the others, by IMEI.
+        """
+        removed = set()
         for device in list(self._known.values()):
             subentry_id = subentry_ids.get(device.imei)
             if device.imei in self.added:
@@ -419,11 +423,13 @@ class Devices:
                 # The device was removed while the account was not loaded.
                 is_removed = subentry_id is None and bool(device.readings or device.silences or device.missing)
             if is_removed:
+                removed.add(device.imei)
                 self.added.pop(device.imei, None)
                 del self._known[device.imei]
                 self._by_key = None
                 if not self._removed:
                     self._store.async_delete_device(self._entry_id, device.imei)
+        return removed
 
     @callback
     def async_remove(self) -> None:
@@ -438,8 +444,8 @@ class Devices:
             self._store.async_save_device(self._entry_id, device.imei, device.as_row())
 
     @callback
-    def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> None:
-        """Update a device from OneNET's data, save it, and notify its entities."""
+    def async_update_from_platform(self, device: Device, update: PlatformUpdate) -> set[str]:
+        """Update a device from OneNET's data, save it, and notify its entities; return the changes."""
         is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
         if device.polled_at is not None and update.now - device.polled_at > self.gap_after:
@@ -469,6 +475,7 @@ class Devices:
         if changed or sent or active:
             self.async_save(device)
         self.async_notify_entities(device, changed)
+        return changed
 
     @callback
     def async_update_from_read(self, imei: str, values: Iterable[Mapping[str, Any]], at: datetime) -> None:

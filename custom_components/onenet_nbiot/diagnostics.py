@@ -10,6 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from .const import (
     ATTR_MEASURED_AT,
     CONF_ACCESS_KEY,
+    CONF_IGNORED,
     CONF_IMEI,
     CONF_ONENET_ID,
     CONF_PRODUCT_ID,
@@ -21,6 +22,7 @@ from .coordinator import OneNetConfigEntry
 TO_REDACT = {
     CONF_ACCESS_KEY,
     CONF_API_KEY,
+    CONF_IGNORED,
     CONF_IMEI,
     CONF_ONENET_ID,
     CONF_PRODUCT_ID,

@@ -259,7 +259,7 @@ class HistoryImporter:
         unique_id = f"{self._entry.entry_id}_{device.imei}_{path}"
         entity_id = er.async_get(self._hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
         state = None if entity_id is None else self._hass.states.get(entity_id)
-        described, factor = with_reported_unit(description, device.unit_of(description))
+        described, factor = with_reported_unit(description, device.reported_unit(description))
         if state is None or described.state_class not in _STATE_CLASSES:
             return None
         return Sensor(

@@ -244,7 +244,7 @@ class CommandManager:
             await self._commands.async_save_and_wait(command)
             fields = self._tracker.event_fields(command)
             self._notify_coordinator(imei, queued=True)
-            self._tracker.async_publish("queued", fields, context)
+            self._tracker.async_publish("queued", fields, context, command)
         finally:
             self._commands.in_flight.discard(command.id)
         return fields

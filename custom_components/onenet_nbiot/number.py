@@ -32,7 +32,9 @@ class ResourceNumber(OneNetControlEntity, NumberEntity):
     @override
     def _update_attrs(self) -> None:
         description = self.entity_description
-        sensor, self._factor = with_reported_unit(description.sensor, self.device.unit_of(description))
+        sensor, self._factor = with_reported_unit(
+            description.sensor, self.device.reported_unit(self.entity_description)
+        )
         self._attr_native_unit_of_measurement = sensor.native_unit_of_measurement
         device_class = sensor.device_class
         self._attr_device_class = None if device_class is None else NumberDeviceClass(device_class)

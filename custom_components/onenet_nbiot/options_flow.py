@@ -36,7 +36,13 @@ from .const import (
 )
 from .coordinator import platform_of
 from .onenet.push import PushReceiver
-from .push_url import async_create_cloudhook, async_delete_webhook, async_has_cloud, async_push_url
+from .push_url import (
+    async_can_create_cloudhook,
+    async_create_cloudhook,
+    async_delete_webhook,
+    async_has_cloud,
+    async_push_url,
+)
 
 # Seconds to wait for OneNET to check the URL.
 CHECK_TIMEOUT = 300
@@ -102,7 +108,7 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
         self._push = dict(self.config_entry.options.get(CONF_PUSH, {}))
         self._push.setdefault(CONF_WEBHOOK_ID, webhook.async_generate_id())
         self._push.setdefault(CONF_TOKEN, secrets.token_hex(_TOKEN_BYTES))
-        if async_has_cloud(self.hass) or _is_public(async_push_url(self.hass, self._push)):
+        if async_can_create_cloudhook(self.hass) or _is_public(async_push_url(self.hass, self._push)):
             return await self.async_step_push()
         return await self.async_step_push_not_public()
 
@@ -142,7 +148,8 @@ class OneNetOptionsFlow(OptionsFlowWithReload):
     async def _async_save_push(self) -> ConfigFlowResult:
         """Save the options and reload the account, so that it answers when OneNET checks the URL."""
         entry = self.config_entry
-        self._push.pop(CONF_CLOUDHOOK, None)
+        if not async_has_cloud(self.hass):
+            self._push.pop(CONF_CLOUDHOOK, None)
         if (cloudhook := await async_create_cloudhook(self.hass, self._push[CONF_WEBHOOK_ID])) is not None:
             self._push[CONF_CLOUDHOOK] = cloudhook
         self._push[CONF_URL] = async_push_url(self.hass, self._push)

@@ -8,20 +8,20 @@ from aiohttp import ClientError, web
 from aiohttp.hdrs import METH_GET, METH_POST
 from homeassistant.components import webhook
 from homeassistant.const import CONF_TOKEN, CONF_URL, CONF_WEBHOOK_ID, EVENT_CORE_CONFIG_UPDATE
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CoreState, HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.util.aiohttp import MockRequest
 from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.signal_type import SignalTypeFormat
 
-from .const import CONF_ENCRYPTION_KEY, CONF_PUSH, DOMAIN, ISSUE_PUSH_URL, LOGGER
+from .const import CONF_CLOUDHOOK, CONF_ENCRYPTION_KEY, CONF_PUSH, DOMAIN, ISSUE_PUSH_URL, LOGGER
 from .coordinator import OneNetConfigEntry
 from .exceptions import escape_markdown
 from .onenet.push import MAX_BODY, Push, PushReceiver, PushRefusedError, RefusalKind
 from .push_health import DUPLICATES, NOT_SAVED, PushHealth
 from .push_updates import PushUpdater
-from .push_url import async_listen_cloud, async_push_url
+from .push_url import async_listen_cloud, async_listen_cloudhook, async_push_url
 from .store import async_get_store
 
 # The time of the last push, or the number of refused requests, has changed.
@@ -33,7 +33,8 @@ _SAVE_TIMEOUT = 0.8
 # A larger body is parsed in a thread so as not to block the event loop, and only so many are read at a time: anyone
 # may send them, and their signature can only be verified when they are complete.
 _PARSED_AT_ONCE = 2**14
-_LARGE_AT_ONCE = 2
+_LARGE_AT_ONCE = 4
+_LARGE_TIMEOUT = 1
 _CHUNK = 2**16
 # Seconds between two updates of the sensors: requests may arrive by the thousand.
 _SENSOR_PAUSE = 5
@@ -118,7 +119,14 @@ class PushWebhook:
         self._entry.async_on_unload(self._async_unregister)
         self._entry.async_on_unload(self._hass.bus.async_listen(EVENT_CORE_CONFIG_UPDATE, self._async_check_url))
         self._entry.async_on_unload(async_listen_cloud(self._hass, self._async_check_url))
+        self._entry.async_on_unload(async_listen_cloudhook(self._hass, self._id, self._async_cloudhook_changed))
+        self._health.ready(self._client.now())
         self._async_check_url()
+
+    @property
+    def _is_registered(self) -> bool:
+        """Return whether requests are received."""
+        return self._hass.data[_RECEIVERS].get(self._id) is self
 
     @callback
     def _async_unregister(self) -> None:
@@ -132,8 +140,7 @@ class PushWebhook:
         """Create a repair issue if the URL is not the one that was to be entered in OneNET's console."""
         issue_id = f"{ISSUE_PUSH_URL}_{self._entry.entry_id}"
         push = self._entry.options.get(CONF_PUSH, {})
-        url = async_push_url(self._hass, push) if push else None
-        if url in (None, push.get(CONF_URL)):
+        if not push or async_push_url(self._hass, push) == push.get(CONF_URL):
             ir.async_delete_issue(self._hass, DOMAIN, issue_id)
             return
         ir.async_create_issue(
@@ -146,12 +153,24 @@ class PushWebhook:
             translation_placeholders={"account": escape_markdown(self._entry.title)},
         )
 
+    @callback
+    def _async_cloudhook_changed(self, cloudhook: Any) -> None:
+        """Use the external URL after the webhook in Home Assistant Cloud was deleted."""
+        push = self._entry.options.get(CONF_PUSH, {})
+        if not cloudhook and CONF_CLOUDHOOK in push:
+            push = {name: value for name, value in push.items() if name != CONF_CLOUDHOOK}
+            options = {**self._entry.options, CONF_PUSH: push}
+            self._hass.config_entries.async_update_entry(self._entry, options=options)
+        self._async_check_url()
+
     async def async_handle(self, request: web.Request) -> web.Response:
         """Answer a request."""
         try:
             if request.method == METH_GET:
                 return self._answer_url_check(request)
-            return await self._async_accept(await self._async_receive(request))
+            push = await self._async_receive(request)
+            # The push may have been turned off meanwhile.
+            return await self._async_accept(push) if self._is_registered else web.Response(status=503)
         except PushRefusedError as err:
             self._count_refusal(err.kind)
             return web.Response(status=err.status)
@@ -170,7 +189,7 @@ class PushWebhook:
             # A repeated request proves nothing: a signature is valid forever.
             return answer
         self._health.received(check.fingerprint)
-        self._health.url_checked.set()
+        self._health.async_url_checked()
         push = self._entry.options[CONF_PUSH]
         if (url := async_push_url(self._hass, push)) not in (None, push.get(CONF_URL)):
             options = {**self._entry.options, CONF_PUSH: {**push, CONF_URL: url}}
@@ -188,8 +207,9 @@ class PushWebhook:
                     await _async_read(stream, body, _PARSED_AT_ONCE)
                     if len(body) > _PARSED_AT_ONCE:
                         await stack.enter_async_context(self._large)
-                        await _async_read(stream, body, MAX_BODY)
-            except ClientError, OSError, TimeoutError, web.HTTPException:
+                        async with asyncio.timeout(_LARGE_TIMEOUT):
+                            await _async_read(stream, body, MAX_BODY)
+            except ClientError, OSError, TimeoutError, web.HTTPException, web.RequestPayloadError:
                 raise PushRefusedError(RefusalKind.MALFORMED) from None
             if len(body) <= _PARSED_AT_ONCE:
                 return self._receiver.receive(bytes(body))
@@ -202,11 +222,14 @@ class PushWebhook:
             self._health.counts[DUPLICATES] += 1
         else:
             changes = await self._updater.async_apply(push.events)
+            if changes.others and self._hass.state is not CoreState.running:
+                # Automations are not ready for their events.
+                return web.Response(status=503)
             # Not before: a duplicate that arrives meanwhile must not be answered earlier.
             self._health.received(push.fingerprint)
             now = self._client.now()
             # A repeated outcome does not finish a command.
-            self._health.async_arrived(now, now if changes.states else push.newest)
+            self._health.async_arrived(now, now if changes.states else changes.newest)
             self._coordinator.async_check_push()
             self._update_sensors()
         try:
@@ -232,8 +255,7 @@ class PushWebhook:
 
     def _update_sensors(self) -> None:
         """Update the sensors soon."""
-        is_registered = self._hass.data[_RECEIVERS].get(self._id) is self
-        if self._sensor_update is None and is_registered:
+        if self._sensor_update is None and self._is_registered:
             self._sensor_update = self._hass.loop.call_later(_SENSOR_PAUSE, self._async_update_sensors)
 
     @callback

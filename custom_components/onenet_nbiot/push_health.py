@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,23 +13,26 @@ from homeassistant.util import dt as dt_util
 from .const import DOMAIN
 from .onenet.push import PushedOutcome
 
-# After this many outcomes in succession that a poll has found, but no push has brought, pushes have stopped.
+# After so many results in succession, or values, that a poll has found and no push has brought, pushes have stopped.
 _MISSED_MAX = 3
-# A push may arrive this much later than a poll finds the same outcome.
+# A push may arrive this much later than a poll finds the same news, and may have another time.
 _LATE = timedelta(minutes=1)
-_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 # An event with a later time is from a device with a wrong clock.
 _FUTURE = timedelta(minutes=5)
-# Pushes are expected every day if they arrived every day for this long.
+# Pushes are expected every day if they arrived every day for this long. A device that reports daily may be late.
 _REGULAR = timedelta(days=2)
+_SILENT = timedelta(hours=30)
+# The state of the push is requested this often, and while it is off.
+_STATUS_INTERVAL = timedelta(hours=1)
+_OFF_INTERVAL = timedelta(minutes=5)
 # Numbers of pushed outcomes and of requests that are kept to recognize duplicates.
 _PUSHED_MAX = 1000
 _REQUESTS_MAX = 2000
 _STORAGE_VERSION = 1
-# How often the times are saved at most, and the delay of that in seconds.
-_SAVE_INTERVAL = timedelta(minutes=10)
-_SAVE_DELAY = 60
+# Seconds.
+_SAVE_DELAY = 300
+_RESULT, _VALUE = "result", "value"
 # Counts for the diagnostics.
 DUPLICATES: Final = "duplicates"
 NOT_SAVED: Final = "not_saved"
@@ -39,62 +43,82 @@ OTHER_DEVICES: Final = "messages_of_other_devices"
 class PushHealth:
     """Hold which pushes of an account arrived, which were refused, and which are missing.
 
-    It outlives reloads of the config entry. All times are the platform's.
+    It outlives reloads of the config entry, and what decides about polling outlives restarts. All times are the
+    platform's.
     """
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
         """Create a state in which no push has arrived."""
-        self._store: Store[dict[str, str]] = Store(hass, _STORAGE_VERSION, f"{DOMAIN}.push_{entry_id}")
+        self._store: Store[dict[str, Any]] = Store(hass, _STORAGE_VERSION, f"{DOMAIN}.push_{entry_id}")
+        self._is_saving = False
         # Numbers of refused requests by reason, and of other requests and messages.
         self.refused: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.missed = 0
         # Set when OneNET has checked the URL.
         self.url_checked = asyncio.Event()
+        self._ready_at: datetime | None = None
         # Whether OneNET has returned that the push is off.
         self._is_off = False
         self._status_at: datetime | None = None
         self._requests: dict[str, None] = {}
         self._pushed: dict[str, None] = {}
-        self._announced: dict[str, None] = {}
-        # By UUID, the device of an outcome that a poll has found and no push has brought yet, and when it was found.
+        # By UUID or value key, the device of news that a poll has found and no push has brought yet, and when.
         self._unpushed: dict[str, tuple[str, datetime]] = {}
-        # The number of outcomes in succession that no push has brought: of all devices, and by the IMEI of one.
-        self._missed_in_succession = 0
-        self._missed_of: dict[str, tuple[int, datetime]] = {}
-        self._set_times({})
+        self._restore({})
 
-    def _set_times(self, times: dict[str, str]) -> None:
-        """Set the times that survive a restart."""
-        at = {name: dt_util.parse_datetime(time) for name, time in times.items()}
-        self.last_push = at.get("last_push")
+    def _restore(self, data: dict[str, Any]) -> None:
+        """Set what survives a restart."""
+        self.last_push = _time(data, "last_push")
         # The first push since which no day was without one.
-        self._regular_since = at.get("regular_since")
+        self._regular_since = _time(data, "regular_since")
         # The platform's time of the newest event that a push has brought.
-        self._newest_event = at.get("newest_event")
-        self._saved_at: datetime | None = None
+        self._newest_event = _time(data, "newest_event")
+        # The UUIDs of announced commands of other applications.
+        self._announced: dict[str, None] = dict.fromkeys(data.get("announced", []))
+        # The numbers of news in succession that no push has brought: of all devices, and of one with its IMEI.
+        self._missed: Counter[str] = Counter(data.get("missed", {}))
 
-    def _times(self) -> dict[str, str]:
-        """Return the times that survive a restart."""
-        times = {
-            "last_push": self.last_push,
-            "regular_since": self._regular_since,
-            "newest_event": self._newest_event,
+    def _data(self) -> dict[str, Any]:
+        """Return what survives a restart, as JSON."""
+        self._is_saving = False
+        return {
+            "last_push": self.last_push and self.last_push.isoformat(),
+            "regular_since": self._regular_since and self._regular_since.isoformat(),
+            "newest_event": self._newest_event and self._newest_event.isoformat(),
+            "announced": list(self._announced),
+            "missed": dict(self._missed),
         }
-        return {name: at.isoformat() for name, at in times.items() if at is not None}
+
+    @callback
+    def _async_save(self) -> None:
+        """Save soon, and at the latest when Home Assistant stops."""
+        if not self._is_saving:
+            self._is_saving = True
+            self._store.async_delay_save(self._data, _SAVE_DELAY)
 
     async def async_load(self) -> None:
-        """Load the times of the last run of Home Assistant."""
-        self._set_times(await self._store.async_load() or {})
+        """Load the state of the last run of Home Assistant."""
+        self._restore(await self._store.async_load() or {})
 
     async def async_clear(self) -> None:
         """Expect no pushes until one arrives, since the push was turned off."""
-        self._set_times({})
-        self._is_off, self._status_at = False, None
-        self._missed_in_succession = 0
-        self._missed_of.clear()
+        self._restore({})
+        self._is_off, self._status_at, self._ready_at = False, None, None
         self._unpushed.clear()
         await self._store.async_remove()
+        self._is_saving = False
+
+    def ready(self, now: datetime) -> None:
+        """Record that requests are received from now on."""
+        # OneNET's times of outcomes have whole seconds.
+        self._ready_at = now.replace(microsecond=0)
+
+    @callback
+    def async_url_checked(self) -> None:
+        """Record that OneNET has checked the URL; the push may be active again."""
+        self.url_checked.set()
+        self._status_at = None
 
     def is_duplicate(self, fingerprint: str) -> bool:
         """Return whether a request has been received before."""
@@ -106,7 +130,7 @@ class PushHealth:
 
     @callback
     def async_arrived(self, now: datetime, newest: datetime | None) -> None:
-        """Record that a push with events has arrived, the newest of which has this time.
+        """Record that a push has arrived, whose newest event about a device of the account has this time.
 
         A repeated push is no sign that pushes arrive: a signature is valid forever.
         """
@@ -114,48 +138,62 @@ class PushHealth:
         if newest is None or not known < newest <= now + _FUTURE:
             return
         self._newest_event = newest
-        if self.last_push is None or self._regular_since is None or now - self.last_push > _DAY:
+        if self.last_push is None or self._regular_since is None or now - self.last_push > _SILENT:
             self._regular_since = now
         self.last_push = now
-        if self._saved_at is None or now - self._saved_at > _SAVE_INTERVAL:
-            self._saved_at = now
-            self._store.async_delay_save(self._times, _SAVE_DELAY)
+        self._async_save()
 
-    def pushed(self, imei: str, uuid: str) -> None:
-        """Record that a push has brought the outcome of a command."""
-        self._missed_in_succession = 0
-        self._missed_of.pop(imei, None)
-        self._unpushed.pop(uuid, None)
-        _remember(self._pushed, uuid, _PUSHED_MAX)
+    @callback
+    def pushed(self, imei: str, key: str) -> None:
+        """Record that a push has brought the outcome of a command, by its UUID, or a value, by its value key."""
+        self._unpushed.pop(key, None)
+        kind = _kind(key)
+        if kind == _RESULT:
+            _remember(self._pushed, key, _PUSHED_MAX)
+        for counted in (kind, f"{kind} {imei}"):
+            if self._missed.pop(counted, 0):
+                self._async_save()
+
+    def polled_value(self, imei: str, path: str, before: datetime | None, at: datetime, now: datetime) -> None:
+        """Record that a poll has found a value of a time; the one before has the other time."""
+        if before is None or at - before > _LATE:
+            self.polled(imei, value_key(imei, path), at, now)
+
+    def polled(self, imei: str, key: str, at: datetime | None, now: datetime) -> None:
+        """Record that a poll has found an outcome or a value of a time, which a push should have brought."""
+        if key not in self._pushed and self._ready_at is not None and (at or now) >= self._ready_at:
+            self._unpushed[key] = imei, now
+
+    @callback
+    def async_check(self, now: datetime, imeis: Container[str]) -> None:
+        """Count the news that no push has brought in time; forget those of other devices than these."""
+        for key, (imei, polled_at) in list(self._unpushed.items()):
+            if now - polled_at > _LATE:
+                del self._unpushed[key]
+                self.missed += 1
+                kind = _kind(key)
+                self._missed.update([kind, f"{kind} {imei}"])
+                self._async_save()
+        for counted in list(self._missed):
+            _, _, imei = counted.partition(" ")
+            if imei and imei not in imeis:
+                del self._missed[counted]
 
     def is_new_other(self, outcome: PushedOutcome, now: datetime) -> bool:
-        """Return whether the outcome of a command of another application is from the last day, and was not seen yet."""
-        uuid = outcome.record.uuid
-        if uuid in self._announced or outcome.time is None or now - outcome.time > _DAY:
-            return False
-        _remember(self._announced, uuid, _PUSHED_MAX)
-        return True
+        """Return whether the outcome of a command of another application is recent, and was not announced yet."""
+        is_recent = outcome.time is None or now - outcome.time <= _DAY
+        return is_recent and outcome.record.uuid not in self._announced
 
-    def polled(self, imei: str, uuid: str, now: datetime) -> None:
-        """Record that a poll has found the outcome of a command, which a push should bring."""
-        if uuid not in self._pushed:
-            self._unpushed[uuid] = imei, now
-
-    def check(self, now: datetime) -> None:
-        """Count the outcomes that no push has brought in time."""
-        for uuid, (imei, polled_at) in list(self._unpushed.items()):
-            if now - polled_at > _LATE:
-                del self._unpushed[uuid]
-                self.missed += 1
-                self._missed_in_succession += 1
-                self._missed_of[imei] = self._missed_of.get(imei, (0, now))[0] + 1, now
-        for imei, (_, missed_at) in list(self._missed_of.items()):
-            if now - missed_at > _DAY:
-                del self._missed_of[imei]
+    @callback
+    def async_announced(self, outcome: PushedOutcome) -> None:
+        """Remember that the outcome of a command of another application was announced."""
+        _remember(self._announced, outcome.record.uuid, _PUSHED_MAX)
+        self._async_save()
 
     def is_status_due(self, now: datetime) -> bool:
-        """Return whether to request now whether the push is active, at most once an hour."""
-        is_due = self._status_at is None or now - self._status_at >= _HOUR
+        """Return whether to request now whether the push is active."""
+        interval = _OFF_INTERVAL if self._is_off else _STATUS_INTERVAL
+        is_due = self._status_at is None or now - self._status_at >= interval
         if is_due:
             self._status_at = now
         return is_due
@@ -168,10 +206,9 @@ class PushHealth:
         """Return whether pushes that should arrive do not."""
         last, since = self.last_push, self._regular_since
         # OneNET returns the state of one push of the product, and may have others, of groups or rules.
-        is_off = self._is_off and (last is None or now - last > _HOUR)
-        is_silent = bool(last and since and last - since >= _REGULAR and now - last > _DAY)
-        missed = max((self._missed_in_succession, *(number for number, _ in self._missed_of.values())))
-        return is_off or missed >= _MISSED_MAX or is_silent
+        is_off = self._is_off and (last is None or now - last > _DAY)
+        is_silent = bool(last and since and last - since >= _REGULAR and now - last > _SILENT)
+        return is_off or is_silent or max(self._missed.values(), default=0) >= _MISSED_MAX
 
     def is_active(self, now: datetime) -> bool:
         """Return whether pushes arrive."""
@@ -184,9 +221,25 @@ class PushHealth:
             "active": self.is_active(now),
             "stopped": self.is_stopped(now),
             "missed": self.missed,
+            "missed_in_succession": max(self._missed.values(), default=0),
             "refused": self.refused,
             "url_checked": self.url_checked.is_set(),
         } | self.counts
+
+
+def value_key(imei: str, path: str) -> str:
+    """Return the key of a value of a device."""
+    return f"{imei}/{path}"
+
+
+def _kind(key: str) -> str:
+    """Return whether a key is that of a value or the UUID of a command."""
+    return _VALUE if "/" in key else _RESULT
+
+
+def _time(data: dict[str, Any], name: str) -> datetime | None:
+    """Return a stored time, None for none."""
+    return dt_util.parse_datetime(data[name]) if data.get(name) else None
 
 
 def _remember(known: dict[str, None], key: str, limit: int) -> None:

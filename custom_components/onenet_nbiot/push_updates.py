@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import batched
 from typing import Any
 
@@ -11,10 +12,11 @@ from homeassistant.core import CoreState, HomeAssistant, callback
 from .const import CONF_OTHER_COMMANDS, CONF_PRODUCT_ID, CONF_PUSH, LOGGER
 from .coordinator import OneNetConfigEntry
 from .devices import Device
-from .onenet.models import CommandState
+from .onenet.models import CommandState, Datapoint
 from .onenet.operations import Read
 from .onenet.push import DeviceIdentity, PushedDatapoint, PushedOutcome, PushEvent
-from .push_health import OTHER_COMMANDS, OTHER_DEVICES
+from .push_health import OTHER_COMMANDS, OTHER_DEVICES, value_key
+from .store import async_get_store
 from .tracker import StateChange
 
 # So many events are processed at a time, so as not to block the event loop.
@@ -26,16 +28,22 @@ _FINISHED = (CommandState.SUCCEEDED, CommandState.FAILED)
 class PushChanges:
     """Hold what a request has changed, and the devices to poll: for details, or because they are active.
 
-    `early` are outcomes that arrived before the reply to the request that queued their command: IMEI and UUID. `others`
-    are outcomes of commands that other applications have queued, and the IMEI.
+    `early` are outcomes, and the IMEI, that may have arrived before the reply to the request that queued their command.
+    `others` are those of commands that other applications have queued. `newest` is the time of the newest event of the
+    account's devices.
     """
 
     devices: dict[Device, set[str]] = field(default_factory=dict)
     states: list[StateChange] = field(default_factory=list)
     active: set[str] = field(default_factory=set)
     details: set[str] = field(default_factory=set)
-    early: list[tuple[str, str]] = field(default_factory=list)
+    early: list[tuple[str, PushedOutcome]] = field(default_factory=list)
     others: list[tuple[str, PushedOutcome]] = field(default_factory=list)
+    newest: datetime | None = None
+
+    def add_time(self, at: datetime | None) -> None:
+        """Add the time of an event of one of the account's devices."""
+        self.newest = max(filter(None, (self.newest, at)), default=None)
 
 
 class PushUpdater:
@@ -52,22 +60,24 @@ class PushUpdater:
         self._tracker = entry.runtime_data.tracker
         self._coordinator = entry.runtime_data.coordinator
         self._health = entry.runtime_data.health
+        self._store = async_get_store(hass)
         self._announces_others = entry.options[CONF_PUSH].get(CONF_OTHER_COMMANDS, False)
 
     async def async_apply(self, events: Iterable[PushEvent]) -> PushChanges:
-        """Update the commands and devices from events, and save them with the next transaction."""
+        """Update the commands and devices from events, and save them with one transaction, the next one."""
         changes = PushChanges()
-        for number, part in enumerate(batched(events, _EVENTS_AT_ONCE, strict=False)):
-            if number:
-                await asyncio.sleep(0)
-            for event in part:
-                try:
-                    self._apply(event, changes)
-                except Exception:  # noqa: BLE001 - it is logged
-                    # OneNET would repeat the request, and turn the push off after many failures.
-                    LOGGER.exception("A message of a push could not be processed")
-        for device in changes.devices:
-            self._devices.async_save(device)
+        with self._store.one_transaction():
+            for number, part in enumerate(batched(events, _EVENTS_AT_ONCE, strict=False)):
+                if number:
+                    await asyncio.sleep(0)
+                for event in part:
+                    try:
+                        self._apply(event, changes)
+                    except Exception:  # noqa: BLE001 - it is logged
+                        # OneNET would repeat the request, and turn the push off after many failures.
+                        LOGGER.exception("A message of a push could not be processed")
+            for device in changes.devices:
+                self._devices.async_save(device)
         return changes
 
     def _apply(self, event: PushEvent, changes: PushChanges) -> None:
@@ -95,6 +105,9 @@ class PushUpdater:
         """Update a device from a datapoint or from its presence."""
         if (device := self._find(identity)) is None:
             return
+        changes.add_time(item.measured_at if isinstance(item, Datapoint) else item.time)
+        if isinstance(item, Datapoint):
+            self._health.pushed(device.imei, value_key(device.imei, item.path))
         changed, active = self._devices.update_from_push(device, [item], self._client.now())
         if changed or active:
             changes.devices.setdefault(device, set()).update(changed)
@@ -106,20 +119,21 @@ class PushUpdater:
         uuid, imei = outcome.record.uuid, outcome.device.imei
         command = self._commands.find(uuid, imei)
         if command is None:
-            device = self._find(outcome.device)
-            if device is not None and self._commands.unconfirmed(device.imei):
-                changes.early.append((device.imei, uuid))
-            else:
-                self._health.counts[OTHER_COMMANDS] += 1
-                if device is not None and self._announces_others:
-                    self._add_other(device.imei, outcome, changes)
+            if (device := self._find(outcome.device)) is not None:
+                changes.add_time(outcome.time)
+                if self._commands.unconfirmed(device.imei):
+                    changes.early.append((device.imei, outcome))
+                    return
+                self._add_other(device.imei, outcome, changes)
+            self._health.counts[OTHER_COMMANDS] += 1
             return
         imei = command.asked.operation.imei
         record = outcome.record
+        changes.add_time(outcome.time)
         if record.lacks_confirm_status or record.state in _FINISHED:
             self._health.pushed(imei, uuid)
         if command.id in self._commands.in_flight:
-            changes.early.append((imei, uuid))
+            changes.early.append((imei, outcome))
             return
         is_read = record.state is CommandState.SUCCEEDED and isinstance(command.asked.operation, Read)
         if command.is_finished:
@@ -130,8 +144,9 @@ class PushUpdater:
             changes.states.append(change)
 
     def _add_other(self, imei: str, outcome: PushedOutcome, changes: PushChanges) -> None:
-        """Add the outcome of a command that another application has queued, unless it was announced before."""
-        if outcome.record.state in _FINISHED and self._health.is_new_other(outcome, self._client.now()):
+        """Add the outcome of a command that another application has queued, if it is to be announced."""
+        is_announced = self._announces_others and outcome.record.state in _FINISHED
+        if is_announced and self._health.is_new_other(outcome, self._client.now()):
             changes.others.append((imei, outcome))
 
     @callback
@@ -143,17 +158,34 @@ class PushUpdater:
         if self._hass.state is CoreState.running:
             for change in changes.states:
                 self._tracker.async_publish_change(change)
-            for imei, outcome in changes.others:
-                self._tracker.async_publish_other(imei, outcome)
+            self._publish_others(changes.others)
         # Outcomes arrive by push if the platform pushes them.
         active = set() if self._client.pushes_outcomes else changes.active
         for imei in changes.details:
             self._coordinator.active_polls.async_reset(imei)
         self._coordinator.active_polls.async_poll(changes.details | active)
-        for imei, uuid in changes.early:
-            self._entry.async_create_background_task(self._hass, self._async_poll_later(imei, uuid), "OneNET push")
+        for imei, outcome in changes.early:
+            self._entry.async_create_background_task(self._hass, self._async_apply_early(imei, outcome), "OneNET push")
 
-    async def _async_poll_later(self, imei: str, uuid: str) -> None:
-        """Poll the commands of a device once no request in flight can be about the command with this UUID."""
+    def _publish_others(self, others: list[tuple[str, PushedOutcome]]) -> None:
+        """Announce outcomes of commands that other applications have queued, each once."""
+        for imei, outcome in others:
+            if self._health.is_new_other(outcome, self._client.now()):
+                self._health.async_announced(outcome)
+                self._tracker.async_publish_other(imei, outcome)
+
+    async def _async_apply_early(self, imei: str, outcome: PushedOutcome) -> None:
+        """Poll the commands of a device once no request in flight can be about the command of an outcome.
+
+        If the command was queued by another application, announce it.
+        """
+        uuid = outcome.record.uuid
         await self._commands.async_wait_for_requests(imei, uuid)
-        self._coordinator.active_polls.async_poll({imei})
+        if self._commands.find(uuid, imei) is not None or self._commands.unconfirmed(imei):
+            self._health.pushed(imei, uuid)
+            self._coordinator.active_polls.async_poll({imei})
+            return
+        self._health.counts[OTHER_COMMANDS] += 1
+        changes = PushChanges()
+        self._add_other(imei, outcome, changes)
+        self._publish_others(changes.others)

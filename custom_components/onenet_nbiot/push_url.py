@@ -33,14 +33,35 @@ def _cloud_errors(cloud: Any) -> tuple[type[Exception], ...]:
 
 @callback
 def async_has_cloud(hass: HomeAssistant) -> bool:
-    """Return whether there is an active subscription of Home Assistant Cloud, which provides URLs."""
-    return (cloud := _cloud(hass)) is not None and cloud.async_active_subscription(hass)
+    """Return whether there is an active subscription of Home Assistant Cloud, whose URLs are valid."""
+    return (cloud := _cloud(hass)) is not None and bool(cloud.async_active_subscription(hass))
+
+
+@callback
+def async_can_create_cloudhook(hass: HomeAssistant) -> bool:
+    """Return whether Home Assistant Cloud can provide a URL now."""
+    return async_has_cloud(hass) and bool(_cloud(hass).async_is_connected(hass))
 
 
 @callback
 def async_listen_cloud(hass: HomeAssistant, action: Callable[[Any], None]) -> Callable[[], None]:
     """Call an action when Home Assistant Cloud is connected or disconnected; return a function that ends this."""
-    return (lambda: None) if (cloud := _cloud(hass)) is None else cloud.async_listen_connection_change(hass, action)
+    if (cloud := _cloud(hass)) is None:
+        return lambda: None
+    unsubscribe: Callable[[], None] = cloud.async_listen_connection_change(hass, action)
+    return unsubscribe
+
+
+@callback
+def async_listen_cloudhook(hass: HomeAssistant, webhook_id: str, action: Callable[[Any], None]) -> Callable[[], None]:
+    """Call an action with the webhook in Home Assistant Cloud when it changes, None when it is deleted.
+
+    Return a function that ends this.
+    """
+    if (cloud := _cloud(hass)) is None:
+        return lambda: None
+    unsubscribe: Callable[[], None] = cloud.async_listen_cloudhook_change(hass, webhook_id, action)
+    return unsubscribe
 
 
 @callback
@@ -71,6 +92,6 @@ async def async_delete_webhook(hass: HomeAssistant, push: Mapping[str, Any]) -> 
     if (webhook_id := push.get(CONF_WEBHOOK_ID)) is None:
         return
     webhook.async_unregister(hass, webhook_id)
-    if CONF_CLOUDHOOK in push and (cloud := _cloud(hass)) is not None:
+    if (cloud := _cloud(hass)) is not None:
         with suppress(*_cloud_errors(cloud)):
             await cloud.async_delete_cloudhook(hass, webhook_id)

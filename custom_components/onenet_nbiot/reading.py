@@ -57,7 +57,7 @@ async def async_request_reading(
     if not (reads := device.reads(keys)):
         raise invalid("nothing_shown", name=device.title)
     # One press is one line in the activity of the device.
-    with account.tracker.one_queued_event(context):
+    with account.tracker.one_queued_event(device.imei, context):
         return await _async_read_all(account, reads, context, expires_in, is_awake=device.online is True)
 
 

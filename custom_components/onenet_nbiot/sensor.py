@@ -186,7 +186,9 @@ class ResourceSensor(OneNetResourceEntity, SensorEntity):
     @override
     def _update_attrs(self) -> None:
         super()._update_attrs()
-        description, factor = with_reported_unit(self.entity_description, self.device.unit_of(self.entity_description))
+        description, factor = with_reported_unit(
+            self.entity_description, self.device.reported_unit(self.entity_description)
+        )
         self._attr_icon = description.icon
         device_class = self._attr_device_class = description.device_class
         unit = self._attr_native_unit_of_measurement = description.native_unit_of_measurement

@@ -1,8 +1,8 @@
 """The SQLite file with the commands and devices of all accounts."""
 
 import asyncio
-from collections.abc import Hashable
-from contextlib import closing
+from collections.abc import Hashable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,8 @@ class CommandStore:
         self._commit_future: asyncio.Future[None] | None = None
         self._failing = False
         self._closing = False
+        # The number of contexts that delay the next commit.
+        self._holds = 0
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, self._async_close)
 
     async def async_open(self) -> None:
@@ -140,6 +142,16 @@ class CommandStore:
         """Delete an account's commands and devices; nothing of the account may be saved later."""
         for statement in _DELETE_ACCOUNT:
             self._async_write((statement, entry_id), statement, entry_id)
+
+    @contextmanager
+    def one_transaction(self) -> Iterator[None]:
+        """Save everything within this context with one transaction after it."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._async_schedule_commit()
 
     @property
     def can_save(self) -> bool:
@@ -251,7 +263,7 @@ class CommandStore:
     @callback
     def _async_schedule_commit(self, delay: float = 0) -> None:
         """Commit what is pending after so many seconds, unless a commit is scheduled, in progress, or not needed."""
-        if not self._pending or self._scheduled or self._commit_future or self._closing:
+        if not self._pending or self._scheduled or self._commit_future or self._closing or self._holds:
             return
         # Not before the next iteration of the event loop, so that simultaneous calls share a transaction.
         loop = self._hass.loop
@@ -261,6 +273,8 @@ class CommandStore:
     def _async_commit(self) -> None:
         """Commit the pending statements in a thread."""
         self._scheduled = None
+        if self._holds:
+            return
         batch, self._pending = self._pending, {}
         self._committing, self._futures = self._futures, []
         self.transactions += 1

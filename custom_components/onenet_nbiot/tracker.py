@@ -14,6 +14,7 @@ from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.json import json_bytes
 from homeassistant.util.signal_type import SignalTypeFormat
 
+from .activity import describe_activity
 from .command import VALUES_TOO_LARGE, Command, describe_outcome, describe_values
 from .commands import EXPIRY_GRACE, Commands
 from .const import (
@@ -24,6 +25,7 @@ from .const import (
     ATTR_VALUES,
     ATTR_VALUES_OMITTED,
     DOMAIN,
+    EVENT_ACTIVITY,
     EVENT_ONENET,
     LOGGER,
 )
@@ -65,8 +67,17 @@ class StateChange(NamedTuple):
     state: CommandState
 
 
-class _Keys(set[str]):
-    """Hold the keys of signals; unlike a set, it can be referenced weakly."""
+class _Reading:
+    """Hold what was already published of a reading, by its context.
+
+    `shown` are the signal keys of entities that have shown a queued command; `queued` are the commands by device, while
+    the device's reads are being queued.
+    """
+
+    def __init__(self) -> None:
+        """Start without a command."""
+        self.shown: set[str] = set()
+        self.queued: dict[str, list[Command]] = {}
 
 
 class CommandTracker:
@@ -83,8 +94,8 @@ class CommandTracker:
         self._commands = commands
         self._devices = devices
         self._value_failures: Counter[int] = Counter()
-        # Signal keys of entities that have shown a queued command, by the id of the context of a reading.
-        self._readings: WeakValueDictionary[str, _Keys] = WeakValueDictionary()
+        # The readings that are being requested, by the id of their context.
+        self._readings: WeakValueDictionary[str, _Reading] = WeakValueDictionary()
 
     def origin(self, imei: str) -> dict[str, Any]:
         """Return the fields that identify a device in events and responses."""
@@ -149,7 +160,7 @@ class CommandTracker:
                     case Match.SAME:
                         self.async_set_queued(command, record.uuid)
                         self._commands.async_save(command)
-                        self.async_publish("queued", self.event_fields(command), command.context)
+                        self.async_publish("queued", self.event_fields(command), command.context, command)
                     case Match.UNDECIDED:
                         undecided.add(command.id)
         return undecided
@@ -297,7 +308,7 @@ class CommandTracker:
             self._commands.async_save(command)
         self.async_apply_values(command)
         fields = self.event_fields(command) | command.outcome_fields()
-        self.async_publish(command.state.value, fields, context)
+        self.async_publish(command.state.value, fields, context, command)
         if command.is_finished:
             self._commands.async_end_wait(command.uuid)
             self._commands.async_prune(self._client.now())
@@ -316,15 +327,29 @@ class CommandTracker:
             self._devices.async_update_from_read(command.asked.operation.imei, command.confirmed_values(), at)
 
     @contextmanager
-    def one_queued_event(self, context: Context) -> Iterator[set[str]]:
-        """Let each event entity show only the first command that is queued; the bus event is fired for each."""
-        # Simultaneous readings with the same context, of several devices, share the keys.
-        keys = self._readings.setdefault(context.id, _Keys())
-        yield keys
+    def one_queued_event(self, imei: str, context: Context) -> Iterator[None]:
+        """Show the reads of a device as one queued event in its event entities and in the logbook.
+
+        The bus event is fired for each read.
+        """
+        # Simultaneous readings with the same context, of several devices, share what was shown.
+        reading = self._readings.setdefault(context.id, _Reading())
+        queued = reading.queued.setdefault(imei, [])
+        try:
+            yield
+        finally:
+            reading.queued.pop(imei, None)
+            if queued:
+                fields = self.event_fields(queued[0])
+                self._fire_activity("queued", fields, context, queued[0], len(queued))
 
     @callback
-    def async_publish(self, change: str, fields: dict[str, Any], context: Context) -> None:
-        """Update the entities of a command's device and account, then fire the bus event.
+    def async_publish(
+        self, change: str, fields: dict[str, Any], context: Context, command: Command | None = None
+    ) -> None:
+        """Update the entities of a command's device and account, then fire the bus event and that of the logbook.
+
+        The command is None if it was not queued here.
 
         An automation may run within each of these steps: the numbers of waiting commands are updated before the events.
         """
@@ -332,14 +357,25 @@ class CommandTracker:
         keys = f"{self._entry.entry_id}_{fields[ATTR_IMEI]}", self._entry.entry_id
         for key in keys:
             async_dispatcher_send(self._hass, SIGNAL_WAITING_COMMANDS.format(key), context)
-        shown: set[str] = set()
-        if change == "queued":
-            shown = self._readings.get(context.id, shown)
+        reading = self._readings.get(context.id) if change == "queued" else None
+        shown = reading.shown if reading else set()
         for key in keys:
             if key not in shown:
                 shown.add(key)
                 async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
+        if reading and command and fields[ATTR_IMEI] in reading.queued:
+            reading.queued[fields[ATTR_IMEI]].append(command)
+        else:
+            self._fire_activity(change, fields, context, command)
+
+    def _fire_activity(
+        self, change: str, fields: dict[str, Any], context: Context, command: Command | None, count: int = 1
+    ) -> None:
+        """Fire the event of the logbook."""
+        device = self._devices.added.get(fields[ATTR_IMEI])
+        activity = describe_activity(change, fields, command, device, count)
+        self._hass.bus.async_fire(EVENT_ACTIVITY, activity, context=context)
 
     @callback
     def async_publish_other(self, imei: str, outcome: PushedOutcome) -> None:
@@ -351,7 +387,7 @@ class CommandTracker:
     def async_publish_rejected(self, command: Command, err: PlatformError, context: Context) -> None:
         """Publish that OneNET refused a command."""
         reason = {ATTR_REASON: err.reason, ATTR_MESSAGE: str(err)}
-        self.async_publish("rejected", self.event_fields(command) | reason, context)
+        self.async_publish("rejected", self.event_fields(command) | reason, context, command)
 
 
 def _limit_size(fields: dict[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,7 @@ class Device:
     observations: dict[tuple[int, ...], dict[str, str]] = field(default_factory=dict)
     online: bool = False
     activated: bool = True
+    created: datetime = CREATED
     last_online: datetime = CREATED
     states: deque[tuple[bool, datetime]] = field(default_factory=lambda: deque(maxlen=STATES_MAX))
     answers: bool = True

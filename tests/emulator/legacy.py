@@ -5,7 +5,7 @@ from typing import Any
 
 from . import points
 from .call import Call
-from .device import CREATED, Device
+from .device import Device
 from .parameters import check_imei, whole
 from .refusals import RefusalError, invalid, missing, no_device
 from .times import cst, printed
@@ -29,7 +29,7 @@ def _devices(call: Call) -> dict[str, Any]:
             | {
                 "protocol": "LWM2M",
                 "auth_info": {device.imei: device.imsi},
-                "create_time": printed(CREATED),
+                "create_time": printed(device.created),
                 "private": True,
                 "tags": [],
             }
@@ -42,7 +42,7 @@ def _matches(query: dict[str, str], device: Device) -> bool:
     """Return whether a device matches the filters of "Query devices"; no device has a tag."""
     if (online := query.get("online", "true")) not in ("true", "false"):
         raise invalid("online")
-    created = printed(CREATED)[:10]
+    created = printed(device.created)[:10]
     return (
         query.get("key_words", "") in device.title
         and ("online" not in query or device.online == (online == "true"))
@@ -62,14 +62,14 @@ def _device(call: Call, device_id: str) -> dict[str, Any]:
         "rg_id": device.imei,
         "imsi": device.imsi,
         "imsi_old": [device.imsi],
-        "create_time": printed(CREATED),
-        "act_time": cst(CREATED) if device.activated else "",
+        "create_time": printed(device.created),
+        "act_time": cst(device.created) if device.activated else "",
         "last_ct": cst(device.last_online) if device.activated else "",
         "obsv": True,
         "obsv_st": True,
         "tags": [],
         "datastreams": [
-            {"id": stream["id"], "create_time": printed(CREATED), "unit": "", "unit_symbol": ""}
+            {"id": stream["id"], "create_time": printed(device.created), "unit": "", "unit_symbol": ""}
             for stream in points.newest(call, device)
         ],
     }
@@ -80,7 +80,7 @@ def _device_by_imei(call: Call) -> dict[str, Any]:
     device = call.product.devices.get(check_imei(call.query))
     if device is None:
         return {}
-    return _identity(device) | {"create_time": printed(CREATED), "observe_status": True}
+    return _identity(device) | {"create_time": printed(device.created), "observe_status": True}
 
 
 def _statuses(call: Call) -> dict[str, Any]:

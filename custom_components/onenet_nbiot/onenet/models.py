@@ -528,9 +528,9 @@ class Device:
 
     `id` is OneNET's id. `name` identifies the device in calls of the current platform and is unique in the product; on
     the legacy platform it equals `id`. `title` is for people. `online` is whether the device is registered, `last_time`
-    when it was last online. `paths` are those of the resources that have had values. `imei`, `online` and `last_time`
-    are None if they are missing. Sources: "Query devices", "Query device information by IMEI", "Device list", "Device
-    detail".
+    when it was last online, `create_time` when it was registered. `paths` are those of the resources that have had
+    values. `imei`, `online` and the times are None if they are missing. Sources: "Query devices", "Query device
+    information by IMEI", "Device list", "Device detail".
     """
 
     id: str
@@ -539,6 +539,7 @@ class Device:
     online: bool | None
     imei: str | None = None
     last_time: datetime | None = None
+    create_time: datetime | None = None
     paths: tuple[str, ...] = ()
 
     @classmethod
@@ -567,6 +568,7 @@ class Device:
             online=_online(status) if current else parse_bool(record.get("online")),
             imei=imei or (_imei(record.get("imei")) or _imei_from_name(name) if current else _legacy_imei(record)),
             last_time=parse_time(record.get("last_time") if current else record.get("last_ct")),
+            create_time=parse_time(record.get("create_time")),
             paths=tuple(_paths(record.get("datastreams"))),
         )
 

@@ -123,11 +123,6 @@ class PushedPresence:
     device: DeviceIdentity
     presence: Presence
 
-    @property
-    def time(self) -> datetime:
-        """Return when the presence changed."""
-        return self.presence.time
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushedDatapoint:
@@ -135,11 +130,6 @@ class PushedDatapoint:
 
     device: DeviceIdentity
     datapoint: Datapoint
-
-    @property
-    def time(self) -> datetime:
-        """Return when OneNET received the value."""
-        return self.datapoint.measured_at
 
 
 type PushEvent = PushedOutcome | PushedPresence | PushedDatapoint
@@ -149,18 +139,13 @@ type PushEvent = PushedOutcome | PushedPresence | PushedDatapoint
 class Push:
     """Hold the events of a request.
 
-    A request is a duplicate if its `id` or its `fingerprint` was received before. OneNET may repeat a request with a
-    new signature and the same id; but the id is not signed, and is None on the legacy platform.
+    A request is a duplicate if its `fingerprint` was received before. OneNET may repeat a request with a new signature
+    and the same `id`, which is not signed, and is None on the legacy platform.
     """
 
     id: str | None
     fingerprint: str
     events: tuple[PushEvent, ...]
-
-    @property
-    def newest(self) -> datetime | None:
-        """Return the time of the newest event, None if there is none."""
-        return max((event.time for event in self.events if event.time is not None), default=None)
 
 
 class UrlCheck(NamedTuple):
