@@ -24,7 +24,7 @@ async def test_diagnostics_have_the_state_of_the_account_without_keys_ids_and_ti
     assert diagnostics["entry"]["data"]["url"] == account.data["url"]
     # The title is redacted, since a user may put a key into it.
     assert diagnostics["entry"]["title"] == "**REDACTED**"
-    assert (diagnostics["reachable"], diagnostics["commands"]["by_state"]) == (True, {"queued": 1})
+    assert (diagnostics["polls"]["reachable"], diagnostics["commands"]["by_state"]) == (True, {"queued": 1})
     text = json.dumps(diagnostics, default=str)
     assert not [secret for secret in (*SECRETS, PRODUCT_ID, IMEI) if secret in text]
 
@@ -40,7 +40,7 @@ async def test_diagnostics_of_a_device_have_its_state_without_ids_titles_and_val
     entry = dr.async_get(hass).async_get(devices_of(account).added[IMEI].device_id)
     assert isinstance(entry, dr.DeviceEntry)
     diagnostics = await async_get_device_diagnostics(hass, account, entry)
-    assert diagnostics["commands"] == {"queued": 1}
+    assert diagnostics["commands"]["by_state"] == {"queued": 1}
     assert diagnostics["values"]["3303/0/5700"]["type"] == "float"
     text = json.dumps(diagnostics, default=str)
     assert not [private for private in (*SECRETS, PRODUCT_ID, IMEI, "Water meter", "21.5") if private in text]
