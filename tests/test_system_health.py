@@ -1,29 +1,26 @@
 """System health."""
 
-import asyncio
-from typing import Any
-
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant
-from homeassistant.setup import async_setup_component
-from pytest_homeassistant_custom_component.common import MockConfigEntry, get_system_health_info
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
-from .common import ACCOUNTS, EVERY_PLATFORM, UNREACHABLE_URL, add_device, client_of, offline_read, run_with
+from .common import (
+    ACCOUNTS,
+    EVERY_PLATFORM,
+    UNREACHABLE_URL,
+    add_device,
+    client_of,
+    offline_read,
+    run_with,
+    system_health,
+)
 from .emulator import Server
 from .push import health_of, push_entry
 
 variant = run_with(EVERY_PLATFORM)
 entry = push_entry
-
-
-async def system_health(hass: HomeAssistant) -> dict[str, Any]:
-    """Return the information of the integration."""
-    assert await async_setup_component(hass, "system_health", {})
-    await hass.async_block_till_done()
-    info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
-    return {name: await value if asyncio.iscoroutine(value) else value for name, value in info.items()}
 
 
 async def test_system_health_counts_what_the_accounts_have(
