@@ -22,6 +22,7 @@ from .const import (
 from .coordinator import OneNetConfigEntry, platform_of
 from .devices import NEVER, Device
 from .lwm2m import find_resource, ids_of
+from .store import async_get_store
 
 TO_REDACT = {
     CONF_ACCESS_KEY,
@@ -44,6 +45,7 @@ async def async_get_config_entry_diagnostics(
 ) -> dict[str, Any]:
     """Return an account's configuration without secrets, its polls and requests, and counts of what it has."""
     account = entry.runtime_data
+    store = async_get_store(hass)
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "platform": platform_of(entry.data).name,
@@ -53,6 +55,7 @@ async def async_get_config_entry_diagnostics(
         "commands": account.commands.summary(),
         "devices": account.devices.summary(),
         "push": _describe_push(entry),
+        "storage": {"can_save": store.can_save, "write_transactions": store.transactions},
     }
 
 
@@ -128,6 +131,4 @@ def _data_type(path: str) -> str:
     """Return the data type of a resource according to the LwM2M registry."""
     obj_id, _, res_id = ids_of(path)
     definition = find_resource(obj_id, res_id)
-    if definition is None:
-        return "unknown"
-    return definition.type or "executable"
+    return "unknown" if definition is None else definition.type
