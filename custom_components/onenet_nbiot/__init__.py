@@ -94,10 +94,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> b
 
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
     """Delete the commands and devices of a removed account."""
-    async_delete_issues(hass, entry)
-    async_delete_push_issues(hass, entry)
     if not hass.config_entries.async_entries(DOMAIN):
         ir.async_delete_issue(hass, DOMAIN, ISSUE_STORAGE)
+    async_delete_issues(hass, entry)
+    async_delete_push_issues(hass, entry)
     if CONF_PUSH in entry.options:
         await async_delete_webhook(hass, entry.options[CONF_PUSH])
     await async_remove_account(hass, entry.entry_id)

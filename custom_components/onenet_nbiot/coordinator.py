@@ -323,8 +323,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if not schedule.is_full_poll_due(now):
             await self._async_poll_devices(schedule.due(now, soon_only=True)[:_MAX_REQUESTS])
             return
-        schedule.full_poll_started(now)
         self._last_full_poll = now
+        schedule.full_poll_started(now)
         await self._async_check_push_status(now)
         due = schedule.due(now)
         others = schedule.imeis - self._devices.added.keys() - set(due[:_MAX_REQUESTS])
