@@ -1,23 +1,30 @@
 """System health."""
 
+from datetime import timedelta
+
 from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.onenet_nbiot.const import DOMAIN
 
 from .common import (
     ACCOUNTS,
     EVERY_PLATFORM,
+    IMEI,
+    PRODUCT_ID,
     UNREACHABLE_URL,
     add_device,
-    client_of,
     offline_read,
+    pass_time,
+    refresh,
     run_with,
     system_health,
 )
-from .emulator import Server
-from .push import health_of, push_entry
+from .emulator import Generation, Push, Server
+from .push import PATH, TOKEN, push_entry
 
 variant = run_with(EVERY_PLATFORM)
 entry = push_entry
@@ -41,15 +48,34 @@ async def test_system_health_counts_what_the_accounts_have(
     }
 
 
-async def test_system_health_shows_whether_pushes_arrive(hass: HomeAssistant, account: MockConfigEntry) -> None:
-    """A push has arrived; then OneNET returns that the push is off."""
-    health = health_of(account)
-    health.arrived(client_of(account).now())
+async def test_system_health_counts_accounts_whose_pushes_arrive(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    variant: str,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    """A push has arrived within a day."""
+    client = await hass_client_no_auth()
+    generation = Generation.CURRENT if variant.startswith("current") else Generation.LEGACY
+    url = str(client.make_url(PATH))
+    onenet.onenet.push = Push(url, TOKEN, generation=generation, product_id=PRODUCT_ID)
+    onenet.onenet.report(IMEI)
+    await onenet.onenet.push.finish()
     found = await system_health(hass)
-    assert (found["active_pushes"], found["stopped_pushes"]) == (1, 0)
-    health.is_off = True
+    assert (found["push_accounts"], found["active_pushes"], found["stopped_pushes"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("variant", ["legacy, access key, other switches"])
+async def test_system_health_counts_accounts_whose_pushes_have_stopped(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """OneNET returns that the push is off."""
+    onenet.onenet.products[0].push_enabled = False
+    await pass_time(account, onenet, timedelta(hours=2))
+    await refresh(account)
     found = await system_health(hass)
-    assert (found["active_pushes"], found["stopped_pushes"]) == (0, 1)
+    assert (found["push_accounts"], found["active_pushes"], found["stopped_pushes"]) == (1, 0, 1)
 
 
 async def test_system_health_has_accounts_that_are_not_loaded(
