@@ -209,7 +209,8 @@ class Transport:
         """Replace the ids in a request, and other numbers of devices and SIM cards, in a text by `***`."""
         keys = str(request.query.get(self._platform.keys_parameter, "")).split(",")
         ids = filter(None, (request.id, str(request.query.get("imei", "")), *keys))
-        if pattern := "|".join(map(re.escape, ids)):
+        # The longest first: one name may be the beginning of another.
+        if pattern := "|".join(map(re.escape, sorted(ids, key=len, reverse=True))):
             text = re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", "***", text)
         return _LONG_NUMBER.sub("***", text)
 
