@@ -56,6 +56,7 @@ async def test_system_health_counts_accounts_whose_pushes_arrive(
     hass_client_no_auth: ClientSessionGenerator,
 ) -> None:
     """A push has arrived within a day."""
+    await add_device(hass, account, "3303/0/5700")
     client = await hass_client_no_auth()
     generation = Generation.CURRENT if variant.startswith("current") else Generation.LEGACY
     url = str(client.make_url(PATH))
