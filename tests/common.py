@@ -17,11 +17,13 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, Event, HomeAssistant, SupportsResponse
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import (
     MockConfigEntry,
     async_capture_events,
     async_test_home_assistant,
+    get_system_health_info,
 )
 
 from custom_components.onenet_nbiot import services
@@ -182,6 +184,14 @@ async def add_device(
     hass.config_entries.async_add_subentry(account, subentry)
     await hass.async_block_till_done(wait_background_tasks=True)
     return subentry
+
+
+async def system_health(hass: HomeAssistant) -> dict[str, Any]:
+    """Return the integration's information in the system health."""
+    assert await async_setup_component(hass, "system_health", {})
+    await hass.async_block_till_done()
+    info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
+    return {name: await value if asyncio.iscoroutine(value) else value for name, value in info.items()}
 
 
 async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:

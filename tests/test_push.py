@@ -577,12 +577,13 @@ async def test_concurrent_requests_are_all_saved_in_few_transactions(
 ) -> None:
     """Requests that arrive during a transaction share the next one."""
     await add_device(hass, account, "3303/0/5700")
-    before = commands_of(account).summary()["write_transactions"]
+    before = (await async_get_config_entry_diagnostics(hass, account))["storage"]["write_transactions"]
     now = datetime.now(UTC)
     messages = [datapoint(number, now + timedelta(milliseconds=number)) for number in range(200)]
     assert set(await asyncio.gather(*map(send, messages))) == {200}
     assert devices_of(account).added[IMEI].readings["3303/0/5700"].value == 199
-    assert commands_of(account).summary()["write_transactions"] - before < 100
+    after = (await async_get_config_entry_diagnostics(hass, account))["storage"]["write_transactions"]
+    assert after - before < 100
 
 
 @LEGACY_ONLY

@@ -10,7 +10,7 @@ from typing import Any
 
 from freezegun import freeze_time
 from freezegun.api import TickingDateTimeFactory
-from homeassistant.config_entries import ConfigSubentry
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigSubentry
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -385,6 +385,21 @@ async def test_the_repair_issue_stays_after_a_reload(
     await polls(hass, account, clock)
     assert issue(hass, subentry)
     assert not any(states(hass, subentry).values())
+
+
+async def test_the_repair_issue_is_deleted_when_the_account_is_disabled(
+    hass: HomeAssistant,
+    subentry: ConfigSubentry,
+    account: MockConfigEntry,
+    repair_issue: ir.IssueEntry,
+    clock: TickingDateTimeFactory,
+) -> None:
+    """It returns when the account is enabled again."""
+    await hass.config_entries.async_set_disabled_by(account.entry_id, ConfigEntryDisabler.USER)
+    assert issue(hass, subentry) is None
+    await hass.config_entries.async_set_disabled_by(account.entry_id, None)
+    await polls(hass, account, clock)
+    assert issue(hass, subentry)
 
 
 async def test_the_repair_issue_stays_after_a_restart(

@@ -191,6 +191,18 @@ async def test_the_entities_of_a_kind_of_device_match_the_snapshot(
     } == snapshot
 
 
+def without_times(found: Any) -> Any:
+    """Replace the times and the durations in diagnostics, which differ in each run."""
+    match found:
+        case dict():
+            return {name: without_times(value) for name, value in found.items()}
+        case datetime():
+            return "time"
+        case float():
+            return "seconds"
+    return found
+
+
 @on_every_platform
 async def test_diagnostics_match_the_snapshot(
     hass: HomeAssistant, full_account: MockConfigEntry, snapshot: SnapshotAssertion
@@ -199,14 +211,11 @@ async def test_diagnostics_match_the_snapshot(
     device = dr.async_get(hass).async_get(devices_of(full_account).added[IMEI].device_id)
     assert isinstance(device, dr.DeviceEntry)
     of_device = await async_get_device_diagnostics(hass, full_account, device)
-    times = [of_device.pop(name) for name in ("last_seen", "newest_datapoint")]
-    times += [value.pop("measured_at") for value in of_device["values"].values()]
-    assert all(isinstance(time, datetime) for time in times)
     diagnostics = await async_get_config_entry_diagnostics(hass, full_account)
     entry = diagnostics.pop("entry")
     assert entry["title"] == REDACTED
     diagnostics["data"] = {**entry["data"], "url": "…"}
     diagnostics["options"] = entry["options"]
     # How many commands share a transaction depends on the machine.
-    assert diagnostics["commands"].pop("write_transactions") > 0
-    assert {"account": diagnostics, "device": of_device} == snapshot
+    assert diagnostics["storage"].pop("write_transactions") > 0
+    assert without_times({"account": diagnostics, "device": of_device}) == snapshot

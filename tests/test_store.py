@@ -601,6 +601,47 @@ async def test_an_unreadable_file_is_renamed(
     assert uuids(kill(file, tmp_path / "copy" / FILE_NAME)) == {response["uuid"]}
 
 
+async def kept_file(hass: HomeAssistant, entry: MockConfigEntry, file: Path) -> Path:
+    """Set an account up with an unreadable file, and return the path under which it is kept."""
+    garbage(file)
+    assert await hass.config_entries.async_setup(entry.entry_id)
+    (kept,) = renamed_files(file)
+    return kept
+
+
+def has_storage_issue(hass: HomeAssistant) -> bool:
+    """Return whether there is a repair issue of a file that is kept."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, "storage_kept_aside") is not None
+
+
+async def test_the_repair_issue_is_deleted_once_the_kept_file_is_deleted(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, expected_warnings: list[str]
+) -> None:
+    """Until then, it stays after a restart and a reload."""
+    expected_warnings.append(f"The commands in {file} cannot be read: ")
+    kept = await kept_file(hass, entry, file)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await CommandStore(hass, file.with_name("other.db")).async_open()
+    assert has_storage_issue(hass)
+    kept.unlink()
+    await CommandStore(hass, file.with_name("another.db")).async_open()
+    assert not has_storage_issue(hass)
+
+
+async def test_the_repair_issue_of_a_kept_file_is_deleted_with_the_last_account(
+    hass: HomeAssistant, entry: MockConfigEntry, device: Device, file: Path, expected_warnings: list[str]
+) -> None:
+    """It is about the commands of all accounts."""
+    expected_warnings.append(f"The commands in {file} cannot be read: ")
+    await kept_file(hass, entry, file)
+    other = MockConfigEntry(domain=DOMAIN, title="Other", data=dict(entry.data))
+    other.add_to_hass(hass)
+    await hass.config_entries.async_remove(other.entry_id)
+    assert has_storage_issue(hass)
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert not has_storage_issue(hass)
+
+
 def block_path(file: Path) -> None:
     """Create a directory at the path of the file."""
     file.mkdir()

@@ -6,13 +6,13 @@ import sqlite3
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ConfigEntryNotReady
-from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers import config_validation as cv, issue_registry as ir
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
 
 from .accounts import async_load_account, async_remove_account
 from .assist import async_register_llm_apis
-from .const import ATTR_MESSAGE, CONF_PUSH, DOMAIN
+from .const import ATTR_MESSAGE, CONF_PUSH, DOMAIN, ISSUE_STORAGE
 from .coordinator import OneNetConfigEntry, OneNetCoordinator, OneNetRuntimeData, create_client
 from .device_registry import async_delete_issues, async_delete_push_issues, async_update_identity
 from .devices import SIGNAL_IDENTITY
@@ -93,12 +93,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
 async def async_unload_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bool:
     """Unload an account; calls in flight continue."""
     if entry.disabled_by is not None:
+        # A reload keeps the issues, with what a person has ignored.
+        async_delete_issues(hass, entry)
         async_delete_push_issues(hass, entry)
     return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> None:
     """Delete the commands and devices of a removed account."""
+    if not hass.config_entries.async_entries(DOMAIN):
+        ir.async_delete_issue(hass, DOMAIN, ISSUE_STORAGE)
     async_delete_issues(hass, entry)
     async_delete_push_issues(hass, entry)
     if CONF_PUSH in entry.options:

@@ -141,6 +141,18 @@ class BatchCaller:
         """Limit the size of a call's batches for an hour."""
         self._limits[call] = (max(_MIN_BATCH_SIZE, size), self._client.now() + RETRY_AFTER)
 
+    def suspensions(self, calls: Iterable[str], key: str | None = None) -> dict[str, datetime]:
+        """Return until when calls are suspended, for all devices or for the one with a key, by call."""
+        now = self._client.now()
+        names = {call: call if key is None else f"{call} {key}" for call in calls}
+        until = {call: self._suspended_until.get(name, now) for call, name in names.items()}
+        return {call: moment for call, moment in until.items() if moment > now}
+
+    def limits(self) -> dict[str, int]:
+        """Return the limits of the sizes of batches, by call."""
+        now = self._client.now()
+        return {call: size for call, (size, until) in self._limits.items() if until > now}
+
     def has_failed(self, call: str, key: str) -> bool:
         """Return whether the last request of a call about this single device failed."""
         return f"{call} {key}" in self._failed_single

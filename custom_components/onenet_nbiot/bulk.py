@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from heapq import nsmallest
 from itertools import batched
+from typing import Any
 
 from .batches import RETRY_AFTER, BatchCaller, ConnectionCheck
 from .devices import BATCH_SIZE, NEVER, Device, Devices, PlatformUpdate
@@ -25,6 +26,7 @@ _PER_PAGE = 100
 _NEWEST = "newest values"
 _OMITTED = "omitted newest values"
 _SINGLE = "single newest values"
+_ALL_CALLS = ("list", "statuses", _NEWEST, _OMITTED, _SINGLE)
 # Up to so many devices are looked up one by one, by IMEI, instead of in the list of all devices.
 _SINGLE_LOOKUPS = 2
 # Number of pages of the list that are fetched in a poll; the next poll continues.
@@ -97,6 +99,19 @@ class BulkUpdater:
             await asyncio.sleep(0)
         self._poll_count += 1
         return self._calls.replies
+
+    def suspensions(self, device: Device) -> dict[str, datetime]:
+        """Return until when the calls about a device are suspended because they failed, by call."""
+        return {} if device.key is None else self._calls.suspensions(_ALL_CALLS, device.key)
+
+    def summary(self) -> dict[str, Any]:
+        """Return for the diagnostics which calls are suspended or limited, and for how many devices."""
+        added = self._devices.added.values()
+        return {
+            "suspended_calls": self._calls.suspensions(_ALL_CALLS),
+            "suspended_devices": sum(1 for device in added if self.suspensions(device)),
+            "batch_limits": self._calls.limits(),
+        }
 
     def _async_apply(
         self,

@@ -58,7 +58,7 @@ VALUES_UNREADABLE = "unreadable"
 _READ = ("imei", "obj_id", "obj_inst_id", "res_id")
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
+@dataclass(kw_only=True, slots=True, eq=False, repr=False)
 class Command:
     """Hold a queued command; its JSON is a row of the store, so renaming a field changes the rows.
 

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 
 from .command import Command
 from .const import LOGGER
-from .onenet.models import CommandState
+from .onenet.models import FAILURE_REASONS, CommandState
 from .store import CommandStore
 
 FINISHED_MAX_AGE = timedelta(days=7)
@@ -131,16 +131,16 @@ class Commands:
         )
         return min(times, default=None)
 
-    def count_by_state(self, imei: str | None = None) -> Counter[str]:
-        """Return the numbers of commands by state, of a device or of all devices."""
-        return Counter(command.state for command in self._all() if imei in (None, command.asked.operation.imei))
-
-    def summary(self) -> dict[str, Any]:
-        """Return counts for the diagnostics."""
+    def summary(self, imei: str | None = None) -> dict[str, Any]:
+        """Return the numbers of commands for the diagnostics, of a device or of all devices."""
+        commands = [command for command in self._all() if imei in (None, command.asked.operation.imei)]
+        reasons = [command.reason for command in commands if command.reason is not None]
         return {
-            "by_state": self.count_by_state(),
-            "devices": len(self._open),
-            "write_transactions": self._store.transactions,
+            "by_state": Counter(command.state for command in commands),
+            "by_type": Counter(command.asked.operation.command for command in commands),
+            "failed_by_reason": Counter(reason if reason in FAILURE_REASONS else "other" for reason in reasons),
+            "unconfirmed": sum(1 for command in commands if not command.uuid),
+            "oldest_waiting": min((command.asked_at for command in commands if not command.is_finished), default=None),
         }
 
     def new_id(self) -> int:

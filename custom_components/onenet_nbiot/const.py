@@ -41,6 +41,7 @@ MODEL_DEVICE: Final = "NB-IoT"
 ISSUE_DEVICE_GONE: Final = "device_gone"
 ISSUE_PUSH_STOPPED: Final = "push_stopped"
 ISSUE_PUSH_URL: Final = "push_url_changed"
+ISSUE_STORAGE: Final = "storage_kept_aside"
 
 # Seconds between two polls.
 # Days of history that are fetched for a new device.

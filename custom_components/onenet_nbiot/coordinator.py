@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import batched
+import time
 from typing import Any, override
 
 from homeassistant.config_entries import (
@@ -146,6 +147,11 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._published_reachable = True
         self._polling = False
         self._failures = 0
+        # Times for the diagnostics; the next poll is earlier if one is requested.
+        self._last_poll: datetime | None = None
+        self._last_full_poll: datetime | None = None
+        self._last_duration = 0.0
+        self._next_poll: datetime | None = None
         super().__init__(
             hass, LOGGER, config_entry=entry, name=entry.title, update_interval=interval, always_update=False
         )
@@ -235,6 +241,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
     def _schedule_early_poll(self) -> None:
         """Reschedule the next poll to an early one."""
         self.update_interval = self._schedule.first_delay
+        self._next_poll = self._client.now() + self._schedule.first_delay
         self._schedule_refresh()
 
     @override
@@ -244,23 +251,51 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             # Automations are not set up yet, or are stopped already.
             return
         self._polling = True
+        self._last_poll = self._client.now()
+        started_at = time.monotonic()
         try:
             await self._async_poll()
         except OneNetError as err:
             retry_after = _RETRY_DELAYS[min(self._failures, len(_RETRY_DELAYS) - 1)]
             self._failures += 1
-            self._schedule.request_full_poll(self._client.now())
+            now = self._client.now()
+            self._schedule.request_full_poll(now)
+            self._next_poll = now + timedelta(seconds=retry_after)
             # Polling goes on: a gateway may have caused the error, and it may be temporary.
             self._tracker.async_start_reauth_if_refused(err)
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False
+            self._last_duration = time.monotonic() - started_at
             async_update_issues(self.hass, self.config_entry, self._devices)
         self._failures = 0
         self._async_end_reauth()
-        self._commands.async_prune(self._client.now())
+        now = self._client.now()
+        self._commands.async_prune(now)
         self._devices.async_prune(self._commands.imeis)
-        self.update_interval = self._schedule.delay(self._client.now(), is_idle=not self._devices.added)
+        self.update_interval = self._schedule.delay(now, is_idle=not self._devices.added)
+        self._next_poll = now + self.update_interval
+
+    def summary(self) -> dict[str, Any]:
+        """Return the times of polls, and what they leave out, for the diagnostics."""
+        return {
+            "reachable": self.last_update_success,
+            "failures_in_succession": self._failures,
+            "last_poll": self._last_poll,
+            "last_poll_seconds": round(self._last_duration, 3),
+            "last_full_poll": self._last_full_poll,
+            "next_poll": self._next_poll,
+            **self._schedule.summary(self._client.now()),
+            **self._bulk.summary(),
+        }
+
+    def device_summary(self, device: Device) -> dict[str, Any]:
+        """Return when the commands of a device are polled, and which calls leave it out, for the diagnostics."""
+        return {
+            "reachable": self.last_update_success,
+            **self._schedule.times(device.imei),
+            "suspended_calls": self._bulk.suspensions(device),
+        }
 
     @callback
     def _async_end_reauth(self) -> None:
@@ -298,6 +333,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if not schedule.is_full_poll_due(now):
             await self._async_poll_devices(schedule.due(now, soon_only=True)[:_MAX_REQUESTS])
             return
+        self._last_full_poll = now
         schedule.full_poll_started(now)
         self.active_polls.async_reset()
         await self._async_check_push_status(now)

@@ -102,9 +102,14 @@ def _async_remove_entities(hass: HomeAssistant, entry_id: str, devices: Devices)
 
 @callback
 def async_update_issues(hass: HomeAssistant, entry: ConfigEntry[Any], devices: Devices) -> None:
-    """Create the repair issues of an account's missing devices, and delete those of other devices."""
+    """Create the repair issues of an account's missing devices, and delete those of other devices.
+
+    An account that is being disabled has no issues.
+    """
     missing = {
-        f"{ISSUE_DEVICE_GONE}_{device.subentry_id}": device for device in devices.added.values() if device.missing
+        f"{ISSUE_DEVICE_GONE}_{device.subentry_id}": device
+        for device in devices.added.values()
+        if device.missing and entry.disabled_by is None
     }
     async_delete_issues(hass, entry, missing)
     for issue_id, device in missing.items():

@@ -66,7 +66,7 @@ class Reading:
     `future_time` is the last such time that OneNET reported for the resource; another value with it is ignored.
     """
 
-    value: Any
+    value: Any = field(repr=False)
     measured_at: datetime
     future_time: datetime | None = None
 
@@ -104,7 +104,8 @@ class PlatformUpdate:
     last_time: datetime | None = None
 
 
-@dataclass(kw_only=True, slots=True, eq=False)
+# Home Assistant logs the arguments of a signal whose receiver fails: the representation has no IMEI and no value.
+@dataclass(kw_only=True, slots=True, eq=False, repr=False)
 class Device:
     """Hold the state of a device; the first group of fields, as JSON, is a row of the store.
 

@@ -10,6 +10,9 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from .const import (
     ATTR_MEASURED_AT,
     CONF_ACCESS_KEY,
+    CONF_CLOUDHOOK,
+    CONF_CONTROLS,
+    CONF_ENCRYPTION_KEY,
     CONF_IGNORED,
     CONF_IMEI,
     CONF_ONENET_ID,
@@ -17,7 +20,10 @@ from .const import (
     CONF_PUSH,
     CONF_USER_ID,
 )
-from .coordinator import OneNetConfigEntry
+from .coordinator import OneNetConfigEntry, platform_of
+from .devices import NEVER, Device
+from .lwm2m import find_resource, ids_of
+from .store import async_get_store
 
 TO_REDACT = {
     CONF_ACCESS_KEY,
@@ -29,6 +35,7 @@ TO_REDACT = {
     # The token, the encryption key and the id of the webhook.
     CONF_PUSH,
     CONF_USER_ID,
+    # A person may have put anything into a title.
     "title",
     "unique_id",
 }
@@ -38,14 +45,31 @@ async def async_get_config_entry_diagnostics(
     hass: HomeAssistant,
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
-    """Return an account's configuration without secrets, and counts of its commands and devices."""
+    """Return an account's configuration without secrets, its polls and requests, and counts of what it has."""
     account = entry.runtime_data
+    store = async_get_store(hass)
     return {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
-        "reachable": account.coordinator.last_update_success,
+        "platform": platform_of(entry.data).name,
+        "clock_skew_seconds": round(account.client.skew.total_seconds(), 1),
+        "polls": account.coordinator.summary(),
+        "requests": account.client.statistics.as_dict(),
         "commands": account.commands.summary(),
         "devices": account.devices.summary(),
-        "push": account.health.summary(account.client.now()) if CONF_PUSH in entry.options else None,
+        "push": _describe_push(entry),
+        "storage": {"can_save": store.can_save, "write_transactions": store.transactions},
+    }
+
+
+def _describe_push(entry: OneNetConfigEntry) -> dict[str, Any] | None:
+    """Return whether the pushes of an account arrive, None if push is off."""
+    if (push := entry.options.get(CONF_PUSH)) is None:
+        return None
+    account = entry.runtime_data
+    return {
+        "encrypted": CONF_ENCRYPTION_KEY in push,
+        "cloud": CONF_CLOUDHOOK in push,
+        **account.health.summary(account.client.now()),
     }
 
 
@@ -54,27 +78,59 @@ async def async_get_device_diagnostics(
     entry: OneNetConfigEntry,
     device_entry: DeviceEntry,
 ) -> dict[str, Any]:
-    """Return a device's presence, counts of its commands, and the types and times of its values, but no value.
+    """Return a device's settings, presence and polls, counts of its commands, and types and times of its values.
 
-    The service device of an account has the diagnostics of the account.
+    It has no value. The service device of an account has the diagnostics of the account.
     """
     account = entry.runtime_data
     device = next((device for device in account.devices.added.values() if device.device_id == device_entry.id), None)
     if device is None:
         return await async_get_config_entry_diagnostics(hass, entry)
     return {
-        "reachable": account.coordinator.last_update_success,
         "platform": device.platform,
-        "has_key": device.key is not None,
-        "missing": device.missing,
-        "online": device.online,
-        "last_seen": device.last_seen,
-        "newest_datapoint": device.newest,
-        "commands": account.commands.count_by_state(device.imei),
-        "entities": [f"{description.platform} {description.key}" for description in device.descriptions],
+        "kind": device.kind,
+        "controls": list(entry.subentries[device.subentry_id].data.get(CONF_CONTROLS, [])),
         "at_once": device.at_once,
+        "presence": _describe_presence(device),
+        "polls": account.coordinator.device_summary(device),
+        "commands": account.commands.summary(device.imei),
+        "entities": _describe_entities(device),
         "values": {
             path: {"type": type(reading.value).__name__, ATTR_MEASURED_AT: reading.measured_at}
             for path, reading in device.readings.items()
         },
     }
+
+
+def _describe_presence(device: Device) -> dict[str, Any]:
+    """Return when a device was present, when it is overdue, and whether OneNET has it."""
+    return {
+        "online": device.online,
+        "online_known_at": device.presence_at,
+        "last_seen": device.last_seen,
+        "newest_datapoint": device.newest,
+        "active_since_poll": device.active_since_poll,
+        "observed_since": device.observed_since,
+        "silences_seconds": device.silences,
+        "overdue_after_seconds": device.overdue_after and device.overdue_after.total_seconds(),
+        "overdue_at": device.overdue_at,
+        "has_key": device.key is not None,
+        "missing": device.missing,
+        "not_found_since": device.not_found_since,
+        "last_lookup": None if device.last_lookup == NEVER else device.last_lookup,
+    }
+
+
+def _describe_entities(device: Device) -> dict[str, dict[str, str]]:
+    """Return the data types of the resources that a device's entities show, according to the LwM2M registry."""
+    return {
+        f"{description.platform} {description.key}": {path: _data_type(path) for path in description.shown_paths}
+        for description in device.descriptions
+    }
+
+
+def _data_type(path: str) -> str:
+    """Return the data type of a resource according to the LwM2M registry."""
+    obj_id, _, res_id = ids_of(path)
+    definition = find_resource(obj_id, res_id)
+    return "unknown" if definition is None else definition.type

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 # A device's commands are polled this long after a command is queued or becomes valid, then after so many intervals.
 _FIRST_POLL_DELAY = timedelta(seconds=10)
@@ -81,6 +82,21 @@ class PollSchedule:
     def polled_at(self, imei: str, default: datetime) -> datetime:
         """Return when a device's commands were last polled."""
         return self._devices[imei].polled_at if imei in self._devices else default
+
+    def times(self, imei: str) -> dict[str, datetime]:
+        """Return for the diagnostics when a device's commands were and will be polled, nothing without commands."""
+        times = self._devices.get(imei)
+        return {} if times is None else {"last_poll": times.polled_at, "next_poll": times.next_at}
+
+    def summary(self, now: datetime) -> dict[str, Any]:
+        """Return for the diagnostics how often is polled, and how many devices are due."""
+        return {
+            "interval_seconds": self._interval.total_seconds(),
+            "relaxed": self.is_relaxed,
+            "next_full_poll": self._full.next_at,
+            "devices_with_commands": len(self._devices),
+            "devices_due": len(self.due(now)),
+        }
 
     def start(self, imei: str) -> int:
         """Start the poll of a device; return a token for its end."""

@@ -19,7 +19,7 @@ from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN, ISSUE_STORAGE, LOGGER
 
 FILE_NAME = f"{DOMAIN}.db"
 _VERSION = 1
@@ -79,19 +79,28 @@ class CommandStore:
         """
         moved = await self._hass.async_add_executor_job(self._open, dt_util.utcnow())
         if moved is None:
+            await self._async_update_issue()
             return
         new_path, reason = moved
         LOGGER.error("The commands in %s cannot be read: %s. The file is kept as %s", self._path, reason, new_path)
         ir.async_create_issue(
             self._hass,
             DOMAIN,
-            "storage_kept_aside",
+            ISSUE_STORAGE,
             is_fixable=False,
             is_persistent=True,
             severity=ir.IssueSeverity.ERROR,
-            translation_key="storage_kept_aside",
+            translation_key=ISSUE_STORAGE,
             translation_placeholders={"path": str(new_path), "reason": reason},
         )
+
+    async def _async_update_issue(self) -> None:
+        """Delete the repair issue of a file that was kept, if a person has put that file back or deleted it."""
+        issue = ir.async_get(self._hass).async_get_issue(DOMAIN, ISSUE_STORAGE)
+        if issue is not None and issue.translation_placeholders is not None:
+            kept = Path(issue.translation_placeholders["path"])
+            if not await self._hass.async_add_executor_job(kept.exists):
+                ir.async_delete_issue(self._hass, DOMAIN, ISSUE_STORAGE)
 
     def new_id(self) -> int:
         """Return the id of a new command."""

@@ -26,7 +26,10 @@ class FaultKind(StrEnum):
 
 @dataclass(kw_only=True)
 class Fault:
-    """A fault: of which requests, for how many of them, after how many seconds, and its parameters."""
+    """A fault: of which requests, for how many of them, after how many seconds, and its parameters.
+
+    In the text, `{authorization}` is replaced by the key or the token of the request.
+    """
 
     kind: FaultKind
     times: int = 1

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import format_datetime
 import inspect
 import json
@@ -140,6 +140,8 @@ class Server:
     async def _spoil(self, request: web.Request, fault: Fault) -> web.StreamResponse:
         """Answer with a fault."""
         await asyncio.sleep(fault.seconds)
+        authorization = str(request.headers.get("Authorization") or request.headers.get("api-key"))
+        fault = replace(fault, text=fault.text.replace("{authorization}", authorization))
         match fault.kind:
             case FaultKind.DELAY:
                 return web.json_response(await self._call(request))

@@ -44,9 +44,11 @@ logger:
 INTERFACE = """\
 api:
 config:
+diagnostics:
 frontend:
 history:
 logbook:
+system_health:
 websocket_api:
 automation: !include automations.yaml
 script: !include scripts.yaml
@@ -331,6 +333,21 @@ class HomeAssistant:
                 yield queue
             finally:
                 receiver.cancel()
+
+    async def system_health(self) -> dict[str, Any]:
+        """Return the integration's information in the system health, after all checks have ended."""
+        async with self._websocket() as socket_:
+            await _order(socket_, "system_health/info", {})
+            found: dict[str, Any] = {}
+            async for message in socket_:
+                match message.json()["event"]:
+                    case {"type": "initial", "data": data}:
+                        found = data["onenet_nbiot"]["info"]
+                    case {"type": "update", "domain": "onenet_nbiot", "key": key, "data": value}:
+                        found[key] = value
+                    case {"type": "finish"}:
+                        break
+            return found
 
     async def order(self, type_: str, **data: Any) -> Any:
         """Send a command over a websocket of its own, and return its result."""

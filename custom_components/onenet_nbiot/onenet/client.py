@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Final
-from urllib.parse import quote
 
 import aiohttp
 
@@ -22,6 +21,7 @@ from .models import (
     statuses_from_wire,
 )
 from .nbiot import NbIotCalls
+from .statistics import RequestStatistics
 from .transport import Transport
 
 # Seconds between two commands for one device. OneNET accepts one command per second, measured on arrival.
@@ -69,6 +69,11 @@ class OneNetClient(NbIotCalls):
     def skew(self) -> timedelta:
         """Return how far the platform's clock is ahead of the local clock, according to its replies."""
         return self._transport.skew
+
+    @property
+    def statistics(self) -> RequestStatistics:
+        """Return the statistics of the requests since the client was created."""
+        return self._transport.statistics
 
     @property
     def has_statuses(self) -> bool:
@@ -129,7 +134,7 @@ class OneNetClient(NbIotCalls):
 
         Source: "Query devices".
         """
-        return Device.from_wire(await self._transport.request_devices(f"/devices/{quote(id_, safe='')}", {}))
+        return Device.from_wire(await self._transport.request_devices("/devices/{id}", {}, id_))
 
     async def get_device_statuses(self, ids: Iterable[str]) -> dict[str, bool]:
         """Return by id whether devices are online; `ids` are one batch of `batches`.
@@ -198,7 +203,7 @@ class OneNetClient(NbIotCalls):
         query: dict[str, str | float] = {"limit": limit}
         if is_descending:
             query["sort"] = "DESC"
-        if "{key}" not in self._platform.history_path:
+        if "{id}" not in self._platform.history_path:
             query["device_name"] = key
         if streams := ",".join(path.replace("/", "_") for path in paths):
             query["datastream_id"] = streams
@@ -206,8 +211,8 @@ class OneNetClient(NbIotCalls):
         query |= {name: clock.to_wire(moment) for name, moment in times.items() if moment is not None}
         if cursor is not None:
             query["cursor"] = cursor
-        path = self._platform.history_path.format(key=quote(key, safe=""))
-        return DatapointPage.from_wire(await self._transport.request_devices(path, query), cursor)
+        data = await self._transport.request_devices(self._platform.history_path, query, key)
+        return DatapointPage.from_wire(data, cursor)
 
     async def get_history(
         self, key: str, path: str, *, start: datetime, end: datetime, limit: int | None = None

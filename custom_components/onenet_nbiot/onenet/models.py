@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 import json
 import re
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import parse_qsl
 
 from .errors import UnexpectedReplyError, UnknownCommandError, UnknownDeviceError
@@ -70,6 +70,8 @@ _CONFIRM_STATUS = (
 _CONFIRM_STATUS_SPELLINGS = {**{name: name for name in _CONFIRM_STATUS}, "succ": "success", "timeout": "time_out"}
 _LEADING_NUMBER = re.compile(r"(\d{1,3}(?:\.0+)?)(?![\w.])", re.ASCII)
 _WORD_MAX = 64
+# The reasons of failed commands; OneNET may return others, which are any text.
+FAILURE_REASONS: Final = frozenset({*_CONFIRM_STATUS, "undefined", "failed"} - {"success"})
 
 
 def _confirm_status(value: Any) -> str | None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -194,18 +193,16 @@ class NbIotCalls:
         Raise UnknownCommandError or another PlatformError if the device has no such command; OneNET does not document
         its error for that. Source: "View the details of a cached command".
         """
-        path = f"/offline/history/{quote(uuid, safe='')}"
-        return CommandDetail.from_wire(await self._request(path, {"imei": imei}, about_command=True), uuid)
+        return CommandDetail.from_wire(await self._request("/offline/history/{id}", {"imei": imei}, uuid=uuid), uuid)
 
     async def get_command_log(self, imei: str, uuid: str) -> tuple[LogEntry, ...]:
         """Return OneNET's log of a cached command. Source: "Full-link log of a cached command"."""
-        path = f"/offline/history/{quote(uuid, safe='')}/piecewise"
-        return LogEntry.all_from_wire(await self._request(path, {"imei": imei}, about_command=True))
+        path = "/offline/history/{id}/piecewise"
+        return LogEntry.all_from_wire(await self._request(path, {"imei": imei}, uuid=uuid))
 
     async def cancel_command(self, imei: str, uuid: str) -> None:
         """Cancel a waiting command; raise PlatformError if it is not waiting. Source: "Cancel a cached command"."""
-        path = f"/offline/cancel/{quote(uuid, safe='')}"
-        await self._request(path, {"imei": imei}, method="PUT", about_command=True)
+        await self._request("/offline/cancel/{id}", {"imei": imei}, method="PUT", uuid=uuid)
 
     async def cancel_commands(self, imei: str) -> CancelledCommands:
         """Cancel all waiting commands of a device. Source: "Cancel all waiting commands of a device"."""
@@ -218,11 +215,15 @@ class NbIotCalls:
         return CancelledCommands.from_wire(data)
 
     async def _request(
-        self, path: str, query: Mapping[str, str | float], *, method: str = "GET", about_command: bool = False
+        self, path: str, query: Mapping[str, str | float], *, method: str = "GET", uuid: str = ""
     ) -> Any:
-        """Send a request that does not wait for the device, and return the data of the reply."""
+        """Send a request that does not wait for the device, and return the data of the reply.
+
+        `uuid` is that of the command that the request is about, and replaces `{id}` in the path.
+        """
+        path = f"{self._prefix}{path}"
         return await self._transport.request(
-            Request(method=method, path=f"{self._prefix}{path}", query=query, about_command=about_command)
+            Request(method=method, path=path, id=uuid, query=query, about_command=bool(uuid))
         )
 
     async def _perform(self, operation: Operation, device_timeout: int | None, *, idempotent: bool = True) -> Any:

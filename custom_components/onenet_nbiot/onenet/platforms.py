@@ -23,7 +23,7 @@ class Platform:
     are calls that name no device, for checking credentials; the first that exists is used. `requires_product_id` is
     whether calls outside of the NB-IoT prefix have a product id. `statuses_path` is None if only the list of devices
     contains presence. `keys_parameter` is the parameter of the keys of devices, `key` the member that contains the key
-    in the reply. In `history_path`, `{key}` is replaced by the key, unless the key is a parameter. `pushes_outcomes` is
+    in the reply. In `history_path`, `{id}` is replaced by the key, unless the key is a parameter. `pushes_outcomes` is
     whether the HTTP push contains the outcomes of commands, `push_status_path` returns whether the push is active.
     """
 
@@ -87,7 +87,7 @@ LEGACY: Final = Platform(
     key="id",
     keys_parameter="devIds",
     keys_max=500,
-    history_path="/devices/{key}/datapoints",
+    history_path="/devices/{id}/datapoints",
     pushes_outcomes=True,
     push_status_path="/third/platform/status",
 )

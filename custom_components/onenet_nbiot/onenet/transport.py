@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+import re
 import time
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from aiohttp import hdrs
@@ -31,6 +33,7 @@ from .errors import (
     UnknownDeviceError,
     platform_error,
 )
+from .statistics import RequestStatistics
 
 # The largest reply in bytes. The newest values of many devices exceed 1 MiB; decoding 2 MiB takes 40 ms.
 REPLY_MAX = 2 * 2**20
@@ -39,6 +42,8 @@ TEXT_MAX = 300
 _SECOND = timedelta(seconds=1)
 # The smallest clock difference for which a refused token is signed again. Tokens are valid for much longer.
 _SKEW_MIN = timedelta(minutes=1)
+# An IMEI, an IMSI, or the number of a SIM card.
+_LONG_NUMBER = re.compile(r"[0-9]{14,}")
 _JSON = {hdrs.CONTENT_TYPE: "application/json"}
 # HTTP statuses which, without a OneNET envelope, mean that the request was not processed.
 _REJECTIONS = {
@@ -55,18 +60,30 @@ _REJECTIONS = {
 class Request:
     """Describe a request.
 
-    `names_device` is whether it contains the id of a device, `about_command` whether it is about a cached command.
+    `id` replaces `{id}` in the path. `names_device` is whether the request contains the id of a device,
+    `about_command` whether it is about a cached command.
     `device_timeout` is the time in seconds that OneNET waits for the device's response.
     """
 
     method: str = "GET"
     path: str
+    id: str = ""
     query: Mapping[str, str | float]
     body: bytes | None = None
     idempotent: bool = True
     names_device: bool = True
     about_command: bool = False
     device_timeout: float = 0
+
+    @property
+    def call(self) -> str:
+        """Return the method and the path, without the id of a device or a command."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def full_path(self) -> str:
+        """Return the path with the id."""
+        return self.path.replace("{id}", quote(self.id, safe=""))
 
 
 class Transport:
@@ -92,6 +109,7 @@ class Transport:
         self._base_url = (base_url or platform.base_url).rstrip("/")
         self._product = {"product_id": product_id} if platform.requires_product_id and product_id else {}
         self._timeout = timeout
+        self.statistics = RequestStatistics()
         # The platform's time at the last update, and the monotonic time of that update.
         self._platform_time: datetime | None = None
         self._updated_at = 0.0
@@ -126,9 +144,12 @@ class Transport:
         """Send a GET request that names no device and return the data of the reply."""
         return await self.request(Request(path=path, query={**self._product, **(query or {})}, names_device=False))
 
-    async def request_devices(self, path: str, query: Mapping[str, str | float]) -> Any:
-        """Send a GET request about devices, outside of the NB-IoT prefix, and return the data of the reply."""
-        return await self.request(Request(path=path, query={**self._product, **query}))
+    async def request_devices(self, path: str, query: Mapping[str, str | float], id_: str = "") -> Any:
+        """Send a GET request about devices, outside of the NB-IoT prefix, and return the data of the reply.
+
+        `id_` replaces `{id}` in the path.
+        """
+        return await self.request(Request(path=path, id=id_, query={**self._product, **query}))
 
     async def request(self, request: Request) -> Any:
         """Send a request and return the data of the reply; raise OneNetError."""
@@ -169,14 +190,29 @@ class Transport:
         return self._credentials.headers(self._platform.authorization_version, datetime.now(UTC) + skew)
 
     async def _request_redacted(self, request: Request, headers: dict[str, str]) -> Any:
-        """Send a request and remove secrets from the text of any error."""
+        """Send a request, count it, and remove secrets and the ids of devices from the text of any error."""
+        started_at = time.monotonic()
         try:
-            return await self._exchange(request, headers)
+            data = await self._exchange(request, headers)
         except OneNetError as err:
             # The server may repeat a secret in its text, which may be of any length.
-            error = err.with_text(redact(err.text, headers).encode(errors="replace").decode()[:TEXT_MAX])
+            text = self._redact_ids(redact(err.text, headers), request)
+            error = err.with_text(text.encode(errors="replace").decode()[:TEXT_MAX])
+        else:
+            self.statistics.add(request.call, time.monotonic() - started_at)
+            return data
+        self.statistics.add_failed(request.call, time.monotonic() - started_at, error, self.now())
         # Raised outside of the handler, because the context of the original error may contain the headers.
         raise error
+
+    def _redact_ids(self, text: str, request: Request) -> str:
+        """Replace the ids in a request, and other numbers of devices and SIM cards, in a text by `***`."""
+        keys = str(request.query.get(self._platform.keys_parameter, "")).split(",")
+        ids = filter(None, (request.id, str(request.query.get("imei", "")), *keys))
+        # The longest first: one name may be the beginning of another.
+        if pattern := "|".join(map(re.escape, sorted(ids, key=len, reverse=True))):
+            text = re.sub(rf"(?<!\w)(?:{pattern})(?!\w)", "***", text)
+        return _LONG_NUMBER.sub("***", text)
 
     async def _exchange(self, request: Request, headers: dict[str, str]) -> Any:
         """Send a request and read the reply."""
@@ -185,7 +221,7 @@ class Transport:
         try:
             async with self._session.request(
                 request.method,
-                URL(f"{self._base_url}{request.path}").with_query(request.query),
+                URL(f"{self._base_url}{request.full_path}").with_query(request.query),
                 headers=headers if request.body is None else headers | _JSON,
                 data=request.body,
                 # A separate limit for connecting, because a request that failed to connect was certainly not sent.
