@@ -16,6 +16,7 @@ from aiohttp import web
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, Event, HomeAssistant, SupportsResponse
+from homeassistant.helpers import device_registry as dr
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 import pytest
 from pytest_homeassistant_custom_component.common import (
@@ -182,6 +183,14 @@ async def add_device(
     hass.config_entries.async_add_subentry(account, subentry)
     await hass.async_block_till_done(wait_background_tasks=True)
     return subentry
+
+
+def device_id(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> str:
+    """Return the Home Assistant id of a device, of the account's own device without an IMEI."""
+    key = f"{account.entry_id}_{imei}" if imei else account.entry_id
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, key), account.entry_id)
+    assert device
+    return device.id
 
 
 async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:

@@ -18,6 +18,7 @@ from .devices import SIGNAL_IDENTITY
 from .exceptions import setup_error
 from .manager import CommandManager
 from .onenet.errors import OneNetError
+from .overdue import OverdueWatch
 from .push import PushWebhook, async_delete_webhook, async_register_webhooks
 from .services import async_setup_services
 from .tracker import CommandTracker
@@ -73,8 +74,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     )
     update_identity = partial(async_update_identity, hass)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
-    await coordinator.async_start()
+    OverdueWatch(hass, entry, client, devices, coordinator).async_start()
+    await coordinator.async_load_devices()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # The event entities must not miss what the first poll finds.
+    coordinator.async_start()
     if CONF_PUSH in entry.options:
         PushWebhook(hass, entry).async_register()
     else:

@@ -36,11 +36,13 @@ from .store import CommandStore
 # Besides the paths of resources, what SIGNAL_CHANGED can name.
 AVAILABILITY: Final = "availability"
 PRESENCE: Final = "presence"
+OVERDUE: Final = "overdue"
+WAKE: Final = "wake"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # Loops over devices yield to the event loop after this many.
 BATCH_SIZE: Final = 50
 # How long a device is usually silent is learned from this many of its latest silences, of at least this length: shorter
-# ones are within one wake-up.
+# ones are within one wake-up. After such a silence, the device wakes up.
 _SILENCES_MIN = 3
 _SILENCES_MAX = 8
 _SILENCE_MIN = timedelta(minutes=10)
@@ -118,6 +120,8 @@ class Device:
     expects it to be silent, None to learn that. `observed_since` is when it was first polled after the account was
     loaded: how often it was seen before is not known.
 
+    `is_overdue` is whether it is overdue, None while that is not known; `was_overdue` is the last known value.
+
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
     resources that these depend on and those of the device's identity, and `at_once` is whether controls are sent
@@ -134,6 +138,7 @@ class Device:
     presence_at: datetime | None = None
     readings: dict[str, Reading] = field(default_factory=dict)
     silences: list[float] = field(default_factory=list)
+    was_overdue: bool | None = None
 
     imei: str
     subentry_id: str = ""
@@ -147,6 +152,7 @@ class Device:
     tracked_paths: frozenset[str] = frozenset()
     overdue_after: timedelta | None = None
     observed_since: datetime | None = None
+    is_overdue: bool | None = None
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -165,6 +171,7 @@ class Device:
             presence_at=_moment(data.get("presence_at")),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
             silences=[float(seconds) for seconds in data.get("silences", [])],
+            was_overdue=data.get("overdue"),
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -180,6 +187,7 @@ class Device:
             "presence_at": self.presence_at,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
             "silences": self.silences,
+            "overdue": self.was_overdue,
         }
 
     @property
@@ -248,10 +256,15 @@ def short_text(value: Any) -> str | None:
     return text if 0 < len(text) <= _SHORT_TEXT_MAX and text.isprintable() else None
 
 
-# The changes of a device: paths of resources, PRESENCE, AVAILABILITY.
+# The changes of a device: paths of resources, PRESENCE, OVERDUE, WAKE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
 
 
+# The presence of an account's device, or its availability, may have changed; sent after SIGNAL_CHANGED.
+SIGNAL_PRESENCE: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_presence_{{}}")
+# An added device of the account with this id woke up, or became overdue; sent after its entities were updated.
+SIGNAL_WAKE: SignalType[str, Device] = SignalType(f"{DOMAIN}_wake")
+SIGNAL_OVERDUE: SignalType[str, Device] = SignalType(f"{DOMAIN}_overdue")
 # A device of an account has reported its manufacturer, its model or a version.
 SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity_{{}}")
 
@@ -348,7 +361,7 @@ class Devices:
         self._platform = platform
         for device in self._known.values():
             # It was not polled while the account was not loaded.
-            device.observed_since = None
+            device.observed_since = device.is_overdue = None
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -439,6 +452,10 @@ class Devices:
         else:
             flipped = update.presence_known and None not in (update.online, device.online)
             active = sent or later or (flipped and update.online is not device.online)
+            observed = device.presence_at is not None and device.presence_at >= device.observed_since - _PRESENCE_LAG
+            if flipped and observed and update.online and not device.online and not later:
+                # The reply has no time: the device went online between two polls.
+                seen = update.now - _PRESENCE_LAG
         changed |= self._update_last_seen(device, seen)
         if is_first:
             changed.add(PRESENCE)
@@ -552,10 +569,14 @@ class Devices:
         if at is None or (device.last_seen is not None and at <= device.last_seen):
             return set()
         before, observed_since = device.last_seen, device.observed_since
-        if before and observed_since and before >= observed_since and at - before >= _SILENCE_MIN:
-            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
         device.last_seen = at
-        return {PRESENCE}
+        if observed_since is None or (before is not None and at - before < _SILENCE_MIN):
+            return {PRESENCE}
+        if before is not None and before >= observed_since:
+            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
+        # What the first poll finds is old, except for a device that was seen just before, which is still awake.
+        since = observed_since if before is None else observed_since - _SILENCE_MIN
+        return {PRESENCE, WAKE} if at > since else {PRESENCE}
 
     @callback
     def _async_save_and_notify(self, device: Device, changed: set[str]) -> None:
@@ -566,9 +587,13 @@ class Devices:
 
     @callback
     def async_notify_entities(self, device: Device, changed: set[str]) -> None:
-        """Send the changes of a device to its entities, if there are any, and to the account those of its identity."""
+        """Send the changes of a device to its entities, if there are any, and to those that follow some of them."""
         if changed:
             async_dispatcher_send(self._hass, self.signal(device.imei), changed)
+        if not changed.isdisjoint({AVAILABILITY, PRESENCE}):
+            async_dispatcher_send(self._hass, SIGNAL_PRESENCE.format(self._entry_id), device)
+        if WAKE in changed and self.added.get(device.imei) is device:
+            async_dispatcher_send(self._hass, SIGNAL_WAKE, self._entry_id, device)
         if not changed.isdisjoint(_IDENTITY):
             async_dispatcher_send(self._hass, SIGNAL_IDENTITY.format(self._entry_id), device)
 
