@@ -14,9 +14,7 @@ from .common import (
     IMEI,
     add_device,
     commands_of,
-    devices_of,
     offline_read,
-    pass_time,
     refresh,
     run_with,
 )
@@ -97,23 +95,3 @@ async def test_the_entities_show_what_is_published_when_the_account_is_loaded(
         assert after
         assert after.state > state.state
     assert changes[-1] == ("available", "queued")
-
-
-async def test_a_device_that_onenet_no_longer_has_shows_events(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
-) -> None:
-    """Its commands expire."""
-    await add_device(hass, account, "3303/0/5700")
-    await offline_read(hass)
-    del onenet.onenet.products[0].devices[IMEI]
-    for _ in range(3):
-        await pass_time(account, onenet, timedelta(hours=2))
-        await refresh(account)
-    assert devices_of(account).get(IMEI).missing
-    assert not hass.states.is_state(ENTITIES[0], STATE_UNAVAILABLE)
-    await pass_time(account, onenet, timedelta(days=2))
-    await refresh(account)
-    await hass.async_block_till_done()
-    state = hass.states.get(ENTITIES[0])
-    assert state
-    assert state.attributes["event_type"] == "expired"

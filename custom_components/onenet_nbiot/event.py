@@ -61,12 +61,6 @@ class AccountCommandEvent(OneNetAccountEntity, CommandEvent):
 
 
 class DeviceCommandEvent(OneNetDeviceEntity, CommandEvent):
-    """Trigger events for a device's commands, also if OneNET no longer has the device: its commands expire."""
+    """Trigger events for a device's commands."""
 
     _attr_entity_category = EntityCategory.DIAGNOSTIC
-
-    @property
-    @override
-    def available(self) -> bool:
-        """Return whether OneNET is reachable."""
-        return self.account.coordinator.last_update_success
