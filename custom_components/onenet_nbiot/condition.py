@@ -1,5 +1,6 @@
 """Conditions of automations: a command is waiting, a device is overdue."""
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Unpack, override
 
@@ -58,9 +59,9 @@ class OneNetCondition(Condition):
         """Return the IMEIs of the devices of an account that the target may select."""
         return set(account.devices.added)
 
+    @abstractmethod
     def _test(self, account: AccountData, imei: str) -> bool:
         """Return the result for a device."""
-        raise NotImplementedError
 
 
 class CommandIsWaitingCondition(OneNetCondition):

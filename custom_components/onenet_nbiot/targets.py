@@ -57,9 +57,9 @@ def async_find_devices(hass: HomeAssistant, target: Mapping[str, Any]) -> list[T
 
 
 class DeviceTarget:
-    """Hold a target of an automation, which the account's own device may be in for all devices of the account.
+    """Hold the target of a trigger or a condition.
 
-    Without any target, all devices are selected.
+    The device of an account selects all devices of the account, and no target at all selects all devices.
     """
 
     def __init__(self, hass: HomeAssistant, target: Mapping[str, Any] | None) -> None:
