@@ -1,13 +1,17 @@
 """The event entities, whose events reach the trigger `event.received`."""
 
 from datetime import timedelta
+from types import MappingProxyType
 
-from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant
+from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
+from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_RESOURCES, SUBENTRY_DEVICE
 
 from .common import (
     EVERY_PLATFORM,
@@ -30,6 +34,7 @@ def changes(hass: HomeAssistant) -> list[tuple[str, str | None]]:
     """Return the list that collects the state and the event type of each new state of the entities."""
     states: list[tuple[str, str | None]] = []
 
+    @callback
     def collect(event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
         assert state
@@ -95,3 +100,37 @@ async def test_the_entities_show_what_is_published_when_the_account_is_loaded(
         assert after
         assert after.state > state.state
     assert changes[-1] == ("available", "queued")
+
+
+async def test_a_command_that_ends_an_outage_is_received_as_queued(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """So is that of a device which would become available later, since there are many devices."""
+    imeis = [f"86697103000{number:04}" for number in range(60)]
+    for number, imei in enumerate(imeis):
+        onenet.onenet.products[0].add(imei, f"Meter {number}", {})
+        data = MappingProxyType({CONF_IMEI: imei, CONF_RESOURCES: []})
+        device = ConfigSubentry(data=data, subentry_type=SUBENTRY_DEVICE, title=f"Meter {number}", unique_id=imei)
+        hass.config_entries.async_add_subentry(account, device)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    entity_id = "event.meter_59_command"
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=99))
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert hass.states.is_state(entity_id, STATE_UNAVAILABLE)
+    onenet.faults.clear()
+    shown: list[str] = []
+
+    @callback
+    def collect(event: Event[EventStateChangedData]) -> None:
+        assert event.data["new_state"]
+        shown.append(event.data["new_state"].state)
+
+    async_track_state_change_event(hass, entity_id, collect)
+    await offline_read(hass, imei=imeis[-1])
+    await hass.async_block_till_done(wait_background_tasks=True)
+    state = hass.states.get(entity_id)
+    assert state
+    assert shown == [STATE_UNKNOWN, state.state]
+    assert state.attributes["event_type"] == "queued"

@@ -46,6 +46,8 @@ BATCH_SIZE: Final = 50
 _SILENCES_MIN = 3
 _SILENCES_MAX = 8
 _SILENCE_MIN = timedelta(minutes=10)
+# A device that has just woken up may send values of former hours one after the other.
+_WAKE_MIN = timedelta(minutes=5)
 # A device is overdue after its longest usual silence times this factor, but not before an hour. Of at least this many
 # silences, the longest is not usual: it may be an outage.
 _OUTLIER_MIN = 4
@@ -121,6 +123,7 @@ class Device:
     loaded: how often it was seen before is not known.
 
     `is_overdue` is whether it is overdue, None while that is not known; `was_overdue` is the last known value.
+    `woke_at` is when it was last noticed that the device woke up.
 
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
@@ -153,6 +156,7 @@ class Device:
     overdue_after: timedelta | None = None
     observed_since: datetime | None = None
     is_overdue: bool | None = None
+    woke_at: datetime | None = None
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -456,7 +460,9 @@ class Devices:
             if flipped and observed and update.online and not device.online and not later:
                 # The reply has no time: the device went online between two polls.
                 seen = update.now - _PRESENCE_LAG
-        changed |= self._update_last_seen(device, seen)
+        # The time of a device that went offline is that when its registration ended.
+        went_offline = bool(device.online and update.presence_known and update.online is False and not sent)
+        changed |= self._update_last_seen(device, seen, update.now, wakes=not went_offline)
         if is_first:
             changed.add(PRESENCE)
         was_online = device.online
@@ -479,7 +485,7 @@ class Devices:
         newest = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in newest.items()]
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
-        self._async_save_and_notify(device, changed | self._update_last_seen(device, at))
+        self._async_save_and_notify(device, changed | self._update_last_seen(device, at, at))
 
     def update_from_push(self, device: Device, news: Sequence[News], now: datetime) -> tuple[set[str], bool]:
         """Update a known device from a push in memory only; the caller saves it, then notifies its entities.
@@ -501,7 +507,7 @@ class Devices:
         if device.online is not was_online:
             changed.add(PRESENCE)
         device.active_since_poll = device.active_since_poll or active
-        return changed | self._update_last_seen(device, max(seen, default=None)), active
+        return changed | self._update_last_seen(device, max(seen, default=None), now), active
 
     @callback
     def async_set_found(self, device: Device, key: str | None = None) -> None:
@@ -564,8 +570,8 @@ class Devices:
                 changed.add(path)
         return changed
 
-    def _update_last_seen(self, device: Device, at: datetime | None) -> set[str]:
-        """Update when a device was last seen, and return the resulting changes."""
+    def _update_last_seen(self, device: Device, at: datetime | None, now: datetime, *, wakes: bool = True) -> set[str]:
+        """Update when a device was last seen, as it is known now, and return the resulting changes."""
         if at is None or (device.last_seen is not None and at <= device.last_seen):
             return set()
         before, observed_since = device.last_seen, device.observed_since
@@ -576,7 +582,10 @@ class Devices:
             device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
         # What the first poll finds is old, except for a device that was seen just before, which is still awake.
         since = observed_since if before is None else observed_since - _SILENCE_MIN
-        return {PRESENCE, WAKE} if at > since else {PRESENCE}
+        if not wakes or at <= since or (device.woke_at is not None and now - device.woke_at < _WAKE_MIN):
+            return {PRESENCE}
+        device.woke_at = now
+        return {PRESENCE, WAKE}
 
     @callback
     def _async_save_and_notify(self, device: Device, changed: set[str]) -> None:
