@@ -276,6 +276,21 @@ async def test_a_device_that_leaves_the_target_triggers_no_more(
     assert len(runs) == 1
 
 
+@pytest.mark.parametrize(("imei", "count"), [(IMEI, 0), ("", 1)])
+async def test_a_disabled_device_is_only_selected_by_the_device_of_its_account(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate, imei: str, count: int
+) -> None:
+    """The target is the device, or that of the account."""
+    await add_device(hass, account, TEMPERATURE)
+    disabled_by = dr.DeviceEntryDisabler.USER
+    dr.async_get(hass).async_update_device(device_id(hass, account), disabled_by=disabled_by)
+    await hass.async_block_till_done()
+    runs = await automate("command_finished", {"device_id": device_id(hass, account, imei)})
+    await offline_read(hass)
+    await answer(hass, account, onenet)
+    assert len(runs) == count
+
+
 async def test_the_event_entity_may_be_disabled(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate
 ) -> None:
