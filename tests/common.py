@@ -16,6 +16,7 @@ from aiohttp import web
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import Context, Event, HomeAssistant, SupportsResponse
+from homeassistant.helpers import device_registry as dr
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 import pytest
@@ -192,6 +193,14 @@ async def system_health(hass: HomeAssistant) -> dict[str, Any]:
     await hass.async_block_till_done()
     info: dict[str, Any] = await get_system_health_info(hass, DOMAIN)
     return {name: await value if asyncio.iscoroutine(value) else value for name, value in info.items()}
+
+
+def device_id(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> str:
+    """Return the Home Assistant id of a device, of the account's own device without an IMEI."""
+    key = f"{account.entry_id}_{imei}" if imei else account.entry_id
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, key), account.entry_id)
+    assert device
+    return device.id
 
 
 async def act(hass: HomeAssistant, action: str, context: Context | None = None, **fields: Any) -> Any:

@@ -19,11 +19,22 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
 from custom_components import onenet_nbiot
-from custom_components.onenet_nbiot import lwm2m
+from custom_components.onenet_nbiot import condition as condition_platform, lwm2m, trigger as trigger_platform
 from custom_components.onenet_nbiot.const import CONF_CONTROLS, DOMAIN
 from custom_components.onenet_nbiot.onenet import errors, models, operations
 
-from .common import IMEI, act, add_device, devices_of, offline_read, poll_device, until
+from .common import (
+    IMEI,
+    act,
+    add_device,
+    device_id,
+    devices_of,
+    offline_read,
+    pass_time,
+    poll_device,
+    refresh,
+    until,
+)
 from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1]
@@ -465,6 +476,129 @@ async def test_the_card_of_a_script_runs_the_script(
     assert await async_setup_component(hass, "script", {"script": SCRIPTS})
     await hass.services.async_call(domain, service, blocking=True)
     assert len(onenet.onenet.commands) == 1
+
+
+# --- triggers.md
+
+
+async def basement(hass: HomeAssistant, account: MockConfigEntry, imei: str = IMEI) -> str:
+    """Move a device to the basement, and return its id."""
+    area = ar.async_get(hass).async_get_or_create("Basement")
+    assert area.id == "basement"
+    id_ = device_id(hass, account, imei)
+    dr.async_get(hass).async_update_device(id_, area_id=area.id)
+    await hass.async_block_till_done()
+    return id_
+
+
+async def wake_after_a_day(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """Let a day pass, then let the device report, and poll."""
+    await pass_time(account, onenet, timedelta(days=1))
+    onenet.onenet.report(IMEI)
+    await pass_time(account, onenet, timedelta(minutes=1))
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+
+
+async def be_silent(hass: HomeAssistant, account: MockConfigEntry, onenet: Server) -> None:
+    """Add the device, which was seen, and let it be overdue."""
+    onenet.onenet.report(IMEI)
+    await add_device(hass, account, "3303/0/5700", overdue_after=3600)
+    await pass_time(account, onenet, timedelta(hours=2))
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=2))
+    await hass.async_block_till_done()
+
+
+async def test_command_finished_shows_the_temperatures_of_an_area(
+    hass: HomeAssistant,
+    onenet: Server,
+    cover: Device,
+    account: MockConfigEntry,
+    load_automation: Loader,
+    notifications: list[Any],
+) -> None:
+    """The notification has the name of the device in the area, and its value."""
+    await load_automation("Show the temperatures in the basement")
+    await add_device(hass, account, "3303/0/5700")
+    await basement(hass, account)
+    cover.resources[3303, 0, 5700] = 5
+    for imei in (IMEI, COVER):
+        await offline_read(hass, imei=imei)
+        onenet.onenet.wake(imei, Trigger.UPDATE)
+        await poll_device(account, imei)
+    await hass.async_block_till_done()
+    (notification,) = notifications
+    assert (notification.data["title"], notification.data["message"]) == ("Water meter", "21.5 °C")
+
+
+async def test_command_finished_shows_what_went_wrong(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, load_automation: Loader, notifications: list[Any]
+) -> None:
+    """A failed command has a message, one that has expired has none."""
+    await load_automation("Show commands that did not succeed")
+    for obj_id in (3303, 3200):
+        await offline_read(hass, obj_id=obj_id)
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await poll_device(account)
+    await offline_read(hass)
+    await pass_time(account, onenet, timedelta(days=2))
+    await poll_device(account)
+    await hass.async_block_till_done()
+    titles = [notification.data["title"] for notification in notifications]
+    assert titles == [f"{IMEI}: read failed", f"{IMEI}: read expired"]
+    assert notifications[0].data["message"]
+    assert notifications[1].data["message"] == "No answer in time"
+
+
+async def test_device_became_overdue_shows_the_device(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, load_automation: Loader, notifications: list[Any]
+) -> None:
+    """The notification has the name of the device, and when it was last seen."""
+    await load_automation("Show overdue devices")
+    await be_silent(hass, account, onenet)
+    (notification,) = notifications
+    assert notification.data["title"] == "Water meter is silent"
+    assert dt_util.parse_datetime(notification.data["message"].removeprefix("Last seen: "))
+
+
+async def test_device_woke_up_requests_the_next_reading(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, load_automation: Loader
+) -> None:
+    """The second reading is not requested while the first one waits."""
+    onenet.onenet.report(IMEI)
+    await add_device(hass, account, "3303/0/5700")
+    await load_automation("Request the next reading of the water meter", device_id(hass, account))
+    for _ in range(2):
+        await wake_after_a_day(hass, account, onenet)
+        assert len(onenet.onenet.commands) == 1
+
+
+async def test_device_is_overdue_shows_a_silent_meter(
+    hass: HomeAssistant, onenet: Server, account: MockConfigEntry, load_automation: Loader, notifications: list[Any]
+) -> None:
+    """The condition is tested every morning."""
+    automation = await load_automation("Show every morning that a meter is silent")
+    run = {"entity_id": automation, "skip_condition": False}
+    await hass.services.async_call("automation", "trigger", run, blocking=True)
+    assert not notifications
+    await be_silent(hass, account, onenet)
+    await basement(hass, account)
+    await hass.services.async_call("automation", "trigger", run, blocking=True)
+    assert len(notifications) == 1
+
+
+async def test_every_variable_and_option_of_command_finished_is_explained(
+    hass: HomeAssistant, account: MockConfigEntry
+) -> None:
+    """The options and outcomes are those of the triggers."""
+    table = rows(section("docs/triggers.md", "command-finished"))
+    options = {word for row in table if "Option" in row for word in words(row["Option"])}
+    assert options == set(load_yaml_dict(str(INTEGRATION / "triggers.yaml"))["command_finished"]["fields"])
+    (outcomes,) = (words(row["Meaning"]) for row in table if row.get("Option") == "`outcome`")
+    assert outcomes == set(trigger_platform.OUTCOMES)
+    text = DOCUMENTS["docs/triggers.md"]
+    kinds = {*trigger_platform.TRIGGERS, *condition_platform.CONDITIONS}
+    assert {kind for kind in kinds if f"`{DOMAIN}.{kind}`" not in text} == set()
 
 
 # --- events.md

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from homeassistant.components.recorder import Recorder
-from homeassistant.components.recorder.models import StatisticMeanType, StatisticMetaData
+from homeassistant.components.recorder.core import Recorder
+from homeassistant.components.recorder.models import StatisticData, StatisticMeanType, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     async_import_statistics,
     get_metadata,
@@ -15,7 +15,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.recorder import get_instance
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
-from pytest_homeassistant_custom_component.components.recorder.common import async_wait_recording_done
 
 from custom_components.onenet_nbiot import history
 from custom_components.onenet_nbiot.history import HistoryImporter
@@ -65,7 +64,7 @@ async def finish(hass: HomeAssistant, account: MockConfigEntry) -> None:
             break
         await hass.async_block_till_done()
     assert not importer_of(account).summary()["waiting"]
-    await async_wait_recording_done(hass)
+    await get_instance(hass).async_block_till_done()
 
 
 async def rows_of(hass: HomeAssistant, entity_id: str, now: datetime, *types: Any) -> Rows:
@@ -73,13 +72,11 @@ async def rows_of(hass: HomeAssistant, entity_id: str, now: datetime, *types: An
     found = await get_instance(hass).async_add_executor_job(
         statistics_during_period, hass, now - timedelta(days=400), None, {entity_id}, "hour", None, set(types)
     )
-    return {
-        round((row["start"] - now.timestamp()) / 3600): tuple(row[name] for name in types)
-        for row in found.get(entity_id, [])
-    }
+    rows: list[Any] = list(found.get(entity_id, []))
+    return {round((row["start"] - now.timestamp()) / 3600): tuple(row[name] for name in types) for row in rows}
 
 
-def store_rows(hass: HomeAssistant, entity_id: str, now: datetime, rows: Mapping[int, Mapping[str, float]]) -> None:
+def store_rows(hass: HomeAssistant, entity_id: str, now: datetime, rows: Mapping[int, tuple[float, float]]) -> None:
     """Store rows of a total as the recorder has compiled them."""
     metadata = StatisticMetaData(
         has_sum=True,
@@ -90,7 +87,10 @@ def store_rows(hass: HomeAssistant, entity_id: str, now: datetime, rows: Mapping
         unit_class="volume",
         unit_of_measurement="m³",
     )
-    async_import_statistics(hass, metadata, [{"start": now + hours * HOUR, **row} for hours, row in rows.items()])
+    found: list[StatisticData] = [
+        {"start": now + hours * HOUR, "state": state, "sum": total} for hours, (state, total) in rows.items()
+    ]
+    async_import_statistics(hass, metadata, found)
 
 
 async def test_a_day_without_home_assistant_has_a_row_for_every_hour(
@@ -101,7 +101,7 @@ async def test_a_day_without_home_assistant_has_a_row_for_every_hour(
     await add_device(hass, account, "3424/0/1", history_days=0)
     await finish(hass, account)
     assert await rows_of(hass, METER, now, "state", "sum") == {}
-    store_rows(hass, METER, now, {-25: {"state": 100, "sum": 7}})
+    store_rows(hass, METER, now, {-25: (100, 7)})
     await hass.config_entries.async_unload(account.entry_id)
     for hours in range(1, 25):
         onenet.onenet.report(IMEI, {VOLUME: 100 + hours}, now + (hours - 25.5) * HOUR)

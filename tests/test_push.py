@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient
 from homeassistant.components import webhook
 from homeassistant.const import CONF_URL, EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_FINAL_WRITE
 from homeassistant.core import CoreState, Event, HomeAssistant
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.util.aiohttp import MockRequest
 from homeassistant.util.hass_dict import HassKey
 import pytest
@@ -25,7 +26,7 @@ from yarl import URL
 
 from custom_components.onenet_nbiot.command import Command
 from custom_components.onenet_nbiot.const import DOMAIN
-from custom_components.onenet_nbiot.devices import Device as KnownDevice
+from custom_components.onenet_nbiot.devices import SIGNAL_WAKE, Device as KnownDevice
 from custom_components.onenet_nbiot.diagnostics import async_get_config_entry_diagnostics
 from custom_components.onenet_nbiot.onenet.models import CommandState
 from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Execute, Read
@@ -369,6 +370,21 @@ async def test_a_recorded_check_of_the_url_proves_nothing(
         async with client.get(f"{PATH}?msg=check&nonce=n&signature={signature}") as response:
             assert (response.status, await response.text()) == (200, "check")
         assert health_of(account).url_checked.is_set() is is_first
+
+
+async def test_a_device_that_pushes_wakes_up_once(hass: HomeAssistant, account: MockConfigEntry, send: Send) -> None:
+    """It sends values of former hours one after the other, then goes online."""
+    await add_device(hass, account, "3303/0/5700")
+    device = devices_of(account).added[IMEI]
+    now = client_of(account).now()
+    device.last_seen, device.observed_since = now - timedelta(hours=9), now - timedelta(hours=8)
+    woken: list[KnownDevice] = []
+    async_dispatcher_connect(hass, SIGNAL_WAKE, lambda _, device: woken.append(device))
+    for hours in (3, 2, 1):
+        assert await send(datapoint(hours, now - timedelta(hours=hours))) == 200
+    assert await send(presence(1, now)) == 200
+    assert await send(presence(0, now + timedelta(seconds=1))) == 200
+    assert woken == [device]
 
 
 async def test_an_identical_request_is_counted_as_a_duplicate(

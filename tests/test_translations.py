@@ -11,7 +11,7 @@ from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 import voluptuous as vol
 
-from custom_components.onenet_nbiot import device_flow, lwm2m, services
+from custom_components.onenet_nbiot import command_filter, condition, device_flow, lwm2m, services, trigger
 from custom_components.onenet_nbiot.binary_sensor import ConnectivitySensor
 from custom_components.onenet_nbiot.event import EVENT_TYPES
 from custom_components.onenet_nbiot.manager import IfWaiting
@@ -199,3 +199,27 @@ def test_the_examples_of_the_action_panel_are_accepted(action: str) -> None:
     examples = {name: parse_yaml(str(field["example"])) for name, field in data.items() if field["example"]}
     assert set(examples) == set(data)
     ACTIONS[action]({name: example for name, example in examples.items() if name not in EITHER})
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("kind", "platform"), [("trigger", trigger.TRIGGERS), ("condition", condition.CONDITIONS)])
+def test_every_trigger_and_condition_has_a_text_and_an_icon(kind: str, platform: dict[str, Any], language: str) -> None:
+    """Its YAML file has the options of the code, and names for each of them."""
+    described = load_yaml_dict(str(INTEGRATION / f"{kind}s.yaml"))
+    texts = load(f"translations/{language}.json")
+    icons = load("icons.json")[f"{kind}s"]
+    assert {key for key in described if not key.startswith(".")} == set(platform)
+    assert texts[f"{kind}s"].keys() == icons.keys() == platform.keys()
+    for key, implementation in platform.items():
+        fields = described[key].get("fields", {})
+        # Private, since the schema is made from it anew.
+        options = {str(option) for option in implementation._options}  # noqa: SLF001
+        assert set(fields) == options | ({"behavior"} if kind == "condition" else set())
+        assert set(texts[f"{kind}s"][key].get("fields", {})) == set(fields)
+        assert icons[key][kind]
+        for field in fields.values():
+            selector.selector(field["selector"])
+            if name := field["selector"].get("select", {}).get("translation_key"):
+                assert list(texts["selector"][name]["options"]) == field["selector"]["select"]["options"]
+    assert list(texts["selector"]["outcome"]["options"]) == list(trigger.OUTCOMES)
+    assert list(texts["selector"]["command"]["options"]) == list(command_filter.COMMANDS)

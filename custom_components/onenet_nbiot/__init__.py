@@ -20,6 +20,7 @@ from .exceptions import setup_error
 from .history import HistoryImporter
 from .manager import CommandManager
 from .onenet.errors import OneNetError
+from .overdue import OverdueWatch
 from .push import async_create_push_webhook, async_register_webhooks
 from .push_url import async_delete_webhook
 from .services import async_setup_services
@@ -80,8 +81,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
     push = async_create_push_webhook(hass, entry)
     await entry.runtime_data.history.async_start()
-    await coordinator.async_start()
+    OverdueWatch(hass, entry, client, devices, coordinator).async_start()
+    await coordinator.async_load_devices()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # The event entities must not miss what the first poll finds.
+    coordinator.async_start()
     if push is not None:
         push.async_register()
     else:

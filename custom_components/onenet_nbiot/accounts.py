@@ -7,7 +7,7 @@ from typing import Any
 
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import service
 from homeassistant.util.hass_dict import HassKey
 
@@ -51,6 +51,12 @@ async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
         await account.commands.async_load()
         accounts[entry_id] = account
     return account
+
+
+@callback
+def async_get_accounts(hass: HomeAssistant) -> Mapping[str, AccountData]:
+    """Return the data of the accounts that were loaded, by config entry id; an account may be unloaded again."""
+    return hass.data.get(_ACCOUNTS, {})
 
 
 async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:

@@ -8,13 +8,12 @@ from homeassistant.components.binary_sensor import (  # type: ignore[attr-define
     BinarySensorEntity,
 )
 from homeassistant.const import EntityCategory
-from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.event import async_call_later
 
 from .const import ATTR_LAST_SEEN
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
-from .devices import AVAILABILITY, PRESENCE, Device
+from .devices import AVAILABILITY, OVERDUE, PRESENCE, Device
 from .entity import OneNetDeviceEntity, OneNetResourceEntity, async_add_device_entities
 from .lwm2m import ResourceBinarySensorDescription
 from .values import parse_boolean
@@ -62,54 +61,18 @@ class OverdueSensor(OneNetDeviceEntity, BinarySensorEntity):
     _attr_device_class = BinarySensorDeviceClass.PROBLEM
     _attr_entity_category = EntityCategory.DIAGNOSTIC
     _attr_translation_key = "overdue"
-    _watched = frozenset({AVAILABILITY, PRESENCE})
-    _cancel_timer: CALLBACK_TYPE | None = None
+    _watched = frozenset({AVAILABILITY, OVERDUE})
 
     def __init__(self, account: OneNetRuntimeData, device: Device) -> None:
         """Enable the entity by default only if asked for: Home Assistant accepts 10,000 enabled ones of an account."""
         super().__init__(account, device)
         self._attr_entity_registry_enabled_default = device.overdue_after is not None
 
+    @property
     @override
-    async def async_added_to_hass(self) -> None:
-        """Connect to the signal, and start the timer."""
-        await super().async_added_to_hass()
-        self._update_attrs()
-        self.async_on_remove(self._async_cancel_timer)
-
-    @override
-    def _update_attrs(self) -> None:
-        self._async_cancel_timer()
-        self._attr_is_on = None
-        # Before the first poll, the device may have been seen since.
-        if (overdue_at := self.device.overdue_at) is None or self.device.observed_since is None:
-            return
-        remaining = (overdue_at - self.account.client.now()).total_seconds()
-        self._attr_is_on = remaining <= 0
-        if remaining > 0:
-            self._cancel_timer = async_call_later(self.hass, remaining, self._async_timer_finished)
-
-    @callback
-    def _async_timer_finished(self, now: datetime) -> None:
-        """Write the state when the timer ends."""
-        self._cancel_timer = None
-        self._async_device_changed({PRESENCE})
-
-    @callback
-    def _async_cancel_timer(self) -> None:
-        """Cancel the timer, if it is running."""
-        if self._cancel_timer is not None:
-            self._cancel_timer()
-            self._cancel_timer = None
-
-    @callback
-    @override
-    def _async_device_changed(self, changed: set[str]) -> None:
-        before = self.is_on
-        if PRESENCE in changed:
-            self._update_attrs()
-        if AVAILABILITY in changed or self.is_on is not before:
-            self.async_write_ha_state()
+    def is_on(self) -> bool | None:
+        """Return whether the device is overdue, None while that is unknown."""
+        return self.device.is_overdue
 
 
 class ResourceBinarySensor(OneNetResourceEntity, BinarySensorEntity):

@@ -156,8 +156,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             hass, LOGGER, config_entry=entry, name=entry.title, update_interval=interval, always_update=False
         )
 
-    async def async_start(self) -> None:
-        """Load the devices, and start polling once Home Assistant has started."""
+    async def async_load_devices(self) -> None:
+        """Load the devices, and follow changes of them."""
         entry = self.config_entry
         self._devices.async_set_platform(platform_of(entry.data).name)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
@@ -169,6 +169,11 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         entry.async_on_unload(
             async_dispatcher_connect(self.hass, SIGNAL_CONFIG_ENTRY_CHANGED, self._async_entry_changed)
         )
+
+    @callback
+    def async_start(self) -> None:
+        """Start polling once Home Assistant has started."""
+        entry = self.config_entry
         # Polling goes on if all entities are disabled.
         entry.async_on_unload(self.async_add_listener(lambda: None))
         entry.async_on_unload(async_at_started(self.hass, self._async_started))
@@ -221,8 +226,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         # A poll in progress updates the state itself.
         is_back = not self.last_update_success and not self._polling
         if is_back:
-            LOGGER.info("Fetching %s data recovered", self.name)
-            self.async_set_updated_data(None)
+            self._async_set_reachable()
         if queued:
             self._schedule.queued(imei, self._client.now())
             self.active_polls.async_reset(imei)
@@ -236,6 +240,13 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
                 async_update_issues(self.hass, self.config_entry, self._devices)
         if is_back or (queued and self.update_interval != self._schedule.first_delay):
             self._schedule_early_poll()
+
+    @callback
+    def _async_set_reachable(self) -> None:
+        """Mark OneNET as reachable after an outage, which makes the entities available."""
+        LOGGER.info("Fetching %s data recovered", self.name)
+        self.last_update_success = True
+        self.async_update_listeners()
 
     @callback
     def _schedule_early_poll(self) -> None:
@@ -343,6 +354,12 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         replies = 0
         if imeis:
             replies = await self._bulk.async_update([self._devices.get(imei) for imei in imeis], self._polled_at)
+        if not self.last_update_success:
+            # The entities become available before they show what this poll finds.
+            if not replies:
+                await self._client.check_connection()
+                replies = 1
+            self._async_set_reachable()
         active = {imei for imei in schedule.imeis if self._devices.get(imei).active_since_poll}
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)

@@ -36,14 +36,18 @@ from .store import CommandStore
 # Besides the paths of resources, what SIGNAL_CHANGED can name.
 AVAILABILITY: Final = "availability"
 PRESENCE: Final = "presence"
+OVERDUE: Final = "overdue"
+WAKE: Final = "wake"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 # Loops over devices yield to the event loop after this many.
 BATCH_SIZE: Final = 50
 # How long a device is usually silent is learned from this many of its latest silences, of at least this length: shorter
-# ones are within one wake-up.
+# ones are within one wake-up. After such a silence, the device wakes up.
 _SILENCES_MIN = 3
 _SILENCES_MAX = 8
 _SILENCE_MIN = timedelta(minutes=10)
+# A device that has just woken up may send values of former hours one after the other.
+_WAKE_MIN = timedelta(minutes=5)
 # A device is overdue after its longest usual silence times this factor, but not before an hour. Of at least this many
 # silences, the longest is not usual: it may be an outage.
 _OUTLIER_MIN = 4
@@ -119,6 +123,9 @@ class Device:
     expects it to be silent, None to learn that. `observed_since` is when it was first polled after the account was
     loaded: how often it was seen before is not known.
 
+    `is_overdue` is whether it is overdue, None while that is not known; `was_overdue` is the last known value.
+    `woke_at` is when it was last noticed that the device woke up.
+
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
     resources that these depend on and those of the device's identity, and `at_once` is whether controls are sent
@@ -136,6 +143,7 @@ class Device:
     presence_at: datetime | None = None
     readings: dict[str, Reading] = field(default_factory=dict)
     silences: list[float] = field(default_factory=list)
+    was_overdue: bool | None = None
 
     imei: str
     subentry_id: str = ""
@@ -151,6 +159,8 @@ class Device:
     observed_since: datetime | None = None
     polled_at: datetime | None = None
     followed_paths: set[str] = field(default_factory=set)
+    is_overdue: bool | None = None
+    woke_at: datetime | None = None
 
     @classmethod
     def from_row(cls, imei: str, row: bytes) -> Self:
@@ -169,6 +179,7 @@ class Device:
             presence_at=_moment(data.get("presence_at")),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
             silences=[float(seconds) for seconds in data.get("silences", [])],
+            was_overdue=data.get("overdue"),
         )
 
     def as_row(self) -> dict[str, Any]:
@@ -184,6 +195,7 @@ class Device:
             "presence_at": self.presence_at,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
             "silences": self.silences,
+            "overdue": self.was_overdue,
         }
 
     @property
@@ -258,12 +270,17 @@ def short_text(value: Any) -> str | None:
     return text if 0 < len(text) <= _SHORT_TEXT_MAX and text.isprintable() else None
 
 
-# The changes of a device: paths of resources, PRESENCE, AVAILABILITY.
+# The changes of a device: paths of resources, PRESENCE, OVERDUE, WAKE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
 
 
 # Values of a resource of a device may be missing since a time, which is None if the resource had no value before.
 SIGNAL_GAP: SignalTypeFormat[Device, str, datetime | None] = SignalTypeFormat(f"{DOMAIN}_gap_{{}}")
+# The presence of an account's device, or its availability, may have changed; sent after SIGNAL_CHANGED.
+SIGNAL_PRESENCE: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_presence_{{}}")
+# An added device of the account with this id woke up, or became overdue; sent after its entities were updated.
+SIGNAL_WAKE: SignalType[str, Device] = SignalType(f"{DOMAIN}_wake")
+SIGNAL_OVERDUE: SignalType[str, Device] = SignalType(f"{DOMAIN}_overdue")
 # A device of an account has reported its manufacturer, its model or a version.
 SIGNAL_IDENTITY: SignalTypeFormat[Device] = SignalTypeFormat(f"{DOMAIN}_identity_{{}}")
 
@@ -364,6 +381,7 @@ class Devices:
             # It was not polled while the account was not loaded.
             device.observed_since = None
             device.followed_paths.clear()
+            device.observed_since = device.is_overdue = None
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -463,7 +481,13 @@ class Devices:
         else:
             flipped = update.presence_known and None not in (update.online, device.online)
             active = sent or later or (flipped and update.online is not device.online)
-        changed |= self._update_last_seen(device, seen)
+            observed = device.presence_at is not None and device.presence_at >= device.observed_since - _PRESENCE_LAG
+            if flipped and observed and update.online and not device.online and not later:
+                # The reply has no time: the device went online between two polls.
+                seen = update.now - _PRESENCE_LAG
+        # The time of a device that went offline is that when its registration ended.
+        went_offline = bool(device.online and update.presence_known and update.online is False and not sent)
+        changed |= self._update_last_seen(device, seen, update.now, wakes=not went_offline)
         if is_first:
             changed.add(PRESENCE)
         was_online = device.online
@@ -487,7 +511,7 @@ class Devices:
         newest = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in newest.items()]
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
-        self._async_save_and_notify(device, changed | self._update_last_seen(device, at))
+        self._async_save_and_notify(device, changed | self._update_last_seen(device, at, at))
 
     def update_from_push(self, device: Device, news: Sequence[News], now: datetime) -> tuple[set[str], bool]:
         """Update a known device from a push in memory only; the caller saves it, then notifies its entities.
@@ -512,7 +536,7 @@ class Devices:
         if device.online is not was_online:
             changed.add(PRESENCE)
         device.active_since_poll = device.active_since_poll or active
-        return changed | self._update_last_seen(device, max(seen, default=None)), active
+        return changed | self._update_last_seen(device, max(seen, default=None), now), active
 
     @callback
     def async_set_found(self, device: Device, key: str | None = None) -> None:
@@ -580,15 +604,22 @@ class Devices:
                     async_dispatcher_send(self._hass, SIGNAL_GAP.format(self._entry_id), device, path, since)
         return changed
 
-    def _update_last_seen(self, device: Device, at: datetime | None) -> set[str]:
-        """Update when a device was last seen, and return the resulting changes."""
+    def _update_last_seen(self, device: Device, at: datetime | None, now: datetime, *, wakes: bool = True) -> set[str]:
+        """Update when a device was last seen, as it is known now, and return the resulting changes."""
         if at is None or (device.last_seen is not None and at <= device.last_seen):
             return set()
         before, observed_since = device.last_seen, device.observed_since
-        if before and observed_since and before >= observed_since and at - before >= _SILENCE_MIN:
-            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
         device.last_seen = at
-        return {PRESENCE}
+        if observed_since is None or (before is not None and at - before < _SILENCE_MIN):
+            return {PRESENCE}
+        if before is not None and before >= observed_since:
+            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
+        # What the first poll finds is old, except for a device that was seen just before, which is still awake.
+        since = observed_since if before is None else observed_since - _SILENCE_MIN
+        if not wakes or at <= since or (device.woke_at is not None and now - device.woke_at < _WAKE_MIN):
+            return {PRESENCE}
+        device.woke_at = now
+        return {PRESENCE, WAKE}
 
     @callback
     def _async_save_and_notify(self, device: Device, changed: set[str]) -> None:
@@ -599,9 +630,13 @@ class Devices:
 
     @callback
     def async_notify_entities(self, device: Device, changed: set[str]) -> None:
-        """Send the changes of a device to its entities, if there are any, and to the account those of its identity."""
+        """Send the changes of a device to its entities, if there are any, and to those that follow some of them."""
         if changed:
             async_dispatcher_send(self._hass, self.signal(device.imei), changed)
+        if not changed.isdisjoint({AVAILABILITY, PRESENCE}):
+            async_dispatcher_send(self._hass, SIGNAL_PRESENCE.format(self._entry_id), device)
+        if WAKE in changed and self.added.get(device.imei) is device:
+            async_dispatcher_send(self._hass, SIGNAL_WAKE, self._entry_id, device)
         if not changed.isdisjoint(_IDENTITY):
             async_dispatcher_send(self._hass, SIGNAL_IDENTITY.format(self._entry_id), device)
 

@@ -3,7 +3,7 @@
 from typing import Any, override
 
 from homeassistant.components.event import EventEntity
-from homeassistant.const import EntityCategory
+from homeassistant.const import STATE_UNAVAILABLE, EntityCategory
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -48,6 +48,9 @@ class CommandEvent(EventEntity):
     @callback
     def _async_command_changed(self, change: str, fields: dict[str, Any], context: Context) -> None:
         """Trigger the event of a command's new state, with the context of the command."""
+        if self.hass.states.is_state(self.entity_id, STATE_UNAVAILABLE):
+            # The trigger `event.received` ignores an event that ends unavailability.
+            self.async_write_ha_state()
         self._trigger_event(change, fields)
         self.async_set_context(context)
         self.async_write_ha_state()

@@ -3,8 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import config_validation as cv, device_registry as dr, entity_registry as er
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
+from homeassistant.helpers import (
+    area_registry as ar,
+    config_validation as cv,
+    device_registry as dr,
+    entity_registry as er,
+)
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 
 from .const import DOMAIN
@@ -49,3 +54,55 @@ def async_find_devices(hass: HomeAssistant, target: Mapping[str, Any]) -> list[T
             keys = None if of_device is None else {unique_id.removeprefix(prefix) for unique_id in of_device}
             found.append(TargetedDevice(device_id, *ours, keys))
     return found
+
+
+class DeviceTarget:
+    """Hold the target of a trigger or a condition.
+
+    The device of an account selects all devices of the account, and no target at all selects all devices.
+    """
+
+    def __init__(self, hass: HomeAssistant, target: Mapping[str, Any] | None) -> None:
+        """Create a target from its validated fields."""
+        self._hass = hass
+        self._selection = TargetSelection(dict(target or {}))
+        self._selected: set[tuple[str, str]] | None = None
+
+    @callback
+    def async_follow(self) -> CALLBACK_TYPE:
+        """Follow the changes of the registries, and return the function that ends it."""
+
+        @callback
+        def changed(_: Event[Any]) -> None:
+            self._selected = None
+
+        events = er.EVENT_ENTITY_REGISTRY_UPDATED, dr.EVENT_DEVICE_REGISTRY_UPDATED, ar.EVENT_AREA_REGISTRY_UPDATED
+        removals = [self._hass.bus.async_listen(event, changed) for event in events]
+
+        @callback
+        def remove() -> None:
+            for removal in removals:
+                removal()
+
+        return remove
+
+    @callback
+    def async_includes(self, entry_id: str, imei: str) -> bool:
+        """Return whether the target selects a device of an account."""
+        if not self._selection.has_any_target:
+            return True
+        if self._selected is None:
+            self._selected = self._async_select()
+        return not self._selected.isdisjoint({(entry_id, imei), (entry_id, "")})
+
+    @callback
+    def _async_select(self) -> set[tuple[str, str]]:
+        """Return the config entry id and the IMEI of the selected devices, without an IMEI for an account's device."""
+        selected = async_extract_referenced_entity_ids(self._hass, self._selection, primary_entities_only=False)
+        devices, entities = dr.async_get(self._hass), er.async_get(self._hass)
+        # A disabled entity stands for its device, too.
+        of_entities = (entities.async_get(id_) for id_ in selected.referenced | selected.indirectly_referenced)
+        ids = selected.referenced_devices | {entity.device_id for entity in of_entities if entity and entity.device_id}
+        found = (device for id_ in ids if (device := devices.async_get(id_)) is not None and not device.disabled)
+        texts = [text for device in found for domain, text in device.identifiers if domain == DOMAIN]
+        return {(entry_id, imei) for entry_id, _, imei in (text.partition("_") for text in texts)}

@@ -12,7 +12,7 @@ from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import Context, HomeAssistant, callback
 from homeassistant.helpers.dispatcher import async_dispatcher_send
 from homeassistant.helpers.json import json_bytes
-from homeassistant.util.signal_type import SignalTypeFormat
+from homeassistant.util.signal_type import SignalType, SignalTypeFormat
 
 from .activity import describe_activity
 from .command import VALUES_TOO_LARGE, Command, describe_outcome, describe_values
@@ -39,6 +39,8 @@ from .onenet.push import PushedOutcome
 
 # An event of a command: the event type without `command_`, the event's fields, and the context.
 SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
+# The same, of the commands of all accounts, after the entities were updated.
+SIGNAL_COMMAND: SignalType[str, dict[str, Any], Context] = SignalType(f"{DOMAIN}_command")
 # The number of waiting commands may have changed; sent before SIGNAL_COMMAND_STATE, with the context.
 SIGNAL_WAITING_COMMANDS: SignalTypeFormat[Context] = SignalTypeFormat(f"{DOMAIN}_waiting_commands_{{}}")
 
@@ -347,7 +349,7 @@ class CommandTracker:
     def async_publish(
         self, change: str, fields: dict[str, Any], context: Context, command: Command | None = None
     ) -> None:
-        """Update the entities of a command's device and account, then fire the bus event and that of the logbook.
+        """Update the entities of a command's device and account, then run the triggers and fire the bus events.
 
         The command is None if it was not queued here.
 
@@ -363,6 +365,7 @@ class CommandTracker:
             if key not in shown:
                 shown.add(key)
                 async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
+        async_dispatcher_send(self._hass, SIGNAL_COMMAND, change, fields, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
         if reading and command and fields[ATTR_IMEI] in reading.queued:
             reading.queued[fields[ATTR_IMEI]].append(command)
