@@ -15,6 +15,7 @@ from homeassistant.components.recorder.statistics import (
     get_metadata,
     statistics_during_period,
 )
+from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.core import HomeAssistant
@@ -41,8 +42,9 @@ async def async_fill_statistics(
     convertible.
     """
     recorder = get_instance(hass)
-    # After a start, it compiles the hours in which Home Assistant was not running.
-    await recorder.async_block_till_done()
+    # After a start, it first compiles the hours in which Home Assistant was not running.
+    recorder.queue_task(SynchronizeTask(idle := hass.loop.create_future()))
+    await idle
     known = await recorder.async_add_executor_job(lambda: get_metadata(hass, statistic_ids={sensor.entity_id}))
     metadata = known[sensor.entity_id][1] if sensor.entity_id in known else _new_metadata(sensor)
     if metadata["has_sum"] is not sensor.is_total:
