@@ -49,7 +49,7 @@ def _custom_integration(recorder_mock: Recorder, enable_custom_integrations: Non
 def now() -> datetime:
     """Return the beginning of the current hour, which does not end during the test."""
     if (at := datetime.now(UTC)).minute == LAST_MINUTE:
-        time.sleep(60 - at.second)
+        time.sleep(80 - at.second)
     return hour_of(datetime.now(UTC))
 
 
@@ -433,6 +433,8 @@ async def test_jobs_survive_a_reload_and_a_restart_and_are_given_up_after_a_whil
     assert importer_of(meter).summary() == {"waiting": 1, "values": 0, "rows": 0, "failed": {"transient": 1}}
     await hass.config_entries.async_reload(meter.entry_id)
     await settle(hass)
+    # The stored job is attempted when the entities are set up.
+    assert importer_of(meter).summary() == {"waiting": 1, "values": 0, "rows": 0, "failed": {"transient": 1}}
     # A requested job goes first, but the job of the same resource is extended.
     importer_of(meter).async_request(IMEI, "3424/0/1", now - 30 * HOUR)
     assert importer_of(meter).summary()["waiting"] == 1
@@ -471,3 +473,14 @@ async def test_requested_jobs_go_first_one_at_a_time(
     hass.config_entries.async_remove_subentry(account, subentry.subentry_id)
     await settle(hass)
     assert importer.summary()["waiting"] == 0
+
+
+async def test_the_hours_of_a_clock_that_is_behind_are_written_when_the_recorder_has_compiled_them(
+    hass: HomeAssistant, meter: MockConfigEntry, onenet: Server, now: datetime
+) -> None:
+    """By the clock of OneNET, two further hours are over."""
+    onenet.onenet.clock.offset = timedelta(hours=2)
+    onenet.onenet.report(IMEI, {VOLUME: 110}, now - 3 * HOUR)
+    await restart(hass, meter)
+    rows = await rows_of(hass, METER, now, "state", "sum")
+    assert (max(rows), rows[-1]) == (-1, (110, 17))

@@ -124,8 +124,8 @@ class HistoryImporter:
         self._task: asyncio.Task[None] | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
 
-    async def async_start(self) -> None:
-        """Continue the stored jobs, and wait for gaps, if the recorder is set up."""
+    async def async_load(self) -> None:
+        """Load the stored jobs, and add jobs for gaps from now on, if the recorder is set up."""
         if RECORDER not in self._hass.config.components:
             return
         # It requires the recorder, which not every installation has.
@@ -136,8 +136,12 @@ class HistoryImporter:
                 self._add(HistoryJob.from_dict(data))
         signal = SIGNAL_GAP.format(self._entry.entry_id)
         self._entry.async_on_unload(async_dispatcher_connect(self._hass, signal, self._async_gap))
-        self._entry.async_on_unload(async_at_started(self._hass, self._async_started))
         self._entry.async_on_unload(self._async_stop)
+
+    @callback
+    def async_start(self) -> None:
+        """Work on the jobs once Home Assistant has started, now that the entities are set up."""
+        self._entry.async_on_unload(async_at_started(self._hass, self._async_started))
 
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:

@@ -3,6 +3,7 @@
 This module requires the recorder, and is only imported if it is set up.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -29,6 +30,8 @@ from .values import round_float
 
 # Rows before a gap are usually this near.
 _NEAR = timedelta(days=2)
+# The recorder begins to compile an hour 10 seconds after its end.
+_COMPILED_AFTER = timedelta(seconds=20)
 _BEGINNING = dt_util.utc_from_timestamp(0)
 
 
@@ -42,6 +45,10 @@ async def async_fill_statistics(
     convertible.
     """
     recorder = get_instance(hass)
+    # It compiles an hour shortly after its end, by the local clock, and must find no row of this hour.
+    now = dt_util.utcnow()
+    until = min(until, hour_of(now))
+    await asyncio.sleep(max(0, (hour_of(now) + _COMPILED_AFTER - now).total_seconds()))
     # After a start, it first compiles the hours in which Home Assistant was not running.
     recorder.queue_task(SynchronizeTask(idle := hass.loop.create_future()))
     await idle
