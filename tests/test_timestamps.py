@@ -105,6 +105,9 @@ async def test_a_device_that_sends_stored_values_shows_the_one_that_was_measured
     for number in (1, 24, 3):
         push(number, number - 25, number / 3600)
     assert show(hass, account) == (24, NOON - HOUR)
+    # The clock of the device stands still.
+    push(30, -1, 0.01)
+    assert show(hass, account) == (30, NOON - HOUR)
     push(25, -30, 2)
     assert show(hass, account) == (25, NOON - 30 * HOUR)
     # The same second: the time arrived after the value.
