@@ -722,6 +722,7 @@ def given(action: str) -> dict[str, Any]:
     # Without the alternatives: their device does not exist, and their expiry may be in the past.
     needed: list[str] = [name for name in ("imei", "expires_in") if name in fields and fields[name]["Required"] != "no"]
     needed += [name for name, field in described_fields(action).items() if field.get("required")]
+    needed += [name for name, field in fields.items() if field["Required"] == "without an entity"]
     return {name: example(action, name) for name in needed}
 
 

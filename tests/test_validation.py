@@ -681,6 +681,8 @@ def filled(action: str) -> dict[str, Any]:
         return {"uuid": UNKNOWN_UUID, "timeout": 60}
     if action == "request_reading":
         return {}
+    if action == "import_history":
+        return {"start": NOW}
     return {"imei": IMEI} | REQUIRED_FIELDS[action]
 
 
