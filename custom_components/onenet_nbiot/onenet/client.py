@@ -229,7 +229,7 @@ class OneNetClient(NbIotCalls):
         start = max(start, end_second - HISTORY_MAX)
         per_page = _HISTORY_PAGE if limit is None else min(max(limit, _HISTORY_PAGE_MIN), _HISTORY_PAGE)
         found: list[Datapoint] = []
-        previous: list[Datapoint] = []
+        previous: tuple[Datapoint, ...] = ()
         cursor, cursors = None, set[str]()
         while True:
             page = await self.get_history_page(
@@ -241,16 +241,15 @@ class OneNetClient(NbIotCalls):
                 cursor=cursor,
                 is_descending=True,
             )
-            points = [point for point in page.points if point.path == path]
-            if points == previous:
-                # The same page again, or a page of other resources.
+            if page.points == previous:
+                # The same page again, although the cursor is another one.
                 break
-            previous = points
-            found += (point for point in points if start <= point.measured_at <= end)
+            previous = page.points
+            found += (point for point in page.points if point.path == path and start <= point.measured_at <= end)
             cursor = page.cursor
             if not page.more or cursor is None or cursor in cursors:
                 break
-            if limit is not None and len(found) >= limit and points[0].measured_at > points[-1].measured_at:
+            if limit is not None and len(found) >= limit and found[0].measured_at > found[-1].measured_at:
                 break
             cursors.add(cursor)
         if found and found[0].measured_at >= found[-1].measured_at:
