@@ -708,7 +708,7 @@ async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
     assert refused
 
 
-@pytest.mark.parametrize("action", ["request_reading", "offline_read"])
+@pytest.mark.parametrize("action", ["request_reading", "offline_read", "get_history", "import_history"])
 @pytest.mark.parametrize("field", sorted(TARGET_FIELDS - {"device_id"}))
 async def test_an_odd_target_is_accepted_or_refused_with_a_translated_error(
     hass: HomeAssistant, account: MockConfigEntry, action: str, field: str
