@@ -67,13 +67,13 @@ def _resolve_period(data: Mapping[str, Any], now: datetime) -> tuple[datetime, d
     Raise ServiceValidationError for a period that is empty, in the future, or older than what OneNET keeps.
     """
     end = min(data.get(ATTR_END, now), now)
-    start = check_start(data.get(ATTR_START, end - _PERIOD), now)
+    start = _check_start(data.get(ATTR_START, end - _PERIOD), now)
     if start >= end:
         raise invalid("end_before_start", value=local_time(end), start=local_time(start))
     return start, end
 
 
-def check_start(start: datetime, now: datetime) -> datetime:
+def _check_start(start: datetime, now: datetime) -> datetime:
     """Return the start of a period; raise ServiceValidationError for one in the future or before OneNET's history."""
     if start >= now:
         raise invalid("start_in_future", value=local_time(start), now=local_time(now))
@@ -95,7 +95,7 @@ def async_import_history(hass: HomeAssistant, targets: Sequence[TargetedDevice],
     for target in targets:
         entry: OneNetConfigEntry = service.async_get_config_entry(hass, DOMAIN, target.entry_id)
         account = entry.runtime_data
-        check_start(start, account.client.now())
+        _check_start(start, account.client.now())
         if (device := account.devices.added.get(target.imei)) is not None:
             requested += [(account.history, target.imei, path) for path in _paths(hass, device, target)]
     if not requested:
