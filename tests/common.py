@@ -111,6 +111,7 @@ REQUIRED_FIELDS: dict[str, dict[str, Any]] = {
     action: {name: value for name, value in fields.items() if name != "imei"} for action, fields in OPERATIONS.items()
 } | {
     "get_resources": {},
+    "get_history": {"obj_id": 3303, "obj_inst_id": 0, "res_id": 5700},
     "get_command": {"uuid": UNKNOWN_UUID},
     "list_commands": {},
     "cancel_command": {"uuid": UNKNOWN_UUID},

@@ -412,6 +412,38 @@ async def test_read_everything_in_an_area(
     assert [notification.data["message"] for notification in notifications] == ["Queued reads: 2"]
 
 
+async def test_use_past_values(
+    hass: HomeAssistant,
+    onenet: Server,
+    account: MockConfigEntry,
+    load_automation: Loader,
+    notifications: list[Any],
+) -> None:
+    """The notification has the lowest of the values that the device sent in the night."""
+    await add_device(hass, account, "3303/0/5700", title="Water meter, kitchen")
+    automation = await load_automation("Show the coldest temperature of the night")
+    await trigger(hass, automation)
+    assert not notifications
+    now = dt_util.now().replace(microsecond=0)
+    for hours, value in ((10, 1.5), (8, 4.5), (5, 3.5), (1, 6.5)):
+        onenet.onenet.report(IMEI, {(3303, 0, 5700): value}, now - timedelta(hours=hours))
+    await trigger(hass, automation)
+    at = (now - timedelta(hours=5)).strftime("%H:%M")
+    assert [notification.data["message"] for notification in notifications] == [f"3.5 °C at {at}"]
+
+
+async def test_import_past_values(hass: HomeAssistant, account: MockConfigEntry, notifications: list[Any]) -> None:
+    """The notification has the number of resources whose history is fetched in the background."""
+    await add_device(hass, account, "3303/0/5700", "3424/0/1")
+    area = ar.async_get(hass).async_create("Basement")
+    dr.async_get(hass).async_update_device(device_id(hass, account), area_id=area.id)
+    hass.config.components.add("recorder")
+    assert await async_setup_component(hass, "script", {"script": {"import_a_year": SCRIPTS["import_a_year"]}})
+    await hass.services.async_call("script", "import_a_year", blocking=True)
+    assert [notification.data["message"] for notification in notifications] == ["Resources to import: 2"]
+    assert account.runtime_data.history.summary()["waiting"] == 2
+
+
 async def test_use_the_entities(
     hass: HomeAssistant,
     onenet: Server,
@@ -722,6 +754,7 @@ def given(action: str) -> dict[str, Any]:
     # Without the alternatives: their device does not exist, and their expiry may be in the past.
     needed: list[str] = [name for name in ("imei", "expires_in") if name in fields and fields[name]["Required"] != "no"]
     needed += [name for name, field in described_fields(action).items() if field.get("required")]
+    needed += [name for name, field in fields.items() if field["Required"] == "without an entity"]
     return {name: example(action, name) for name in needed}
 
 

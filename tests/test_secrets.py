@@ -176,7 +176,10 @@ class Life:
         fault: dict[str, Any] = {"kind": kind, "times": 10_000, "errno": errno, "data": data}
         # All of a huge reply, 128 MiB, would take long.
         self._onenet.bytes_of_huge_reply = 2**27 - 2**23
+        id_ = self._onenet.onenet.products[0].devices[IMEI].id
         self._onenet.faults = [
+            # A request that has the id, and not the name.
+            Fault(**fault, path=f"/devices/{id_}/", text=LEAK, reason=IMEI),
             Fault(**fault, path="datapoint", text=NAMED_LEAK, reason=IMEI),
             Fault(**fault, text=LEAK, reason=IMEI),
         ]

@@ -26,7 +26,7 @@ from custom_components.onenet_nbiot.onenet.errors import (
     OneNetError,
     UnknownDeviceError,
 )
-from custom_components.onenet_nbiot.onenet.models import CancelledCommands
+from custom_components.onenet_nbiot.onenet.models import CancelledCommands, Device as OneNetDevice
 
 from .common import (
     ACCESS_KEY,
@@ -533,7 +533,10 @@ async def done(hass: HomeAssistant, second: Server, action: str, **which: Any) -
     second.requests.clear()
     response = await act(hass, action, **fields | which)
     requests = [(request.method, request.path, request.query, request.body) for request in second.requests]
-    assert {query["imei"] for _, _, query, _ in requests} == {LAMP}
+    # The history of values is that of a name or an id.
+    lamp = second.onenet.products[0].devices[LAMP]
+    named = {query.get("imei") or query.get("device_name", path) for _, path, query, _ in requests}
+    assert named <= {LAMP, lamp.name, f"/devices/{lamp.id}/datapoints"}
     return json.loads(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", json.dumps([response, requests])))
 
 
@@ -618,12 +621,14 @@ async def test_a_device_of_an_account_that_is_not_loaded_is_a_validation_error(
 
 @pytest.fixture
 def device_lists(
-    account: MockConfigEntry, other_account: MockConfigEntry, monkeypatch: pytest.MonkeyPatch
+    account: MockConfigEntry, other_account: MockConfigEntry, second: Server, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[AsyncMock]]:
     """Return a function that sets the reply to a lookup of a device for each account."""
 
     def set_answers(*answers: OneNetError | None) -> list[AsyncMock]:
-        mocks = [AsyncMock(side_effect=answer) for answer in answers]
+        id_ = str(second.onenet.products[0].devices[LAMP].id)
+        found = OneNetDevice(id=id_, name=id_, title="Test lamp", online=None)
+        mocks = [AsyncMock(side_effect=answer, return_value=found) for answer in answers]
         for entry, mock in zip((account, other_account), mocks, strict=True):
             monkeypatch.setattr(client_of(entry), "get_device", mock)
         return mocks

@@ -681,6 +681,8 @@ def filled(action: str) -> dict[str, Any]:
         return {"uuid": UNKNOWN_UUID, "timeout": 60}
     if action == "request_reading":
         return {}
+    if action == "import_history":
+        return {"start": NOW}
     return {"imei": IMEI} | REQUIRED_FIELDS[action]
 
 
@@ -706,7 +708,7 @@ async def test_an_odd_value_is_accepted_or_refused_with_a_translated_error(
     assert refused
 
 
-@pytest.mark.parametrize("action", ["request_reading", "offline_read"])
+@pytest.mark.parametrize("action", ["request_reading", "offline_read", "get_history", "import_history"])
 @pytest.mark.parametrize("field", sorted(TARGET_FIELDS - {"device_id"}))
 async def test_an_odd_target_is_accepted_or_refused_with_a_translated_error(
     hass: HomeAssistant, account: MockConfigEntry, action: str, field: str

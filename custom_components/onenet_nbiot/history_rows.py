@@ -51,12 +51,13 @@ class Totals(NamedTuple):
     """Hold the missing rows of a total, and the adjustments of later rows.
 
     `is_early` is whether rows are left out because an adjustment needs a later row, which the recorder has not compiled
-    yet.
+    yet. `is_beginning` is whether there are no other rows: the recorder must continue with the last row.
     """
 
     rows: list[Total]
     adjustments: list[Adjustment]
     is_early: bool
+    is_beginning: bool
 
 
 def hour_of(at: datetime) -> datetime:
@@ -99,7 +100,7 @@ def hourly_totals(
     meanwhile; others are kept. Where the sums of rows differ from their states, somebody has corrected them,
     and no growth is spread there.
     """
-    result = Totals([], [], is_early=False)
+    result = Totals([], [], is_early=False, is_beginning=not existing)
     starts = sorted(existing)
     for run in _runs_to_fill(points, until, existing):
         first, end = bisect_left(starts, run[0]), bisect_right(starts, run[-1])
@@ -170,9 +171,13 @@ def _fill_run(
     end_state = points[-1].value if after is None else after.state
     real = grown + _growth([values[-1], end_state], is_increasing=is_increasing)
     adjustment = None
+    base_sum = 0.0
     if before is None:
-        # The recorder starts with a sum of 0 at the first value that it finds.
-        base_sum = (0 if after is None else after.sum) - real
+        # The sum of the first row is what Home Assistant shows as its growth. The recorder has started with a sum of 0
+        # at the first value that it has found.
+        start, compiled_sum = (end, 0) if after is None else (after.start, after.sum)
+        if not _same(real, compiled_sum):
+            adjustment = Adjustment(start, round_float(real - compiled_sum))
     else:
         base_sum = before.sum
         compiled = _growth([base_state, end_state], is_increasing=is_increasing)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from homeassistant.components.recorder.const import DOMAIN as RECORDER_DOMAIN
+from homeassistant.components.recorder.db_schema import StatisticsShortTerm
 from homeassistant.components.recorder.models import StatisticMeanType, StatisticMetaData
 from homeassistant.components.recorder.statistics import (
     STATISTIC_UNIT_TO_UNIT_CONVERTER,
@@ -59,7 +60,7 @@ async def async_fill_statistics(
     points = _converted(points, sensor, metadata)
     rows = await recorder.async_add_executor_job(_existing, hass, metadata, hour_of(points[0].at))
     adjustments = []
-    is_early = False
+    is_early = is_beginning = False
     if sensor.is_total:
         existing = {row.start: row for row in rows if isinstance(row, Total)}
         is_increasing = sensor.state_class is SensorStateClass.TOTAL_INCREASING
@@ -67,12 +68,16 @@ async def async_fill_statistics(
             lambda: hourly_totals(points, until, existing, is_increasing=is_increasing)
         )
         new: Sequence[Mean | Total] = found.rows
-        adjustments, is_early = found.adjustments, found.is_early
+        adjustments, is_early, is_beginning = found.adjustments, found.is_early, found.is_beginning
     else:
         means = {row.start: row for row in rows if isinstance(row, Mean)}
         new = await hass.async_add_executor_job(lambda: hourly_means(points, until, means, replaces=replaces))
     if new:
         async_import_statistics(hass, metadata, cast("Any", [row._asdict() for row in new]))
+        if is_beginning:
+            # The recorder continues with the newest short-term row, if it has not begun yet.
+            last = new[-1]._asdict() | {"start": until - StatisticsShortTerm.duration}
+            recorder.async_import_statistics(metadata, cast("Any", [last]), StatisticsShortTerm)
     for adjustment in adjustments:
         unit = metadata["unit_of_measurement"]
         recorder.async_adjust_statistics(sensor.entity_id, adjustment.start, adjustment.amount, cast("str", unit))

@@ -14,7 +14,9 @@ from .const import (
     ATTR_ARGS,
     ATTR_BIN2HEX,
     ATTR_CANCEL,
+    ATTR_COUNT,
     ATTR_DEVICES,
+    ATTR_END,
     ATTR_ERROR,
     ATTR_EXPIRED_TIME,
     ATTR_EXPIRES_IN,
@@ -23,6 +25,7 @@ from .const import (
     ATTR_IF_WAITING,
     ATTR_IMEI,
     ATTR_INCLUDE_LOG,
+    ATTR_LIMIT,
     ATTR_LT,
     ATTR_MODE,
     ATTR_OBJ_ID,
@@ -34,6 +37,7 @@ from .const import (
     ATTR_RETRY,
     ATTR_SINCE,
     ATTR_ST,
+    ATTR_START,
     ATTR_TIMEOUT,
     ATTR_TRIGGER_MSG,
     ATTR_UUID,
@@ -46,7 +50,9 @@ from .const import (
     SERVICE_DISCOVER,
     SERVICE_EXECUTE,
     SERVICE_GET_COMMAND,
+    SERVICE_GET_HISTORY,
     SERVICE_GET_RESOURCES,
+    SERVICE_IMPORT_HISTORY,
     SERVICE_LIST_COMMANDS,
     SERVICE_OBSERVE,
     SERVICE_OFFLINE_EXECUTE,
@@ -74,6 +80,7 @@ from .onenet.operations import (
     Write,
     WriteMode,
 )
+from .past_values import LIMIT, LIMIT_MAX, async_get_history, async_import_history
 from .reading import async_request_readings
 from .sending import ASLEEP, EXPIRES_IN, async_send
 from .targets import async_find_devices
@@ -176,6 +183,21 @@ OBSERVE_SCHEMA = ActionSchema(
     validation.check_observation,
 )
 GET_RESOURCES_SCHEMA = ActionSchema({**_DEVICE, vol.Optional(ATTR_OBJ_ID): lwm2m_id}, validation.check_device)
+GET_HISTORY_SCHEMA = ActionSchema(
+    {
+        **_DEVICE,
+        vol.Optional(ATTR_OBJ_ID): lwm2m_id,
+        vol.Optional(ATTR_OBJ_INST_ID): lwm2m_id,
+        vol.Optional(ATTR_RES_ID): lwm2m_id,
+        vol.Optional(ATTR_START): validation.moment,
+        vol.Optional(ATTR_END): validation.moment,
+        vol.Optional(ATTR_LIMIT, default=LIMIT): validation.whole_number(1, LIMIT_MAX),
+    },
+    validation.check_device,
+    validation.check_one_resource,
+    takes_entity=True,
+)
+IMPORT_HISTORY_SCHEMA = ActionSchema({vol.Required(ATTR_START): validation.moment}, has_target=True)
 GET_COMMAND_SCHEMA = ActionSchema(
     {**_COMMAND, vol.Optional(ATTR_INCLUDE_LOG, default=False): validation.flag}, validation.check_any_device
 )
@@ -352,6 +374,32 @@ async def _async_get_resources(call: ServiceCall) -> ServiceResponse:
     return account.tracker.origin(imei) | {ATTR_RESOURCES: describe_resources(found)}
 
 
+async def _async_get_history(call: ServiceCall) -> ServiceResponse:
+    """Return the values that a resource had in a period; no command is sent to the device.
+
+    Takes `device_id` or `imei`, `config_entry_id` as offline_read does, `obj_id`, `obj_inst_id` and `res_id` unless the
+    target is one entity that shows a resource, `start`, which defaults to a day before `end`, `end`, which defaults to
+    now, and `limit`. Return `start`, `end` and under `values`, the oldest first, the resource, `value` and `time` of at
+    most `limit` values, the newest if there are more. Raise ServiceValidationError for a wrong field, a period that
+    OneNET does not keep, or a device that the account does not have, HomeAssistantError if the request to OneNET fails.
+    Sources: "View data points", "History of data points".
+    """
+    return await async_get_history(await _async_get_data(call), call.data)
+
+
+async def _async_import_history(call: ServiceCall) -> ServiceResponse:
+    """Import the values that OneNET kept into the statistics of a target's sensors, in the background.
+
+    Takes the fields of a target, and `start`. Return under `count` of how many resources the history is imported. Raise
+    ServiceValidationError for a target without a sensor that has statistics, for a start in the future or before the
+    history that OneNET keeps, and if the recorder is not set up.
+    """
+    if not (targets := async_find_devices(call.hass, call.data)):
+        raise validation.invalid("no_device_in_target")
+    count = async_import_history(call.hass, targets, call.data[ATTR_START])
+    return {ATTR_COUNT: count} if call.return_response else None
+
+
 async def _async_get_command(call: ServiceCall) -> ServiceResponse:
     """Look up a cached command.
 
@@ -434,6 +482,8 @@ def async_setup_services(hass: HomeAssistant) -> None:
         (SERVICE_OBSERVE, _async_observe, OBSERVE_SCHEMA, SupportsResponse.NONE),
         (SERVICE_DISCOVER, _async_discover, DISCOVER_SCHEMA, only),
         (SERVICE_GET_RESOURCES, _async_get_resources, GET_RESOURCES_SCHEMA, only),
+        (SERVICE_GET_HISTORY, _async_get_history, GET_HISTORY_SCHEMA, only),
+        (SERVICE_IMPORT_HISTORY, _async_import_history, IMPORT_HISTORY_SCHEMA, optional),
         (SERVICE_GET_COMMAND, _async_get_command, GET_COMMAND_SCHEMA, only),
         (SERVICE_LIST_COMMANDS, _async_list_commands, LIST_COMMANDS_SCHEMA, only),
         (SERVICE_WAIT_FOR_COMMAND, _async_wait_for_command, WAIT_FOR_COMMAND_SCHEMA, only),

@@ -4,7 +4,8 @@ A validator raises vol.Invalid or ValueError for every wrong value, of whatever 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from datetime import MAXYEAR, MINYEAR, datetime, timedelta
 from enum import Enum, StrEnum
@@ -34,6 +35,7 @@ from .const import (
     ATTR_IF_WAITING,
     ATTR_IMEI,
     ATTR_LT,
+    ATTR_OBJ_ID,
     ATTR_OBJ_INST_ID,
     ATTR_PMAX,
     ATTR_PMIN,
@@ -46,6 +48,7 @@ from .const import (
     DOMAIN,
 )
 from .exceptions import action_error
+from .lwm2m import ids_of
 from .onenet.errors import BodyTooLargeError
 from .onenet.models import UUID, CommandState
 from .onenet.operations import (
@@ -73,9 +76,10 @@ _TEXT = "text"
 # A valid_time less than this in the past is accepted: a template's now() has passed when the action is called.
 _JUST_NOW = timedelta(seconds=1)
 # A valid_time at most this in the future counts as now. Also the largest lag of the local clock that is compensated.
-_ABOUT_NOW = timedelta(seconds=5)
+ABOUT_NOW = timedelta(seconds=5)
 _WAIT_MAX = timedelta(hours=24)
 _TARGET = vol.Schema(cv.ENTITY_SERVICE_FIELDS)
+_RESOURCE = (ATTR_OBJ_ID, ATTR_OBJ_INST_ID, ATTR_RES_ID)
 
 
 class IfOffline(StrEnum):
@@ -358,10 +362,12 @@ class ActionSchema(vol.Schema):
         *checks: Callable[[dict[str, Any]], None],
         texts: Mapping[str, str] | None = None,
         has_target: bool = False,
+        takes_entity: bool = False,
     ) -> None:
         """Keep the checks, which may also change the validated data, and the translation keys that deviate.
 
-        With `has_target`, the fields of a target are validated and kept. Otherwise they select the one `device_id`.
+        With `has_target`, the fields of a target are validated and kept. Otherwise they select the one `device_id`;
+        with `takes_entity`, a single entity also selects the resource that it shows.
         """
         super().__init__(fields)
         self._validators = {str(key): validator for key, validator in fields.items()}
@@ -369,6 +375,7 @@ class ActionSchema(vol.Schema):
         self._checks = checks
         self._texts = texts or {}
         self._has_target = has_target
+        self._takes_entity = takes_entity
 
     @override
     def __call__(self, data: Any, **options: Any) -> Any:
@@ -377,7 +384,7 @@ class ActionSchema(vol.Schema):
         if isinstance(data, dict) and self._has_target:
             data, target = _split_target(data)
         elif isinstance(data, dict) and ATTR_DEVICE_ID in self._validators:
-            data = _resolve_target(data)
+            data = _resolve_target(data, takes_entity=self._takes_entity)
         try:
             validated = super().__call__(data, **options) | target
         except _WRONG_VALUE as err:
@@ -413,8 +420,11 @@ def _split_target(data: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     return {name: value for name, value in data.items() if name not in TARGET_FIELDS}, validated
 
 
-def _resolve_target(data: dict[str, Any]) -> dict[str, Any]:
-    """Return the data with the device_id of its target, which must select one device."""
+def _resolve_target(data: dict[str, Any], *, takes_entity: bool) -> dict[str, Any]:
+    """Return the data with the device_id of its target, which must select one device.
+
+    With `takes_entity`, add the resource of a single entity unless the data has parts of another.
+    """
     if data.keys() & TARGET_FIELDS <= {ATTR_DEVICE_ID}:
         return data
     others, target = _split_target(data)
@@ -425,7 +435,16 @@ def _resolve_target(data: dict[str, Any]) -> dict[str, Any]:
         raise invalid("several_devices", count=len(devices))
     if not devices:
         raise invalid("no_device_in_target")
-    return others | {ATTR_DEVICE_ID: devices[0].device_id}
+    shown = devices[0].keys if takes_entity and others.keys().isdisjoint(_RESOURCE) else None
+    return others | {ATTR_DEVICE_ID: devices[0].device_id} | _resource_of(shown or ())
+
+
+def _resource_of(keys: Collection[str]) -> dict[str, Any]:
+    """Return the fields of the resource that a single entity shows, empty for several or for another entity."""
+    with suppress(ValueError):
+        (path,) = keys
+        return dict(zip(_RESOURCE, ids_of(path), strict=True))
+    return {}
 
 
 def check_device(data: dict[str, Any]) -> None:
@@ -455,6 +474,12 @@ def check_resource(data: dict[str, Any]) -> None:
         raise invalid("instance_missing")
 
 
+def check_one_resource(data: dict[str, Any]) -> None:
+    """Refuse a call without exactly one resource."""
+    if not data.keys() >= set(_RESOURCE):
+        raise invalid("resource_missing")
+
+
 def check_expiry(data: dict[str, Any]) -> None:
     """Require either expires_in or expired_time, the latter after valid_time."""
     if (ATTR_EXPIRES_IN in data) == (ATTR_EXPIRED_TIME in data):
@@ -466,10 +491,10 @@ def check_expiry(data: dict[str, Any]) -> None:
 def _check_order(start: datetime, expired_time: datetime) -> None:
     """Refuse an expiry that is not after the start."""
     if expired_time <= start:
-        raise invalid("expired_time_past", value=_local_time(expired_time), start=_local_time(start))
+        raise invalid("expired_time_past", value=local_time(expired_time), start=local_time(start))
 
 
-def _local_time(moment: datetime) -> datetime:
+def local_time(moment: datetime) -> datetime:
     """Return a time as people read it in an error: in Home Assistant's time zone, in whole seconds."""
     return dt_util.as_local(moment.replace(microsecond=0))
 
@@ -482,10 +507,10 @@ def resolve_times(data: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     resolved = dict(data)
     start: datetime = resolved.get(ATTR_VALID_TIME, now)
     # A template's now() counts as now even if the clock here is a few seconds slow.
-    slow = min(max(now - dt_util.utcnow(), timedelta()), _ABOUT_NOW)
+    slow = min(max(now - dt_util.utcnow(), timedelta()), ABOUT_NOW)
     if start <= now - slow - _JUST_NOW:
-        raise invalid("valid_time_past", value=_local_time(start), now=_local_time(now))
-    if start <= now + _ABOUT_NOW:
+        raise invalid("valid_time_past", value=local_time(start), now=local_time(now))
+    if start <= now + ABOUT_NOW:
         # valid_time may have passed when the request arrives. Without it, the command is valid at once, too.
         resolved.pop(ATTR_VALID_TIME, None)
     expires_in: timedelta | None = resolved.pop(ATTR_EXPIRES_IN, None)

@@ -55,7 +55,8 @@ def _found(query: Mapping[str, str], device: Device, now: datetime) -> list[_Poi
                 found += [max(every, key=_time)] if every else []
             else:
                 found += [point for point in every if period[0] <= point[0] <= period[1]]
-    return sorted(found, key=_time, reverse=direction(query, "ASC"))
+    found.sort(key=_time)
+    return found[::-1] if direction(query, "ASC") else found
 
 
 def _period(query: Mapping[str, str], now: datetime) -> tuple[datetime, datetime] | None:

@@ -30,6 +30,8 @@ COMMAND_PAUSE: Final = 1.1
 HISTORY_MAX: Final = timedelta(days=365)
 # OneNET accepts 6000; decoding so many would block the event loop.
 _HISTORY_PAGE = 2000
+# Enough values to see whether the newest are first.
+_HISTORY_PAGE_MIN = 100
 
 
 class OneNetClient(NbIotCalls):
@@ -222,32 +224,39 @@ class OneNetClient(NbIotCalls):
         `key` is the device's name, or its id on the legacy platform. `start` and `end` are aware; OneNET keeps values
         for a year. Sources: "View data points", "History of data points".
         """
+        # OneNET's times have whole seconds, and it ignores the end of a longer period.
+        end_second = end + timedelta(seconds=1)
+        start = max(start, end_second - HISTORY_MAX)
+        per_page = _HISTORY_PAGE if limit is None else min(max(limit, _HISTORY_PAGE_MIN), _HISTORY_PAGE)
         found: list[Datapoint] = []
+        previous: tuple[Datapoint, ...] = ()
         cursor, cursors = None, set[str]()
         while True:
             page = await self.get_history_page(
                 key,
                 paths=[path],
-                start=max(start, end - HISTORY_MAX),
-                # OneNET's times have whole seconds.
-                end=end + timedelta(seconds=1),
-                limit=_HISTORY_PAGE,
+                start=start,
+                end=end_second,
+                limit=per_page,
                 cursor=cursor,
                 is_descending=True,
             )
-            points = [point for point in page.points if point.path == path]
-            found += points
-            is_descending = len(points) > 1 and points[0].measured_at > points[-1].measured_at
+            if page.points == previous:
+                # The same page again, although the cursor is another one.
+                break
+            previous = page.points
+            found += (point for point in page.points if point.path == path and start <= point.measured_at <= end)
             cursor = page.cursor
             if not page.more or cursor is None or cursor in cursors:
                 break
-            if limit is not None and len(found) >= limit and is_descending:
+            if limit is not None and len(found) >= limit and found[0].measured_at > found[-1].measured_at:
                 break
             cursors.add(cursor)
+        if found and found[0].measured_at >= found[-1].measured_at:
+            found.reverse()
         # Values that a device sent together have the same time, and keep their order.
-        in_period = [point for point in reversed(found) if start <= point.measured_at <= end]
-        points = sorted(in_period, key=attrgetter("measured_at"))
-        return points if limit is None else points[-limit:]
+        found.sort(key=attrgetter("measured_at"))
+        return found if limit is None else found[-limit:]
 
     async def is_push_active(self, product_id: str) -> bool:
         """Return whether the HTTP push of a product is active.
