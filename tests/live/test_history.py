@@ -5,7 +5,7 @@ recorder's database are set back, so that it starts as if it had been stopped si
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -139,8 +139,9 @@ class House:
         found: dict[datetime, int] = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(20):
-                while (found := await self.litres(platform, min(expected), max(expected) + HOUR)) != expected:
-                    await asyncio.sleep(0.2)
+                while found != expected:
+                    found = await self.litres(platform, min(expected), max(expected) + HOUR)
+                    await asyncio.sleep(0.1)
         return found
 
 
@@ -162,8 +163,11 @@ def set_back(config: Path, seconds: int) -> None:
 
 
 @asynccontextmanager
-async def house_after_a_stop(config: Path, product: Product, language: str = "en") -> AsyncIterator[House]:
-    """Return a house with the meters of a product, which was stopped since the beginning of yesterday."""
+async def house_after_a_stop(config: Path, titles: Mapping[str, str]) -> AsyncIterator[House]:
+    """Return a house which was stopped since the beginning of yesterday, with these titles of the meters."""
+    product = Product(key=KEY, id=PRODUCT_ID, access_key=ACCESS_KEY)
+    for platform, (_, imei) in METERS.items():
+        product.add(imei, titles[platform], {VOLUME: 0.0})
     now = datetime.now(BEIJING)
     started_at = now.replace(minute=0, second=0, microsecond=0)
     stopped_at = started_at.replace(hour=0) - timedelta(days=1)
@@ -172,7 +176,7 @@ async def house_after_a_stop(config: Path, product: Product, language: str = "en
     onenet.clock.offset = stopped_at - started_at
     report(onenet, first, first, stopped_at)
     port = free_port()
-    seed(config, port, language=language, more=INTERFACE + "energy:\n")
+    seed(config, port, more=INTERFACE + "energy:\n")
     try:
         async with HomeAssistant.running(config, port) as home_assistant:
             accounts = {
@@ -204,10 +208,8 @@ async def house_after_a_stop(config: Path, product: Product, language: str = "en
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     """Return a house after a stop, in which the water of one hour was corrected before."""
-    product = Product(key=KEY, id=PRODUCT_ID, access_key=ACCESS_KEY)
-    for platform, (_, imei) in METERS.items():
-        product.add(imei, f"{platform.capitalize()} meter", {VOLUME: 0.0})
-    async with house_after_a_stop(tmp_path_factory.mktemp("history"), product) as house:
+    titles = {platform: f"Water meter, {platform} platform" for platform in METERS}
+    async with house_after_a_stop(tmp_path_factory.mktemp("history"), titles) as house:
         yield house
         assert house.home_assistant.complaints() == []
         assert "Blocked attempt" not in house.home_assistant.log()
