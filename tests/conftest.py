@@ -11,7 +11,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 # Imported before the harness, which has an empty package of the same name.
-from custom_components.onenet_nbiot import active_polls, coordinator, manager
+from custom_components.onenet_nbiot import active_polls, coordinator, history, manager
 from custom_components.onenet_nbiot.const import (
     DOMAIN,
     EVENT_ONENET,
@@ -60,6 +60,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coordinator, "PAUSE", 0)
     monkeypatch.setattr(active_polls, "PAUSE", 0)
     monkeypatch.setattr(coordinator, "COMMAND_PAUSE", 0)
+    monkeypatch.setattr(history, "PAUSE", 0)
 
 
 @pytest.fixture

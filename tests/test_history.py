@@ -16,7 +16,6 @@ from homeassistant.helpers.recorder import get_instance
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.onenet_nbiot import history
 from custom_components.onenet_nbiot.history import HistoryImporter
 from custom_components.onenet_nbiot.history_rows import hour_of
 
@@ -37,12 +36,6 @@ def _custom_integration(recorder_mock: Recorder, enable_custom_integrations: Non
     """Let Home Assistant load the integration after the recorder."""
 
 
-@pytest.fixture(autouse=True)
-def _no_history_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send requests without a pause."""
-    monkeypatch.setattr(history, "PAUSE", 0)
-
-
 @pytest.fixture
 def now() -> datetime:
     """Return the beginning of the current hour."""
@@ -58,11 +51,7 @@ def importer_of(account: MockConfigEntry) -> HistoryImporter:
 async def finish(hass: HomeAssistant, account: MockConfigEntry) -> None:
     """Poll, and wait until the history is in the statistics."""
     await refresh(account)
-    await hass.async_block_till_done()
-    for _ in range(200):
-        if not importer_of(account).summary()["waiting"]:
-            break
-        await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert not importer_of(account).summary()["waiting"]
     await get_instance(hass).async_block_till_done()
 
@@ -104,7 +93,7 @@ async def test_a_day_without_home_assistant_has_a_row_for_every_hour(
     store_rows(hass, METER, now, {-25: (100, 7)})
     await hass.config_entries.async_unload(account.entry_id)
     for hours in range(1, 25):
-        onenet.onenet.report(IMEI, {VOLUME: 100 + hours}, now + (hours - 25.5) * HOUR)
+        onenet.onenet.report(IMEI, {VOLUME: 100 + hours}, now + (hours - 24.5) * HOUR)
     assert await hass.config_entries.async_setup(account.entry_id)
     await finish(hass, account)
     rows = await rows_of(hass, METER, now, "state", "sum")

@@ -50,7 +50,7 @@ from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import CommandState
 from .onenet.platforms import LEGACY, PLATFORMS, Platform
 from .push_health import PushHealth
-from .schedule import PollSchedule
+from .schedule import RELAXED_FACTOR, PollSchedule
 from .tracker import CommandTracker
 
 type OneNetConfigEntry = ConfigEntry[OneNetRuntimeData]
@@ -161,6 +161,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         self._devices.async_set_platform(platform_of(entry.data).name)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
+        if self._health is not None:
+            interval *= RELAXED_FACTOR
         self._devices.gap_after = max(_GAP_MIN, _GAP_FACTOR * interval)
         async_register_account(self.hass, entry)
         await self._async_sync_devices()

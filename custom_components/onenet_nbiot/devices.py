@@ -32,6 +32,7 @@ from .onenet.models import Datapoint, Opaque, Presence, Resource
 from .onenet.operations import WAITING_MAX, Read
 from .onenet.platforms import LEGACY
 from .store import CommandStore
+from .timestamps import with_timestamps
 
 # Besides the paths of resources, what SIGNAL_CHANGED can name.
 AVAILABILITY: Final = "availability"
@@ -68,28 +69,50 @@ class Reading:
 
     For a measuring time in the future, `measured_at` is the time of arrival, so that later values replace this one.
     `future_time` is the last such time that OneNET reported for the resource; another value with it is ignored.
+    `arrived_at` is when OneNET received the value, if the device has reported another time for `measured_at`.
     """
 
     value: Any = field(repr=False)
     measured_at: datetime
     future_time: datetime | None = None
+    arrived_at: datetime | None = None
 
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
         """Return the reading of a row; raise TypeError or ValueError for an invalid row."""
         value, measured_at, *more = row
-        future_time, opaque = more or (None, False)
+        defaults: tuple[Any, ...] = (None, False, None)
+        future_time, opaque, arrived_at = (*more, *defaults[len(more) :])
         return cls(
             value=Opaque(value) if opaque else value,
             measured_at=datetime.fromisoformat(measured_at),
             future_time=_moment(future_time),
+            arrived_at=_moment(arrived_at),
         )
 
     def as_row(self) -> tuple[Any, ...]:
-        """Return the row, without the last two members if they have their defaults."""
+        """Return the row, without the last members if they have their defaults."""
         opaque = isinstance(self.value, Opaque)
-        short = (self.value, self.measured_at)
-        return (*short, self.future_time, opaque) if opaque or self.future_time else short
+        row = self.value, self.measured_at, self.future_time, opaque, self.arrived_at
+        if self.arrived_at is not None:
+            return row
+        return row[:4] if opaque or self.future_time else row[:2]
+
+    @property
+    def received_at(self) -> datetime:
+        """Return when OneNET received the value, by which its order with other values is known."""
+        return self.arrived_at or self.measured_at
+
+    def is_replaced_by(self, datapoint: Datapoint) -> bool:
+        """Return whether a datapoint is newer than this reading."""
+        at, timestamp = datapoint.measured_at, datapoint.timestamp
+        if at == self.received_at:
+            # Values that a device sent together, or whose timestamp arrived separately.
+            return timestamp is not None and (self.arrived_at is None or timestamp > self.measured_at)
+        if timestamp is not None and self.arrived_at is not None and at - self.arrived_at < _WAKE_MIN:
+            # The device may send former values after the newest one. Later, it is rather a clock that was set back.
+            return timestamp > self.measured_at
+        return self.received_at < at != self.future_time
 
 
 @dataclass(kw_only=True, slots=True)
@@ -129,8 +152,8 @@ class Device:
     `last_lookup` is when it was last looked up by IMEI, `not_found_since` when OneNET first did not find it. The others
     are set for a device that was added to Home Assistant: `descriptions` are those of its entities, `tracked_paths` the
     resources that these depend on and those of the device's identity, and `at_once` is whether controls are sent
-    immediately while the device answers. `polled_at` is when it was last polled, and `followed_paths` are the resources
-    of which no value is missing since.
+    immediately while the device answers. `polled_at` is when its values were last polled, and `followed_paths` are the
+    resources of which no value is missing since.
     """
 
     key: str | None = None
@@ -272,8 +295,6 @@ def short_text(value: Any) -> str | None:
 
 # The changes of a device: paths of resources, PRESENCE, OVERDUE, WAKE, AVAILABILITY.
 SIGNAL_CHANGED: SignalTypeFormat[set[str]] = SignalTypeFormat(f"{DOMAIN}_changed_{{}}")
-
-
 # Values of a resource of a device may be missing since a time, which is None if the resource had no value before.
 SIGNAL_GAP: SignalTypeFormat[Device, str, datetime | None] = SignalTypeFormat(f"{DOMAIN}_gap_{{}}")
 # The presence of an account's device, or its availability, may have changed; sent after SIGNAL_CHANGED.
@@ -379,9 +400,8 @@ class Devices:
         self._platform = platform
         for device in self._known.values():
             # It was not polled while the account was not loaded.
-            device.observed_since = None
-            device.followed_paths.clear()
             device.observed_since = device.is_overdue = None
+            device.followed_paths.clear()
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -423,6 +443,7 @@ class Devices:
         device.subentry_id, device.title = subentry.subentry_id, subentry.title
         device.tracked_paths = frozenset(_IDENTITY).union(*(description.paths for description in descriptions))
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
+        device.followed_paths &= device.tracked_paths
         self.added[imei] = device
         return Addition(device, added, is_new, needs_reload=bool(changed))
 
@@ -467,11 +488,13 @@ class Devices:
         """Update a device from OneNET's data, save it, and notify its entities; return the changes."""
         is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
-        if device.polled_at is not None and update.now - device.polled_at > self.gap_after:
-            device.followed_paths.clear()
-        device.polled_at = update.now
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
+        if update.datapoints:
+            self._check_gap(device, update.now)
+            device.polled_at = update.now
         changed = self._update_readings(device, update.datapoints, update.now)
+        # A push or a read may bring an old value, a poll brings the newest ones.
+        device.followed_paths |= device.tracked_paths & {datapoint.path for datapoint in update.datapoints}
         sent = bool(changed) or newest not in (None, device.newest)
         seen = max((min(at, update.now) for at in (newest, update.last_time) if at is not None), default=None)
         later = seen is not None and (device.last_seen is None or seen > device.last_seen)
@@ -510,6 +533,7 @@ class Devices:
         # The first of several resource instances is the value of the resource.
         newest = {_path(value): value[ATTR_VALUE] for value in reversed(list(values))}
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in newest.items()]
+        self._check_gap(device, at)
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
         self._async_save_and_notify(device, changed | self._update_last_seen(device, at, at))
 
@@ -519,6 +543,7 @@ class Devices:
         Return the changes, and whether the device was active. What is not newer than the known state has no effect.
         """
         datapoints = [item for item in news if isinstance(item, Datapoint)]
+        self._check_gap(device, now)
         changed = self._update_readings(device, datapoints, now)
         seen = [min(datapoint.measured_at, now) for datapoint in datapoints]
         newest = max((datapoint.measured_at for datapoint in datapoints), default=None)
@@ -583,26 +608,31 @@ class Devices:
         `is_confirmed` is whether they are values of a command, which may replace those of the same time.
         """
         changed = set()
-        for datapoint in datapoints:
-            path, measured_at = datapoint.path, datapoint.measured_at
+        for datapoint in with_timestamps(datapoints):
+            path, at = datapoint.path, datapoint.measured_at
             if path not in device.tracked_paths:
                 continue
             known = device.readings.get(path) or Reading(value=None, measured_at=NEVER)
-            is_followed = path in device.followed_paths
-            device.followed_paths.add(path)
             # Of several commands that were confirmed in the same second, the last one counts.
-            is_corrected = is_confirmed and measured_at == known.measured_at and datapoint.value != known.value
-            if is_corrected or known.measured_at < measured_at != known.future_time:
+            is_corrected = is_confirmed and at == known.received_at and datapoint.value != known.value
+            if is_corrected or known.is_replaced_by(datapoint):
                 device.readings[path] = Reading(
                     value=datapoint.value,
-                    measured_at=min(measured_at, now),
-                    future_time=measured_at if measured_at > now else known.future_time,
+                    measured_at=min(datapoint.timestamp or at, now),
+                    future_time=at if at > now else known.future_time,
+                    arrived_at=min(at, now) if datapoint.timestamp else None,
                 )
                 changed.add(path)
-                if not is_followed:
-                    since = None if known.measured_at == NEVER else known.measured_at
+                if path not in device.followed_paths:
+                    device.followed_paths.add(path)
+                    since = None if known.measured_at == NEVER else known.received_at
                     async_dispatcher_send(self._hass, SIGNAL_GAP.format(self._entry_id), device, path, since)
         return changed
+
+    def _check_gap(self, device: Device, now: datetime) -> None:
+        """Expect missing values if a device was not polled for a while."""
+        if device.polled_at is not None and now - device.polled_at > self.gap_after:
+            device.followed_paths.clear()
 
     def _update_last_seen(self, device: Device, at: datetime | None, now: datetime, *, wakes: bool = True) -> set[str]:
         """Update when a device was last seen, as it is known now, and return the resulting changes."""

@@ -2,18 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, Platform
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HassJob, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.importlib import async_import_module
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.storage import Store
 
@@ -22,16 +25,19 @@ from .devices import SIGNAL_GAP, Device, Devices
 from .history_rows import Point, hour_of
 from .lwm2m import ResourceSensorDescription, with_reported_unit
 from .onenet.client import OneNetClient
-from .onenet.errors import OneNetError
+from .onenet.errors import ErrorKind, OneNetError
 from .onenet.models import Datapoint
+from .timestamps import timestamp_path, with_timestamps
 from .values import parse_number
 
 RECORDER = "recorder"
 _STORAGE_VERSION = 1
 _SAVE_DELAY = 10
-# Seconds between two requests in the background, and before another attempt.
+# Seconds between two requests in the background.
 PAUSE = 1
+# Seconds before another attempt, which doubles with each one: the last one is after about three days.
 _RETRY_AFTER = 300
+_RETRY_DOUBLINGS = 6
 _ATTEMPTS_MAX = 20
 _STATE_CLASSES = {SensorStateClass.MEASUREMENT, SensorStateClass.TOTAL, SensorStateClass.TOTAL_INCREASING}
 
@@ -57,9 +63,9 @@ class Sensor(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HistoryJob:
-    """Hold which history of a resource is to be fetched: from `start` until the hour of `until`.
+    """Hold which history of a resource is to be fetched: the full hours from `start` to `until`.
 
-    `is_requested` is whether a user waits for it.
+    `until` is when the job was created. `is_requested` is whether a user waits for it.
     """
 
     imei: str
@@ -114,12 +120,16 @@ class HistoryImporter:
         # When a job may be tried again, in the event loop's time.
         self._not_before: dict[tuple[str, str], float] = {}
         self._progress: dict[str, _Progress] = {}
-        self._added = asyncio.Event()
+        self._is_started = False
+        self._task: asyncio.Task[None] | None = None
+        self._cancel_timer: CALLBACK_TYPE | None = None
 
     async def async_start(self) -> None:
         """Continue the stored jobs, and wait for gaps, if the recorder is set up."""
         if RECORDER not in self._hass.config.components:
             return
+        # It requires the recorder, which not every installation has.
+        await async_import_module(self._hass, f"{__package__}.history_statistics")
         for data in await self._store.async_load() or []:
             # Skip an unreadable job; its action can be called again.
             with suppress(KeyError, TypeError, ValueError):
@@ -127,11 +137,36 @@ class HistoryImporter:
         signal = SIGNAL_GAP.format(self._entry.entry_id)
         self._entry.async_on_unload(async_dispatcher_connect(self._hass, signal, self._async_gap))
         self._entry.async_on_unload(async_at_started(self._hass, self._async_started))
+        self._entry.async_on_unload(self._async_stop)
 
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:
         """Work on the jobs now that Home Assistant has started."""
-        self._entry.async_create_background_task(hass, self._async_run(), "OneNET history")
+        self._is_started = True
+        self._async_wake()
+
+    async def _async_stop(self) -> None:
+        """Stop, and save the jobs for the next load of the account."""
+        self._is_started = False
+        self._async_cancel_timer()
+        await self._store.async_save(self._as_rows())
+
+    @callback
+    def _async_cancel_timer(self) -> None:
+        """Cancel the timer of the next attempt."""
+        if self._cancel_timer is not None:
+            self._cancel_timer()
+            self._cancel_timer = None
+
+    @callback
+    def _async_wake(self, now: datetime | None = None) -> None:
+        """Work on the jobs in the background, unless that is in progress."""
+        self._async_cancel_timer()
+        if self._is_started and self._jobs and (self._task is None or self._task.done()):
+            # Not before the entities have the values that this callback may be part of.
+            self._task = self._entry.async_create_background_task(
+                self._hass, self._async_run(), "OneNET history", eager_start=False
+            )
 
     @callback
     def _async_gap(self, device: Device, path: str, since: datetime | None) -> None:
@@ -143,19 +178,20 @@ class HistoryImporter:
             subentry = self._entry.subentries.get(device.subentry_id or "")
             since = now - timedelta(days=subentry.data.get(CONF_HISTORY_DAYS, HISTORY_DAYS) if subentry else 0)
         if hour_of(since) < hour_of(now):
-            self._async_add(HistoryJob(imei=device.imei, path=path, start=since, until=hour_of(now)))
+            self._async_add(HistoryJob(imei=device.imei, path=path, start=since, until=now))
 
     @callback
     def async_request(self, imei: str, path: str, start: datetime) -> None:
         """Add a job that a user has requested, which goes before others."""
-        until = hour_of(self._client.now())
+        until = self._client.now()
         self._async_add(HistoryJob(imei=imei, path=path, start=start, until=until, is_requested=True))
 
     @callback
     def _async_add(self, job: HistoryJob) -> None:
-        """Add a job and save it."""
+        """Add a job, save it and work on it."""
         self._add(job)
         self._store.async_delay_save(self._as_rows, _SAVE_DELAY)
+        self._async_wake()
 
     def _add(self, job: HistoryJob) -> None:
         """Add a job, or extend the one of the same resource."""
@@ -165,7 +201,6 @@ class HistoryImporter:
             job = replace(job, start=min(job.start, known.start), is_requested=is_requested)
         self._jobs[key] = job
         self._not_before.pop(key, None)
-        self._added.set()
 
     def _as_rows(self) -> list[dict[str, Any]]:
         """Return the jobs as JSON."""
@@ -183,51 +218,70 @@ class HistoryImporter:
         }
 
     async def _async_run(self) -> None:
-        """Work on the jobs, those that users have requested first, and wait for further ones."""
+        """Work on the jobs that are due, those that users have requested first, and schedule the next attempts."""
         count = 0
-        while True:
-            self._added.clear()
-            now = self._hass.loop.time()
-            ready = [key for key in self._jobs if self._not_before.get(key, now) <= now]
-            if not ready:
-                if count:
-                    LOGGER.info("%s: fetched the history of %s resources: %s", self._entry.title, count, self.summary())
-                count = 0
-                next_at = min(self._not_before.values(), default=None)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(next_at):
-                        await self._added.wait()
-                continue
+        while (key := self._next_due()) is not None:
             if not count:
-                LOGGER.info("%s: fetching the history of %s resources", self._entry.title, len(ready))
+                LOGGER.info("%s: fetching the history of %s resources", self._entry.title, len(self._jobs))
             count += 1
-            key = next((key for key in ready if self._jobs[key].is_requested), ready[0])
-            await self._async_work(key, self._jobs[key])
+            if not await self._async_work(key, self._jobs[key]):
+                # The other jobs would fail in the same way.
+                self._async_schedule(_RETRY_AFTER)
+                break
             await asyncio.sleep(PAUSE)
+        else:
+            if self._jobs:
+                self._async_schedule(max(0, min(self._not_before.values()) - self._hass.loop.time()))
+        if count:
+            LOGGER.info("%s: fetched the history of %s resources: %s", self._entry.title, count, self.summary())
 
-    async def _async_work(self, key: tuple[str, str], job: HistoryJob) -> None:
-        """Work on a job; after an error or if it is too early, try it again later."""
+    def _next_due(self) -> tuple[str, str] | None:
+        """Return the key of the next job, None if none is due."""
+        now = self._hass.loop.time()
+        due = [key for key in self._jobs if self._not_before.get(key, now) <= now]
+        return min(due, key=lambda key: not self._jobs[key].is_requested, default=None)
+
+    @callback
+    def _async_schedule(self, delay: float) -> None:
+        """Schedule further attempts after a delay in seconds."""
+        self._cancel_timer = async_call_later(
+            self._hass, delay, HassJob(self._async_wake, "OneNET history", cancel_on_shutdown=True)
+        )
+
+    async def _async_work(self, key: tuple[str, str], job: HistoryJob) -> bool:
+        """Work on a job; after an error or if it is too early, try it again later.
+
+        Return whether OneNET replied, and did not refuse the account.
+        """
         progress = self._progress.setdefault(job.imei, _Progress())
+        reached = True
         try:
             done = await self._async_fill(job, progress)
         except OneNetError as err:
             progress.failed[err.kind] += 1
             LOGGER.debug("The history of a resource could not be fetched: %s", err)
             done = False
+            reached = err.kind is not ErrorKind.TRANSIENT and not err.is_account_wide
         except ValueError as err:
             # Nothing that another attempt would change.
             LOGGER.info("The history of a resource is left out: %s", err)
             done = True
+        except Exception:  # noqa: BLE001 - it is logged
+            # A bug in one resource's history does not stop the others.
+            LOGGER.exception("The history of a resource could not be written")
+            done = True
         if self._jobs.get(key) is not job:
             # It was extended meanwhile.
-            return
+            return reached
         if done or job.attempts >= _ATTEMPTS_MAX:
             del self._jobs[key]
             self._not_before.pop(key, None)
         else:
             self._jobs[key] = replace(job, attempts=job.attempts + 1)
-            self._not_before[key] = self._hass.loop.time() + _RETRY_AFTER
+            delay = _RETRY_AFTER * 2 ** min(job.attempts, _RETRY_DOUBLINGS)
+            self._not_before[key] = self._hass.loop.time() + delay
         self._store.async_delay_save(self._as_rows, _SAVE_DELAY)
+        return reached
 
     async def _async_fill(self, job: HistoryJob, progress: _Progress) -> bool:
         """Fetch the history of a job and write its statistics; return False if it is too early."""
@@ -236,21 +290,33 @@ class HistoryImporter:
         if device is None or sensor is None:
             # It was removed or disabled meanwhile.
             return True
-        # Imported only if the recorder is set up: it needs packages that not every installation has.
+        # Imported when the importer started.
         from .history_statistics import async_fill_statistics  # noqa: PLC0415
 
         if device.key is None:
             return False
-        datapoints = await self._client.get_history(device.key, job.path, start=job.start, end=self._client.now())
-        points = [point for datapoint in datapoints if (point := _point(datapoint, sensor)) is not None]
-        # What the recorder finds from then on, it compiles itself.
-        points = [point for point in points if point.at < job.until]
+        datapoints = await self._async_fetch(device, device.key, job)
+        points = sorted(_points(datapoints, sensor.factor, job.until), key=attrgetter("at"))
         progress.values += len(points)
         if not points:
             return True
-        rows = await async_fill_statistics(self._hass, sensor, points, job.until, replaces=not job.is_requested)
+        until = hour_of(job.until)
+        rows = await async_fill_statistics(self._hass, sensor, points, until, replaces=not job.is_requested)
         progress.rows += rows or 0
         return rows is not None
+
+    async def _async_fetch(self, device: Device, key: str, job: HistoryJob) -> list[Datapoint]:
+        """Fetch the values of a job, with the times at which they were measured if the device reports these."""
+        end = self._client.now()
+        datapoints = await self._client.get_history(key, job.path, start=job.start, end=end)
+        reading = device.readings.get(job.path)
+        if reading is None or reading.arrived_at is None:
+            return datapoints
+        await asyncio.sleep(PAUSE)
+        path = timestamp_path(job.path)
+        return with_timestamps([*datapoints, *await self._client.get_history(key, path, start=job.start, end=end)])[
+            : len(datapoints)
+        ]
 
     def _sensor(self, device: Device, path: str) -> Sensor | None:
         """Return the sensor of a resource, None if it has no entity with statistics."""
@@ -285,7 +351,9 @@ def sensor_description(device: Device, path: str) -> ResourceSensorDescription |
     return None
 
 
-def _point(datapoint: Datapoint, sensor: Sensor) -> Point | None:
-    """Return a value with its time, None if it is not a number."""
-    value = parse_number(datapoint.value, sensor.factor)
-    return None if value is None else Point(datapoint.measured_at, value)
+def _points(datapoints: Iterable[Datapoint], factor: float, until: datetime) -> Iterator[Point]:
+    """Yield the values until a time that are numbers."""
+    for datapoint in datapoints:
+        at = datapoint.timestamp or datapoint.measured_at
+        if at <= until and (value := parse_number(datapoint.value, factor)) is not None:
+            yield Point(at, value)

@@ -1,9 +1,11 @@
 """Calculate hourly statistics from values with times, as Home Assistant's recorder would have compiled them."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 import math
+from operator import attrgetter
 from typing import NamedTuple
 
 from .values import round_float
@@ -11,6 +13,7 @@ from .values import round_float
 HOUR = timedelta(hours=1)
 # The recorder takes a smaller fall of an increasing total for an inaccuracy, not for a new meter.
 _RESET_BELOW = 0.9
+_at = attrgetter("at")
 
 
 class Point(NamedTuple):
@@ -91,23 +94,18 @@ def hourly_totals(
 ) -> Totals:
     """Return the missing rows of a total from the first point until the hour `until`.
 
-    `points` are sorted; the last value is that which the recorder finds at `until`. `existing` are the rows from the
-    last one before these hours to the first one after them. Rows that repeat the one before are replaced if the total
-    has grown meanwhile; others are kept. Where the sums of rows differ from their states, somebody has corrected them,
+    `points` are sorted; the last one, which may be later, is what the recorder finds at first. `existing` are the rows
+    from the last one before these hours on. Rows that repeat the one before are replaced if the total has grown
+    meanwhile; others are kept. Where the sums of rows differ from their states, somebody has corrected them,
     and no growth is spread there.
     """
     result = Totals([], [], is_early=False)
     starts = sorted(existing)
     for run in _runs_to_fill(points, until, existing):
-        before = max((start for start in starts if start < run[0]), default=None)
-        after = min((start for start in starts if start > run[-1]), default=None)
-        found = _fill_run(
-            points,
-            run,
-            None if before is None else existing[before],
-            None if after is None else existing[after],
-            is_increasing=is_increasing,
-        )
+        first, end = bisect_left(starts, run[0]), bisect_right(starts, run[-1])
+        before = existing[starts[first - 1]] if first else None
+        after = existing[starts[end]] if end < len(starts) else None
+        found = _fill_run(points, run, before, after, is_increasing=is_increasing)
         if found is None:
             result = result._replace(is_early=True)
             continue
@@ -164,12 +162,12 @@ def _fill_run(
 ) -> tuple[list[Total], Adjustment | None] | None:
     """Return the rows of successive hours and the adjustment of later ones; None if that is not possible yet."""
     end = run[-1] + HOUR
-    new = _points_after(before, points)
-    values = [point.value for point in new if point.at < end] or [points[0].value if before is None else before.state]
+    new = _points_after(before, points[: bisect_left(points, end, key=_at)])
+    values = [point.value for point in new] or [points[0].value if before is None else before.state]
     base_state = values[0] if before is None else before.state
     grown = _growth([base_state, *values], is_increasing=is_increasing)
-    # The recorder goes on with the last value.
-    end_state = values[-1] if after is None else after.state
+    # The recorder goes on with the newest value.
+    end_state = points[-1].value if after is None else after.state
     real = grown + _growth([values[-1], end_state], is_increasing=is_increasing)
     adjustment = None
     if before is None:
@@ -199,8 +197,7 @@ def _points_after(before: Total | None, points: Sequence[Point]) -> Sequence[Poi
     """Return the points that are later than the value of a row."""
     if before is None:
         return points
-    end = before.start + HOUR
-    first = sum(1 for point in points if point.at < end)
+    first = bisect_left(points, before.start + HOUR, key=_at)
     for index in range(first - 1, -1, -1):
         if points[index].at < before.start:
             break

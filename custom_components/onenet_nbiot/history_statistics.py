@@ -44,7 +44,7 @@ async def async_fill_statistics(
     known = await recorder.async_add_executor_job(lambda: get_metadata(hass, statistic_ids={sensor.entity_id}))
     metadata = known[sensor.entity_id][1] if sensor.entity_id in known else _new_metadata(sensor)
     if metadata["has_sum"] is not sensor.is_total:
-        raise ValueError(f"The statistics of {sensor.entity_id} are of another kind")
+        raise ValueError("The statistics are of another kind")
     points = _converted(points, sensor, metadata)
     rows = await recorder.async_add_executor_job(_existing, hass, metadata, hour_of(points[0].at))
     adjustments = []
@@ -97,7 +97,7 @@ def _converted(points: Sequence[Point], sensor: Sensor, metadata: StatisticMetaD
         return points
     converter = _converter(sensor)
     if converter is None or not {unit, sensor.native_unit} <= converter.VALID_UNITS:
-        raise ValueError(f"The statistics of {sensor.entity_id} have another unit: {unit}")
+        raise ValueError("The statistics have another unit")
     convert = converter.converter_factory(sensor.native_unit, unit)
     return [Point(point.at, round_float(convert(point.value))) for point in points]
 

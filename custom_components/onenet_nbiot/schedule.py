@@ -11,7 +11,7 @@ _POLL_BACKOFF = (1, 1, 2, 5, 10)
 # Without commands and devices, a poll only checks the connection.
 _IDLE_INTERVAL = timedelta(minutes=15)
 # While pushes arrive, all polls are less frequent by this factor.
-_RELAXED_FACTOR = 4
+RELAXED_FACTOR = 4
 # A timer may be early by a second.
 _TIMER_TOLERANCE = timedelta(seconds=1)
 
@@ -55,7 +55,7 @@ class PollSchedule:
     def set_relaxed(self, now: datetime, *, is_relaxed: bool) -> None:
         """Make polls less frequent, or as frequent as before; scheduled ones are not delayed."""
         interval = self._base_interval
-        self._interval = interval * _RELAXED_FACTOR if is_relaxed else interval
+        self._interval = interval * RELAXED_FACTOR if is_relaxed else interval
         self.first_delay = self._interval if is_relaxed else min(_FIRST_POLL_DELAY, interval)
         self._full.next_at = min(self._full.next_at, now + self._interval)
         for times in self._devices.values():

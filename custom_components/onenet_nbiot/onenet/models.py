@@ -776,11 +776,15 @@ def statuses_from_wire(data: Any) -> dict[str, bool]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Datapoint:
-    """Hold a value of a resource, the path of the resource, and the time in UTC when OneNET received the value."""
+    """Hold a value of a resource, the path of the resource, and the time in UTC when OneNET received the value.
+
+    `timestamp` is when the device measured it, if the device has reported that with it. A reply does not contain it.
+    """
 
     path: str
     value: Any
     measured_at: datetime
+    timestamp: datetime | None = None
 
     @classmethod
     def newest_from_wire(cls, data: Any, key: str) -> Iterator[tuple[str, list[Self]]]:
