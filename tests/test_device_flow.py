@@ -29,6 +29,7 @@ from custom_components.onenet_nbiot.const import (
     CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
+    CONF_HISTORY_DAYS,
     CONF_IMEI,
     CONF_KIND,
     CONF_LIKE,
@@ -1070,7 +1071,8 @@ async def test_the_forms_are_valid_json(
     response = await client.post(f"{url}/{form['flow_id']}", json={CONF_IMEI: IMEI})
     assert response.status == HTTPStatus.OK
     form = await response.json()
-    shown, kind, controls, at_once, duration, add_new = form["data_schema"]
+    shown, kind, controls, at_once, duration, days, add_new = form["data_schema"]
+    assert (days["name"], days["required"], days["default"]) == (CONF_HISTORY_DAYS, False, 7)
     assert (add_new["name"], add_new["required"], add_new["default"]) == (CONF_ADD_NEW, False, False)
     assert (controls["name"], controls["required"]) == (CONF_CONTROLS, False)
     assert (at_once["name"], at_once["required"], at_once["default"]) == (CONF_AT_ONCE, False, False)
@@ -1280,6 +1282,28 @@ async def test_resources_of_the_device_object_are_diagnostic(
     ids = resource_ids(hass, subentry)
     categories = {path: er.async_get(hass).entities[entity_id].entity_category for path, entity_id in ids.items()}
     assert categories == {TEMPERATURE: None, "3/0/9": EntityCategory.DIAGNOSTIC}
+
+
+@pytest.mark.parametrize(("days", "stored"), [(0, 0), (7, None), (365.0, 365)])
+async def test_the_days_of_history_are_chosen_for_a_new_device(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, days: float, stored: int | None
+) -> None:
+    """A wrong number is an error before any request; the field is not in the dialog of a device that was added."""
+    result = await submit(hass, await start(hass, account), imei=IMEI)
+    onenet.requests.clear()
+    for wrong in (-1, 366, 1.5):
+        result = await submit(hass, result, resources=[TEMPERATURE], history_days=wrong)
+        assert result["errors"] == {CONF_HISTORY_DAYS: "invalid_history_days"}
+    assert not onenet.requests
+    result = await submit(hass, result, resources=[TEMPERATURE], history_days=days)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    (subentry,) = account.subentries.values()
+    assert subentry.data.get(CONF_HISTORY_DAYS) == stored
+    result = await reconfigure(hass, account, subentry)
+    assert CONF_HISTORY_DAYS not in fields_of(result)
+    await submit(hass, result, resources=[HUMIDITY])
+    (subentry,) = account.subentries.values()
+    assert subentry.data.get(CONF_HISTORY_DAYS) == stored
 
 
 async def test_the_time_until_a_device_is_overdue_can_be_set_and_cleared(
@@ -1545,7 +1569,7 @@ async def test_a_device_is_added_like_another_one(
     onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter", {(3, 0, 9): 87})
     onenet.onenet.report(OTHER_IMEI)
     settings = {CONF_RESOURCES: [UNIT, HUMIDITY], CONF_KIND: "valve"}
-    await submit(hass, await choose(hass, account), **settings, overdue_after={"days": 1})
+    await submit(hass, await choose(hass, account), **settings, overdue_after={"days": 1}, history_days=30)
     (like,) = account.subentries.values()
     await add_device(hass, account, imei="866971030000003", title="Meter 10")
     await add_device(hass, account, imei="866971030000004", title="Meter 9")
@@ -1561,9 +1585,9 @@ async def test_a_device_is_added_like_another_one(
     assert list(offered(result)) == ["3/0/9", UNIT, HUMIDITY]
     assert (suggested(result), kind_of(result)) == ([UNIT, HUMIDITY], "valve")
     assert result["data_schema"]
-    *_, duration, _ = result["data_schema"].schema
+    *_, duration, days, _ = result["data_schema"].schema
     assert duration.description == {"suggested_value": {"days": 1, "hours": 0, "minutes": 0}}
-    result = await submit(hass, result, **settings, overdue_after={"days": 1})
+    result = await submit(hass, result, **settings, overdue_after={"days": 1}, history_days=days.default())
     assert (result["type"], result["title"]) == (FlowResultType.CREATE_ENTRY, "Gas meter")
     own = {CONF_IMEI, CONF_ONENET_ID}
     assert {name: value for name, value in result["data"].items() if name not in own} == {

@@ -15,6 +15,7 @@ from custom_components.onenet_nbiot.const import (
     CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
+    CONF_HISTORY_DAYS,
     CONF_IGNORED,
     CONF_KIND,
     CONF_LIKE,
@@ -46,7 +47,12 @@ variant = run_with(EVERY_PLATFORM)
 TEMPERATURE = "3303/0/5700"
 HUMIDITY = "3304/0/5700"
 BATTERY = "3/0/9"
-SETTINGS: dict[str, Any] = {CONF_KIND: "thermometer", CONF_AT_ONCE: True, CONF_OVERDUE_AFTER: 86400.0}
+SETTINGS: dict[str, Any] = {
+    CONF_KIND: "thermometer",
+    CONF_AT_ONCE: True,
+    CONF_OVERDUE_AFTER: 86400.0,
+    CONF_HISTORY_DAYS: 0,
+}
 # The parameter with the keys of devices in the request for their newest values.
 KEYS = {"legacy": "devIds", "current": "device_name"}
 VALUES = {(3303, 0, 5700): 20.5, (3, 0, 9): 90}

@@ -65,7 +65,8 @@ def test_every_error_abort_and_step_of_the_device_flow_has_a_text(language: str)
     texts = load(f"translations/{language}.json")["config_subentries"]["device"]
     source = inspect.getsource(device_flow)
     typed = set(re.findall(r'_errors = {\w+: "(\w+)"}', source))
-    assert typed == {"invalid_imei", "already_added", "invalid_resource", "invalid_control", "invalid_overdue_after"}
+    invalid = {f"invalid_{name}" for name in ("imei", "resource", "control", "overdue_after", "history_days")}
+    assert typed == {"already_added"} | invalid
     reasons = {errors.PlatformError.reason, errors.UnknownDeviceError.reason}
     assert set(texts["error"]) >= set().union(*map(family, CONNECTING)) | reasons | typed
     aborted = set(re.findall(r'async_abort\(reason="(\w+)"', source))

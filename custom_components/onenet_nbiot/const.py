@@ -43,10 +43,10 @@ ISSUE_PUSH_STOPPED: Final = "push_stopped"
 ISSUE_PUSH_URL: Final = "push_url_changed"
 ISSUE_STORAGE: Final = "storage_kept_aside"
 
-# Seconds between two polls.
 # Days of history that are fetched for a new device.
 HISTORY_DAYS: Final = 7
 HISTORY_DAYS_MAX: Final = 365
+# Seconds between two polls.
 INTERVAL: Final = 60
 INTERVAL_MIN: Final = 10
 INTERVAL_MAX: Final = 3600

@@ -13,6 +13,9 @@ from homeassistant.helpers.selector import (
     BooleanSelector,
     DurationSelector,
     DurationSelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -28,6 +31,7 @@ from .const import (
     CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
+    CONF_HISTORY_DAYS,
     CONF_IMEI,
     CONF_KIND,
     CONF_LIKE,
@@ -39,6 +43,8 @@ from .const import (
     CONF_SEVERAL,
     CONF_SINCE,
     DOMAIN,
+    HISTORY_DAYS,
+    HISTORY_DAYS_MAX,
     LOGGER,
 )
 from .coordinator import create_client, platform_of
@@ -73,6 +79,8 @@ _DEVICE_OBJECT = 3
 _OVERDUE_AFTER_MIN = timedelta(minutes=10)
 _OVERDUE_AFTER_MAX = timedelta(days=400)
 _DURATION = DurationSelector(DurationSelectorConfig(enable_day=True, enable_second=False))
+# Without limits, which would be errors that are not translated.
+_DAYS = NumberSelector(NumberSelectorConfig(mode=NumberSelectorMode.BOX, step=1))
 _KIND = SelectSelector(
     SelectSelectorConfig(options=list(DeviceKind), mode=SelectSelectorMode.DROPDOWN, translation_key=CONF_KIND)
 )
@@ -105,6 +113,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._control_choices: list[SelectOptionDict] = []
         self._controls: list[str] = []
         self._at_once = False
+        self._history_days: float = HISTORY_DAYS
         # Whether new devices are added like this one, and the time from which on they count as new.
         self._add_new = False
         self._now = ""
@@ -320,9 +329,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._overdue_after = _as_duration(like.get(CONF_OVERDUE_AFTER))
         self._controls = list(like.get(CONF_CONTROLS, []))
         self._at_once = like.get(CONF_AT_ONCE, False)
+        self._history_days = like.get(CONF_HISTORY_DAYS, HISTORY_DAYS)
         self._identity = self._identify(device)
         with_values, listed, failures = await _find_resources(client, self._imei, device)
-        # By the clock of OneNET, whose times are in whole seconds.
         # By the clock of OneNET, whose times are in whole seconds.
         self._now = client.now().isoformat(timespec="seconds")
         if failures:
@@ -347,6 +356,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._add_new = user_input.get(CONF_ADD_NEW, False)
         self._kind = DeviceKind(user_input[CONF_KIND])
         self._overdue_after = user_input.get(CONF_OVERDUE_AFTER)
+        self._history_days = user_input.get(CONF_HISTORY_DAYS, HISTORY_DAYS)
         self._errors = {}
         try:
             paths = _paths(self._suggested)
@@ -365,6 +375,9 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         if overdue_after and not _OVERDUE_AFTER_MIN <= overdue_after <= _OVERDUE_AFTER_MAX:
             self._errors = {CONF_OVERDUE_AFTER: "invalid_overdue_after"}
             return None
+        if self._history_days not in range(HISTORY_DAYS_MAX + 1):
+            self._errors = {CONF_HISTORY_DAYS: "invalid_history_days"}
+            return None
         optional = {
             CONF_OVERDUE_AFTER: overdue_after.total_seconds(),
             CONF_CONTROLS: controls,
@@ -372,6 +385,8 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             CONF_ADD_NEW: self._add_new and {CONF_SINCE: self._now},
         }
         settings = {name: value for name, value in optional.items() if value}
+        if self._history_days != HISTORY_DAYS:
+            settings[CONF_HISTORY_DAYS] = int(self._history_days)
         return {CONF_RESOURCES: paths, CONF_KIND: str(self._kind), **settings}
 
     def _show_new_resources(self) -> SubentryFlowResult:
@@ -387,16 +402,16 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
 
     def _show_resources(self, step_id: str) -> SubentryFlowResult:
         """Show the form of the resources."""
-        schema = vol.Schema(
-            {
-                vol.Optional(CONF_RESOURCES): _paths_selector(self._choices),
-                vol.Required(CONF_KIND, default=str(self._kind)): _KIND,
-                vol.Optional(CONF_CONTROLS): _paths_selector(self._control_choices),
-                vol.Optional(CONF_AT_ONCE, default=self._at_once): BooleanSelector(),
-                vol.Optional(CONF_OVERDUE_AFTER): _DURATION,
-                vol.Optional(CONF_ADD_NEW, default=self._add_new): BooleanSelector(),
-            }
-        )
+        is_new = step_id != "reconfigure"
+        fields: VolDictType = {
+            vol.Optional(CONF_RESOURCES): _paths_selector(self._choices),
+            vol.Required(CONF_KIND, default=str(self._kind)): _KIND,
+            vol.Optional(CONF_CONTROLS): _paths_selector(self._control_choices),
+            vol.Optional(CONF_AT_ONCE, default=self._at_once): BooleanSelector(),
+            vol.Optional(CONF_OVERDUE_AFTER): _DURATION,
+            **({vol.Optional(CONF_HISTORY_DAYS, default=self._history_days): _DAYS} if is_new else {}),
+            vol.Optional(CONF_ADD_NEW, default=self._add_new): BooleanSelector(),
+        }
         suggested = {
             CONF_RESOURCES: self._suggested,
             CONF_OVERDUE_AFTER: self._overdue_after,
@@ -404,7 +419,7 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         }
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(schema, suggested),
+            data_schema=self.add_suggested_values_to_schema(vol.Schema(fields), suggested),
             errors=self._errors,
             description_placeholders={ATTR_MESSAGE: self._message, **self._names()},
         )

@@ -56,6 +56,7 @@ async def async_get_config_entry_diagnostics(
         "requests": account.client.statistics.as_dict(),
         "commands": account.commands.summary(),
         "devices": account.devices.summary(),
+        "history": account.history.summary(),
         "push": _describe_push(entry),
         "storage": {"can_save": store.can_save, "write_transactions": store.transactions},
     }
@@ -94,6 +95,7 @@ async def async_get_device_diagnostics(
         "presence": _describe_presence(device),
         "polls": account.coordinator.device_summary(device),
         "commands": account.commands.summary(device.imei),
+        "history": account.history.summary(device.imei),
         "entities": _describe_entities(device),
         "values": {
             path: {"type": type(reading.value).__name__, ATTR_MEASURED_AT: reading.measured_at}

@@ -41,6 +41,8 @@ async def async_fill_statistics(
     convertible.
     """
     recorder = get_instance(hass)
+    # After a start, it compiles the hours in which Home Assistant was not running.
+    await recorder.async_block_till_done()
     known = await recorder.async_add_executor_job(lambda: get_metadata(hass, statistic_ids={sensor.entity_id}))
     metadata = known[sensor.entity_id][1] if sensor.entity_id in known else _new_metadata(sensor)
     if metadata["has_sum"] is not sensor.is_total:

@@ -15,6 +15,7 @@ from .const import (
     CONF_ADD_NEW,
     CONF_AT_ONCE,
     CONF_CONTROLS,
+    CONF_HISTORY_DAYS,
     CONF_IGNORED,
     CONF_IMEI,
     CONF_KIND,
@@ -77,7 +78,8 @@ class _Template(NamedTuple):
         # A control may be of a resource without values, but not of an object that the device lacks.
         instances = {_DEVICE_INSTANCE, *map(_instance, reported)}
         controls = [path for path in data.get(CONF_CONTROLS, ()) if _instance(path) in instances]
-        kept = {name: data[name] for name in (CONF_KIND, CONF_AT_ONCE, CONF_OVERDUE_AFTER) if name in data}
+        names = CONF_KIND, CONF_AT_ONCE, CONF_OVERDUE_AFTER, CONF_HISTORY_DAYS
+        kept = {name: data[name] for name in names if name in data}
         return {CONF_RESOURCES: resources, **kept, **({CONF_CONTROLS: controls} if controls else {})}
 
 

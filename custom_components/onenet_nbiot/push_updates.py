@@ -1,8 +1,9 @@
 """Update the commands and devices of an account from what OneNET has pushed."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -17,6 +18,7 @@ from .onenet.operations import Read
 from .onenet.push import DeviceIdentity, PushedDatapoint, PushedOutcome, PushEvent
 from .push_health import OTHER_COMMANDS, OTHER_DEVICES, value_key
 from .store import async_get_store
+from .timestamps import with_timestamps
 from .tracker import StateChange
 
 # So many events are processed at a time, so as not to block the event loop.
@@ -66,6 +68,7 @@ class PushUpdater:
     async def async_apply(self, events: Iterable[PushEvent]) -> PushChanges:
         """Update the commands and devices from events, and save them with one transaction, the next one."""
         changes = PushChanges()
+        events = _with_timestamps(events)
         with self._store.one_transaction():
             for number, part in enumerate(batched(events, _EVENTS_AT_ONCE, strict=False)):
                 if number:
@@ -189,3 +192,17 @@ class PushUpdater:
         changes = PushChanges()
         self._add_other(imei, outcome, changes)
         self._publish_others(changes.others)
+
+
+def _with_timestamps(events: Iterable[PushEvent]) -> list[PushEvent]:
+    """Return the events of a request, whose datapoints have the times that were pushed together with them."""
+    events = list(events)
+    datapoints = defaultdict[DeviceIdentity, list[Datapoint]](list)
+    for event in events:
+        if isinstance(event, PushedDatapoint):
+            datapoints[event.device].append(event.datapoint)
+    found = {identity: iter(with_timestamps(of_device)) for identity, of_device in datapoints.items()}
+    return [
+        replace(event, datapoint=next(found[event.device])) if isinstance(event, PushedDatapoint) else event
+        for event in events
+    ]
