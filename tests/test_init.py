@@ -1,5 +1,7 @@
 """Set-up and tear-down of an account."""
 
+from datetime import timedelta
+
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 import pytest
@@ -7,7 +9,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.onenet_nbiot.const import DOMAIN, SERVICE_OFFLINE_READ
 
-from .common import KEY, VARIANTS, revoke, run_with
+from .common import IMEI, KEY, VARIANTS, add_device, refresh, revoke, run_with
 from .emulator import Fault, FaultKind, Server
 
 variant = run_with(VARIANTS)
@@ -32,6 +34,21 @@ async def test_a_revoked_key_starts_reauthentication_at_set_up(
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert entry.error_reason_translation_key == "invalid_auth"
     assert [flow["step_id"] for flow in hass.config_entries.flow.async_progress()] == ["reauth_confirm"]
+
+
+async def test_no_history_is_fetched_without_the_recorder(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server
+) -> None:
+    """There are no statistics to fill."""
+    onenet.onenet.report(IMEI, at=onenet.onenet.clock.now() - timedelta(days=1))
+    await add_device(hass, account, "3303/0/5700")
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    state = hass.states.get("sensor.water_meter_temperature")
+    assert state
+    assert state.state == "21.5"
+    assert not [request for request in onenet.requests if "start" in request.query]
+    assert account.runtime_data.history.summary()["waiting"] == 0
 
 
 @pytest.mark.parametrize(

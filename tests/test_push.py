@@ -288,6 +288,19 @@ async def test_the_outcome_of_a_read_fires_its_event_and_updates_the_entity_with
     assert commands_of(account).waiting == 0
 
 
+async def test_stored_values_that_are_pushed_together_have_the_times_at_which_they_were_measured(
+    hass: HomeAssistant, account: MockConfigEntry, send: Send
+) -> None:
+    """The newest one is shown, whatever the order."""
+    await add_device(hass, account, "3424/0/1")
+    at = datetime.now(UTC).replace(microsecond=0)
+    hours = [2, 1, 3]
+    times = [datapoint(int(at.timestamp()) - 3600 * hour, at, "3424_0_5518") for hour in hours]
+    await send(*(datapoint(100 - hour, at, "3424_0_1") for hour in hours), *times)
+    reading = devices_of(account).added[IMEI].readings["3424/0/1"]
+    assert (reading.value, reading.measured_at) == (99, at - timedelta(hours=1))
+
+
 async def test_repeated_and_late_pushes_change_nothing(
     hass: HomeAssistant, account: MockConfigEntry, send: Send, events: list[Event]
 ) -> None:

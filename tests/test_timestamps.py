@@ -11,7 +11,7 @@ from custom_components.onenet_nbiot.devices import Reading
 from custom_components.onenet_nbiot.onenet.models import Datapoint
 from custom_components.onenet_nbiot.timestamps import with_timestamps
 
-from .common import EVERY_PLATFORM, IMEI, add_device, client_of, devices_of, refresh, run_with
+from .common import EVERY_PLATFORM, IMEI, add_device, client_of, devices_of, pass_time, refresh, run_with
 from .emulator import Server
 
 variant = run_with(EVERY_PLATFORM)
@@ -85,6 +85,7 @@ async def test_a_reading_has_the_time_at_which_the_device_measured_it(
     assert Reading.from_row(row) == reading
     # Without a time of its own, the time of arrival counts, also if it is before the next time of the device.
     onenet.onenet.report(IMEI, {VALUE: 18}, now - HOUR / 2)
+    await pass_time(account, onenet, timedelta(minutes=2))
     await refresh(account)
     assert show(hass, account) == (18, now - HOUR / 2)
 
@@ -104,6 +105,9 @@ async def test_a_device_that_sends_stored_values_shows_the_one_that_was_measured
     for number in (1, 24, 3):
         push(number, number - 25, number / 3600)
     assert show(hass, account) == (24, NOON - HOUR)
+    # The clock of the device stands still.
+    push(30, -1, 0.01)
+    assert show(hass, account) == (30, NOON - HOUR)
     push(25, -30, 2)
     assert show(hass, account) == (25, NOON - 30 * HOUR)
     # The same second: the time arrived after the value.

@@ -80,10 +80,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: OneNetConfigEntry) -> bo
     update_identity = partial(async_update_identity, hass)
     entry.async_on_unload(async_dispatcher_connect(hass, SIGNAL_IDENTITY.format(entry.entry_id), update_identity))
     push = async_create_push_webhook(hass, entry)
-    await entry.runtime_data.history.async_start()
+    await entry.runtime_data.history.async_load()
     OverdueWatch(hass, entry, client, devices, coordinator).async_start()
     await coordinator.async_load_devices()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.runtime_data.history.async_start()
     # The event entities must not miss what the first poll finds.
     coordinator.async_start()
     if push is not None:

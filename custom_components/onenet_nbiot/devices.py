@@ -109,9 +109,9 @@ class Reading:
         if at == self.received_at:
             # Values that a device sent together, or whose timestamp arrived separately.
             return timestamp is not None and (self.arrived_at is None or timestamp > self.measured_at)
-        if timestamp is not None and self.arrived_at is not None and at - self.arrived_at < _WAKE_MIN:
+        if timestamp is not None and self.arrived_at is not None and timestamp < self.measured_at:
             # The device may send former values after the newest one. Later, it is rather a clock that was set back.
-            return timestamp > self.measured_at
+            return at - self.arrived_at >= _WAKE_MIN
         return self.received_at < at != self.future_time
 
 

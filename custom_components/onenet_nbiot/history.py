@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -124,8 +124,8 @@ class HistoryImporter:
         self._task: asyncio.Task[None] | None = None
         self._cancel_timer: CALLBACK_TYPE | None = None
 
-    async def async_start(self) -> None:
-        """Continue the stored jobs, and wait for gaps, if the recorder is set up."""
+    async def async_load(self) -> None:
+        """Load the stored jobs, and add jobs for gaps from now on, if the recorder is set up."""
         if RECORDER not in self._hass.config.components:
             return
         # It requires the recorder, which not every installation has.
@@ -136,8 +136,14 @@ class HistoryImporter:
                 self._add(HistoryJob.from_dict(data))
         signal = SIGNAL_GAP.format(self._entry.entry_id)
         self._entry.async_on_unload(async_dispatcher_connect(self._hass, signal, self._async_gap))
-        self._entry.async_on_unload(async_at_started(self._hass, self._async_started))
         self._entry.async_on_unload(self._async_stop)
+
+    @callback
+    def async_start(self) -> None:
+        """Work on the jobs once Home Assistant has started, now that the entities are set up."""
+        if RECORDER not in self._hass.config.components:
+            return
+        self._entry.async_on_unload(async_at_started(self._hass, self._async_started))
 
     @callback
     def _async_started(self, hass: HomeAssistant) -> None:
@@ -296,7 +302,8 @@ class HistoryImporter:
         if device.key is None:
             return False
         datapoints = await self._async_fetch(device, device.key, job)
-        points = sorted(_points(datapoints, sensor.factor, job.until), key=attrgetter("at"))
+        # Thousands of values would block the event loop.
+        points = await self._hass.async_add_executor_job(_points, datapoints, job, sensor.factor)
         progress.values += len(points)
         if not points:
             return True
@@ -306,17 +313,14 @@ class HistoryImporter:
         return rows is not None
 
     async def _async_fetch(self, device: Device, key: str, job: HistoryJob) -> list[Datapoint]:
-        """Fetch the values of a job, with the times at which they were measured if the device reports these."""
+        """Fetch the values of a job, and the times at which they were measured if the device reports these."""
         end = self._client.now()
         datapoints = await self._client.get_history(key, job.path, start=job.start, end=end)
         reading = device.readings.get(job.path)
-        if reading is None or reading.arrived_at is None:
-            return datapoints
-        await asyncio.sleep(PAUSE)
-        path = timestamp_path(job.path)
-        return with_timestamps([*datapoints, *await self._client.get_history(key, path, start=job.start, end=end)])[
-            : len(datapoints)
-        ]
+        if reading is not None and reading.arrived_at is not None:
+            await asyncio.sleep(PAUSE)
+            datapoints += await self._client.get_history(key, timestamp_path(job.path), start=job.start, end=end)
+        return datapoints
 
     def _sensor(self, device: Device, path: str) -> Sensor | None:
         """Return the sensor of a resource, None if it has no entity with statistics."""
@@ -351,9 +355,12 @@ def sensor_description(device: Device, path: str) -> ResourceSensorDescription |
     return None
 
 
-def _points(datapoints: Iterable[Datapoint], factor: float, until: datetime) -> Iterator[Point]:
-    """Yield the values until a time that are numbers."""
-    for datapoint in datapoints:
+def _points(datapoints: Sequence[Datapoint], job: HistoryJob, factor: float) -> list[Point]:
+    """Return the values of a job that are numbers, the oldest first."""
+    points = []
+    for datapoint in with_timestamps(datapoints):
         at = datapoint.timestamp or datapoint.measured_at
-        if at <= until and (value := parse_number(datapoint.value, factor)) is not None:
-            yield Point(at, value)
+        if datapoint.path == job.path and at <= job.until:
+            value = parse_number(datapoint.value, factor)
+            points += [] if value is None else [Point(at, value)]
+    return sorted(points, key=attrgetter("at"))

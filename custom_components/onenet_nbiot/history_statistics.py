@@ -3,6 +3,7 @@
 This module requires the recorder, and is only imported if it is set up.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -15,6 +16,7 @@ from homeassistant.components.recorder.statistics import (
     get_metadata,
     statistics_during_period,
 )
+from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
 from homeassistant.components.sensor.const import UNIT_CONVERTERS
 from homeassistant.core import HomeAssistant
@@ -28,6 +30,8 @@ from .values import round_float
 
 # Rows before a gap are usually this near.
 _NEAR = timedelta(days=2)
+# The recorder begins to compile an hour 10 seconds after its end.
+_COMPILED_AFTER = timedelta(seconds=20)
 _BEGINNING = dt_util.utc_from_timestamp(0)
 
 
@@ -41,8 +45,13 @@ async def async_fill_statistics(
     convertible.
     """
     recorder = get_instance(hass)
-    # After a start, it compiles the hours in which Home Assistant was not running.
-    await recorder.async_block_till_done()
+    # It compiles an hour shortly after its end, by the local clock, and must find no row of this hour.
+    now = dt_util.utcnow()
+    until = min(until, hour_of(now))
+    await asyncio.sleep(max(0, (hour_of(now) + _COMPILED_AFTER - now).total_seconds()))
+    # After a start, it first compiles the hours in which Home Assistant was not running.
+    recorder.queue_task(SynchronizeTask(idle := hass.loop.create_future()))
+    await idle
     known = await recorder.async_add_executor_job(lambda: get_metadata(hass, statistic_ids={sensor.entity_id}))
     metadata = known[sensor.entity_id][1] if sensor.entity_id in known else _new_metadata(sensor)
     if metadata["has_sum"] is not sensor.is_total:
