@@ -26,8 +26,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 HOUR = timedelta(hours=1)
 VOLUME = (3424, 0, 1)
 # How long the meters have reported when they are added, and how far back their history is imported.
-REPORTED = timedelta(days=30)
-IMPORTED = timedelta(days=7)
+REPORTED = timedelta(days=40)
+IMPORTED = timedelta(days=30)
 BEGINNING = 128_500
 # Litres in each hour of a day.
 LITRES = (12, 9, 8, 8, 11, 34, 122, 231, 166, 106, 95, 109, 165, 98, 74, 84, 107, 154, 286, 329, 221, 167, 79, 33)
@@ -84,7 +84,7 @@ class House:
         """Add the meters, and wait until their history is imported."""
         fetched = self.home_assistant.log().count(FETCHED)
         for platform, (_, imei) in METERS.items():
-            await self.home_assistant.add_device(self.accounts[platform], imei)
+            await self.home_assistant.add_device(self.accounts[platform], imei, history_days=IMPORTED.days)
         await self.import_ended(fetched + len(METERS))
         entities = await self.home_assistant.order("config/entity_registry/list")
         for platform, (_, imei) in METERS.items():
