@@ -8,7 +8,7 @@ from pathlib import Path
 import sys
 import tempfile
 
-from . import calls, devices, load, push
+from . import calls, devices, history, load, push
 
 
 def main(directory: Path) -> int:
@@ -18,6 +18,7 @@ def main(directory: Path) -> int:
         *load.measure(directory / "load"),
         *devices.measure(directory / "devices"),
         *push.measure(directory / "push"),
+        *history.measure(directory / "history"),
     ]
     return 0 if all(verdicts) else 1
 

@@ -66,6 +66,16 @@ def _report_all(server: Server, parameters: dict[str, Any]) -> None:
     server.onenet.report_all(_values(parameters.get("values")))
 
 
+def _report_hours(server: Server, parameters: dict[str, Any]) -> None:
+    """Report a growing value of a resource of every device in the middle of each of the past hours."""
+    values = _values({parameters["path"]: None})
+    now = server.onenet.clock.now().replace(minute=30, second=0, microsecond=0)
+    for device in server.onenet.every_device:
+        for number in range(parameters["hours"]):
+            at = now - timedelta(hours=parameters["hours"] - number)
+            server.onenet.report(device.imei, dict.fromkeys(values or (), 1 + number / 10), at)
+
+
 def _values(parameters: dict[str, Any] | None) -> dict[tuple[int, int, int], Any] | None:
     """Return values by path, from text such as 3303/0/5700; None stands for all present values."""
     if parameters is None:
@@ -157,6 +167,7 @@ CONTROLS: dict[str, Callable[[Server, dict[str, Any]], Any]] = {
     "online": _set_online,
     "report": _report,
     "report_all": _report_all,
+    "report_hours": _report_hours,
     "add": _add,
     "remove": _remove,
     "clock": _set_clock,

@@ -1,6 +1,7 @@
 """Take the pictures of the documents: `.venv/live/bin/python -m tests.live.pictures`."""
 
 import asyncio
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 import tempfile
@@ -17,6 +18,7 @@ from .demo.demonstration import running
 from .home_assistant import REPOSITORY
 from .test_browser import WAIT, browser
 from .test_devices import METER, House, Person, house_with, make_dashboard
+from .test_history import METERS, house_after_a_stop
 from .texts import LANGUAGES
 
 COVER = "866971050000002"
@@ -24,10 +26,12 @@ TITLES = {
     "en": {METER: "Water meter, kitchen", COVER: "Manhole cover, West Street"},
     "zh-CN": {METER: "厨房水表", COVER: "西街井盖"},
 }
+SUFFIXES = {"en": "", "zh-CN": "-zh"}
 DOCS = REPOSITORY / "docs"
 SIZE = (1200, 1060)
 FORM_SIZE = (968, 2100)
 DEMO_SIZE = (1400, 1440)
+ENERGY_SIZE = (1200, 900)
 SCALE = 1.5
 MARGIN = 8
 
@@ -57,8 +61,7 @@ def product(locale: str) -> Product:
 
 async def take(person: Person, name: str, *parts: Locator, margin: int = 0) -> None:
     """Take a picture of the area of these parts of a page, in the language of the person."""
-    suffix = "" if person.locale == "en" else "-zh"
-    await take_parts(person.page, name + suffix, *parts, margin=margin)
+    await take_parts(person.page, name + SUFFIXES[person.locale], *parts, margin=margin)
 
 
 async def take_parts(page: Page, name: str, *parts: Locator, margin: int = 0) -> None:
@@ -120,10 +123,31 @@ async def take_demo() -> None:
                 await take_parts(page, "demo", page.locator("hui-sections-view"))
 
 
+async def take_history(locale: str) -> None:
+    """Take a picture of yesterday's water, when Home Assistant was stopped."""
+    with tempfile.TemporaryDirectory() as directory:
+        titles = dict.fromkeys(METERS, TITLES[locale][METER])
+        async with house_after_a_stop(Path(directory) / "config", titles) as house:
+            home_assistant = house.home_assistant
+            yesterday = house.expected(house.stopped_at, house.stopped_at + timedelta(days=1))
+            assert await house.litres_once("legacy", yesterday) == yesterday
+            source = {"type": "water", "stat_energy_from": house.sensors["legacy"]}
+            await home_assistant.order("energy/save_prefs", energy_sources=[source])
+            profile = Path(directory) / "profile"
+            async with browser(home_assistant, profile, locale, size=ENERGY_SIZE, timezone="Asia/Shanghai") as page:
+                await page.goto(f"{home_assistant.url}/energy/water")
+                # To the day before.
+                await page.locator("hui-energy-period-selector ha-icon-button").first.click()
+                card = page.locator("hui-energy-water-graph-card")
+                await expect(card).to_contain_text(f"{sum(yesterday.values()) / 1000:.2f} m³", timeout=WAIT)
+                await take_parts(page, "energy-history" + SUFFIXES[locale], card)
+
+
 async def main() -> None:
     """Take all pictures, those of devices in every language."""
     await take_demo()
     for locale, language in LANGUAGES.items():
+        await take_history(locale)
         with tempfile.TemporaryDirectory() as directory:
             async with house_with(Path(directory) / "config", product(locale)) as house:
                 await house.home_assistant.set_language(house.account, language)

@@ -44,7 +44,13 @@ def own_text(english: str, locale: str) -> str:
 
 @asynccontextmanager
 async def browser(
-    home_assistant: HomeAssistant, profile: Path, locale: str, *, size: tuple[int, int] = (1200, 1600), scale: float = 1
+    home_assistant: HomeAssistant,
+    profile: Path,
+    locale: str,
+    *,
+    size: tuple[int, int] = (1200, 1600),
+    scale: float = 1,
+    timezone: str | None = None,
 ) -> AsyncIterator[Page]:
     """Open a browser, sign in, and take a picture at the end; fail if the console has an error of the integration."""
     async with async_playwright() as playwright:
@@ -54,6 +60,7 @@ async def browser(
             # Chromium's sandbox does not work for root.
             args=[*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
             locale=locale,
+            timezone_id=timezone,
             viewport={"width": size[0], "height": size[1]},
             device_scale_factor=scale,
             service_workers="block",
