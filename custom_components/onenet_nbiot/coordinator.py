@@ -271,6 +271,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self._next_poll = now + timedelta(seconds=retry_after)
             # Polling goes on: a gateway may have caused the error, and it may be temporary.
             self._tracker.async_start_reauth_if_refused(err)
+            self._devices.async_set_unreachable()
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False

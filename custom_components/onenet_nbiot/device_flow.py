@@ -323,7 +323,6 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
         self._identity = self._identify(device)
         with_values, listed, failures = await _find_resources(client, self._imei, device)
         # By the clock of OneNET, whose times are in whole seconds.
-        # By the clock of OneNET, whose times are in whole seconds.
         self._now = client.now().isoformat(timespec="seconds")
         if failures:
             # Resources can be typed nevertheless.
