@@ -169,6 +169,7 @@ async def test_overdue_devices_are_listed_first_or_alone(
     await report(account, onenet, OTHER_IMEI)
     assert [device["overdue"] for device in (await call(hass, "list_devices"))["devices"]] == [None, False]
     await pass_time(account, onenet, timedelta(hours=2))
+    await refresh(account)
     listed = (await call(hass, "list_devices"))["devices"]
     assert [(device["name"], device["overdue"]) for device in listed] == [("Gas meter", True), ("Water meter", None)]
     found = await call(hass, "list_devices", only_overdue=True)

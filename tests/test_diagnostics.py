@@ -185,3 +185,10 @@ async def test_diagnostics_of_a_device_have_the_data_types_of_its_resources(
         "sensor 19999/0/1": {"19999/0/1": "unknown"},
         "button 3/0/4": {},
     }
+
+
+async def test_an_account_that_is_not_loaded_has_diagnostics(hass: HomeAssistant, account: MockConfigEntry) -> None:
+    """They have the configuration without secrets."""
+    assert await hass.config_entries.async_unload(account.entry_id)
+    diagnostics = await async_get_config_entry_diagnostics(hass, account)
+    assert diagnostics.keys() == {"entry", "platform"}

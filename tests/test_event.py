@@ -2,16 +2,18 @@
 
 from datetime import timedelta
 from types import MappingProxyType
+from typing import Any
 
 from homeassistant.config_entries import ConfigSubentry
-from homeassistant.const import STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import EVENT_STATE_CHANGED, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.event import async_track_state_change_event
 from homeassistant.setup import async_setup_component
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events, async_mock_service
 
 from custom_components.onenet_nbiot.const import CONF_IMEI, CONF_RESOURCES, SUBENTRY_DEVICE
+from custom_components.onenet_nbiot.onenet.models import CommandState
 
 from .common import (
     EVERY_PLATFORM,
@@ -134,3 +136,28 @@ async def test_a_command_that_ends_an_outage_is_received_as_queued(
     assert state
     assert shown == [STATE_UNKNOWN, state.state]
     assert state.attributes["event_type"] == "queued"
+
+
+async def test_an_event_in_an_outage_is_received_after_it(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, expected_warnings: list[str]
+) -> None:
+    """A result may be pushed while OneNET is unreachable."""
+    await add_device(hass, account, "3303/0/5700")
+    uuid = (await offline_read(hass))["uuid"]
+    expected_warnings.append("Error fetching OneNET data")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=99))
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    command = commands_of(account).find(uuid)
+    assert command
+    account.runtime_data.tracker.async_set_state(command, CommandState.EXPIRED, command.context)
+    await hass.async_block_till_done()
+    assert all(hass.states.is_state(entity_id, STATE_UNAVAILABLE) for entity_id in ENTITIES)
+    changes = async_capture_events(hass, EVENT_STATE_CHANGED)
+    onenet.faults.clear()
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    for entity_id in ENTITIES:
+        states: list[Any] = [change.data["new_state"] for change in changes if change.data["entity_id"] == entity_id]
+        assert STATE_UNAVAILABLE not in [state.state for state in states]
+        assert [state.attributes["event_type"] for state in states] == ["queued", "expired"]

@@ -248,7 +248,7 @@ async def test_a_meter_that_was_exchanged_in_the_current_hour_leaves_no_step(
 async def test_a_new_device_brings_its_past_of_the_days_in_its_dialog(
     hass: HomeAssistant, account: MockConfigEntry, onenet: Server, device: Device, now: datetime
 ) -> None:
-    """The sums end with 0, with which the recorder begins; measurements have their mean."""
+    """The sums begin with 0, and the recorder goes on from the last one; measurements have their mean."""
     for hours in range(1, 100):
         onenet.onenet.report(IMEI, {VOLUME: 200 - hours, TEMPERATURE: hours % 24}, now - (hours - 0.5) * HOUR)
     # The recorder begins with this value.
@@ -256,15 +256,17 @@ async def test_a_new_device_brings_its_past_of_the_days_in_its_dialog(
     await add_device(hass, account, "3424/0/1", "3303/0/5700", history_days=3)
     await finish(hass, account)
     rows = await rows_of(hass, METER, now, "state", "sum")
-    assert min(rows) in (-72, -73)
-    assert [rows[hours] for hours in (-1, -2, -70)] == [(199, -3), (198, -4), (130, -72)]
+    assert min(rows) in (-71, -72, -73)
+    first = min(rows)
+    assert rows[first][1] == 0
+    assert [rows[hours] for hours in (-1, -2, -70)] == [(state, state - rows[first][0]) for state in (199, 198, 130)]
     means = await rows_of(hass, THERMOMETER, now, "mean", "min", "max")
     assert list(means[-1]) == [1.5, 1, 2]
     known = await get_instance(hass).async_add_executor_job(lambda: get_metadata(hass, statistic_ids={METER}))
     assert known[METER][1]["unit_class"] == "volume"
     onenet.onenet.report(IMEI, {VOLUME: 205})
     await compile_hour(hass, now)
-    assert (await rows_of(hass, METER, now, "state", "sum"))[0] == (202, 0)
+    assert (await rows_of(hass, METER, now, "state", "sum"))[0] == (202, 202 - rows[first][0])
 
 
 async def test_statistics_keep_their_unit_when_the_user_changes_that_of_the_entity(
@@ -303,7 +305,7 @@ async def test_new_statistics_have_the_unit_of_the_state(
     await finish(hass, account)
     await compile_hour(hass, now)
     rows = await rows_of(hass, METER, now, "state", "sum")
-    assert [rows[hours] for hours in (-5, -3, 0)] == [(1000, -500), (1500, 0), (1500, 0)]
+    assert [rows[hours] for hours in (-5, -3, 0)] == [(1000, 0), (1500, 500), (1500, 500)]
 
 
 async def test_stored_values_that_arrived_together_are_in_the_hours_in_which_they_were_measured(

@@ -96,17 +96,20 @@ def test_a_correction_of_a_filled_hour_is_kept() -> None:
     assert fill(existing, points((0.5, 100), (1.5, 103), (3.5, 104)), 4) == {}
 
 
-def test_the_first_rows_of_a_new_device_end_with_the_sum_with_which_the_recorder_starts() -> None:
-    """It starts with 0 at the first value that it finds; earlier sums are negative."""
+def test_the_sums_of_a_new_device_begin_with_0_and_those_that_the_recorder_has_compiled_are_raised() -> None:
+    """The recorder has started with 0 at the first value that it has found; the first sum is shown as growth."""
     values = points((0.5, 100), (1.5, 103), (2.5, 104))
-    expected = {0: (100, -4), 1: (103, -1), 2: (104, 0)}
-    assert fill({}, values, 3) == expected
-    assert fill(totals((3, 105, 1)), values, 3) == expected
+    for existing in ({}, totals((3, 105, 1))):
+        found = hourly_totals(values, NOON + 3 * HOUR, existing, is_increasing=True)
+        assert [(row.state, row.sum) for row in found.rows] == [(100, 0), (103, 3), (104, 4)]
+        assert found.adjustments == [Adjustment(NOON + 3 * HOUR, 4)]
+        assert (found.is_early, found.is_beginning) == (False, not existing)
 
 
 def test_a_meter_that_was_exchanged_before_the_device_was_added_has_its_growth_in_both_parts() -> None:
     """The new meter begins with 0."""
-    assert fill({}, points((0.5, 100), (1.5, 110), (2.5, 3)), 3) == {0: (100, -13), 1: (110, -3), 2: (3, 0)}
+    found = hourly_totals(points((0.5, 100), (1.5, 110), (2.5, 3)), NOON + 3 * HOUR, {}, is_increasing=True)
+    assert [(row.state, row.sum) for row in found.rows] == [(100, 0), (110, 10), (3, 13)]
 
 
 def test_a_meter_that_was_exchanged_in_a_gap_needs_an_adjustment_of_later_rows() -> None:

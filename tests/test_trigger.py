@@ -539,3 +539,55 @@ async def test_the_editor_offers_the_triggers_and_conditions_for_a_device(
         found: dict[str, Any] = (await client.receive_json())["event"]
         assert {key for key in found if key.startswith(f"{DOMAIN}.")} == expected
         assert all(found[key]["target"]["entity"] == [{"integration": DOMAIN}] for key in expected)
+
+
+async def test_a_rejected_write_only_matches_its_resources(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate
+) -> None:
+    """It has no UUID."""
+    runs = await automate("command_finished", res_id=1)
+    del onenet.onenet.products[0].devices[IMEI]
+    with pytest.raises(ServiceValidationError):
+        await act(hass, "offline_write", **WRITE | EXPIRY)
+    await hass.async_block_till_done()
+    assert not runs
+
+
+async def test_an_action_that_ends_an_outage_makes_no_device_overdue(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate, expected_warnings: list[str]
+) -> None:
+    """The next poll shows that it was seen during the outage."""
+    expected_warnings.append("Error fetching OneNET data")
+    await report(hass, account, onenet, minutes=1)
+    await add_device(hass, account, TEMPERATURE, overdue_after=7200)
+    runs = await automate("device_became_overdue")
+    onenet.faults.append(Fault(kind=FaultKind.RESET_BEFORE, times=99))
+    await refresh(account)
+    onenet.onenet.clock.offset += 3 * HOUR
+    onenet.onenet.report_all()
+    onenet.faults.clear()
+    await offline_read(hass)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await refresh(account)
+    assert not runs
+
+
+@pytest.mark.parametrize("path", ["/datapoints", "current-datapoints"])
+async def test_a_poll_without_values_makes_no_device_overdue(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate, path: str
+) -> None:
+    """It may have sent values since the last poll before the restart."""
+    await report(hass, account, onenet, minutes=1)
+    await add_device(hass, account, TEMPERATURE, overdue_after=7200)
+    runs = await automate("device_became_overdue")
+    assert await hass.config_entries.async_unload(account.entry_id)
+    onenet.onenet.clock.offset += 3 * HOUR
+    onenet.onenet.report_all()
+    onenet.faults.append(Fault(kind=FaultKind.PAGE, status=504, path=path, times=2))
+    assert await hass.config_entries.async_setup(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    onenet.faults.clear()
+    await pass_time(account, onenet, timedelta(minutes=3))
+    await refresh(account)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert not runs

@@ -55,8 +55,13 @@ async def async_load_account(hass: HomeAssistant, entry_id: str) -> AccountData:
 
 @callback
 def async_get_accounts(hass: HomeAssistant) -> Mapping[str, AccountData]:
-    """Return the data of the accounts that were loaded, by config entry id; an account may be unloaded again."""
-    return hass.data.get(_ACCOUNTS, {})
+    """Return the data of the accounts that were loaded and are not disabled, by config entry id.
+
+    An account may be unloaded again.
+    """
+    accounts = hass.data.get(_ACCOUNTS, {})
+    entries = hass.config_entries.async_entries(DOMAIN, include_disabled=False)
+    return {entry.entry_id: accounts[entry.entry_id] for entry in entries if entry.entry_id in accounts}
 
 
 async def async_remove_account(hass: HomeAssistant, entry_id: str) -> None:

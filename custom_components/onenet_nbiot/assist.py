@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, override
 
 from homeassistant.components.homeassistant.exposed_entities import async_should_expose
 from homeassistant.const import ATTR_ENTITY_ID, ATTR_STATE, ATTR_UNIT_OF_MEASUREMENT
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, State
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import area_registry as ar, device_registry as dr, entity_registry as er, llm
 from homeassistant.helpers.translation import async_get_translations
@@ -100,6 +100,11 @@ def _entity_name(entity: er.RegistryEntry) -> str:
     return entity.name or entity.original_name or entity.entity_id
 
 
+def _state_with_unit(state: State) -> str:
+    """Return a state with its unit."""
+    return f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
+
+
 def _local(moment: datetime | None) -> str | None:
     """Return a time as text in Home Assistant's time zone, in whole seconds."""
     return None if moment is None else dt_util.as_local(moment).isoformat(timespec="seconds")
@@ -181,11 +186,7 @@ class ListDevicesTool(_OneNetTool):
 
 def _is_overdue(item: _ExposedDevice) -> bool | None:
     """Return whether a device is overdue, None while that is unknown."""
-    overdue_at = item.device.overdue_at
-    # Before the first poll, the device may have been seen since.
-    if overdue_at is None or item.device.observed_since is None:
-        return None
-    return overdue_at <= item.account.client.now()
+    return None if item.device.missing else item.device.was_overdue
 
 
 def _describe_device(item: _ExposedDevice, areas: ar.AreaRegistry) -> dict[str, Any]:
@@ -296,7 +297,9 @@ class RequestReadingTool(_OneNetTool):
         outcome = response[ATTR_DEVICES][item.device.device_id]
         read = {f"{value['obj_id']}/{value['obj_inst_id']}/{value['res_id']}" for value in outcome.get(ATTR_VALUES, ())}
         values = {
-            _entity_name(entity): f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
+            _without_imei(
+                _entity_name(entity), item.device
+            ): f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
             for path, entity in item.entities.items()
             if path in read and (state := hass.states.get(entity.entity_id)) is not None
         }

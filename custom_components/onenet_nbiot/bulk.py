@@ -61,6 +61,8 @@ class BulkUpdater:
         self._on_page = on_page
         self._calls = BatchCaller(client, connection)
         self._poll_count = 0
+        # The keys of the devices in the requests for newest values that were answered in this poll.
+        self._answered: set[str] = set()
         # The next page of the list of devices to fetch, and the number of pages according to the last one.
         self._page = 1
         self._pages = 1
@@ -83,6 +85,7 @@ class BulkUpdater:
         `polled_at` returns when a device's commands were last polled. Raise OneNetError for an error about the account.
         """
         self._calls.replies = 0
+        self._answered.clear()
         presence = await self._async_presence(devices)
         by_key = self._by_key(devices)
         pending = dict(by_key)
@@ -95,7 +98,10 @@ class BulkUpdater:
         others = [*pending.values(), *(device for device in devices if device.key is None)]
         for some in batched(others, BATCH_SIZE, strict=False):
             for device in some:
-                self._async_apply(device, presence, [], polled_at(device))
+                # A reply may lack a device that has had values.
+                has_none = self._client.has_statuses or device.newest is None
+                is_known = has_none and device.key in self._answered
+                self._async_apply(device, presence, [], polled_at(device), values_known=is_known)
             await asyncio.sleep(0)
         self._poll_count += 1
         return self._calls.replies
@@ -119,9 +125,12 @@ class BulkUpdater:
         presence: Mapping[str, Presence],
         datapoints: Sequence[Datapoint],
         polled_at: datetime,
+        *,
+        values_known: bool = True,
     ) -> None:
         """Update a device from its presence, if known, and its newest values."""
-        update = PlatformUpdate(datapoints=datapoints, polled_at=polled_at, now=self._client.now())
+        now = self._client.now()
+        update = PlatformUpdate(datapoints=datapoints, polled_at=polled_at, now=now, values_known=values_known)
         if device.imei in presence:
             update.presence_known = True
             update.online, update.last_time = presence[device.imei]
@@ -286,6 +295,7 @@ class BulkUpdater:
                 yield dict(newest)
         several = [key for key in by_key if "," not in key]
         async for keys, newest in self._calls.async_call(_NEWEST, several, request):
+            self._answered.update(keys)
             found: set[str] = set()
             # The datapoints are parsed lazily; parsing all of them at once would block the event loop.
             for part in batched(newest, BATCH_SIZE, strict=False):

@@ -91,7 +91,8 @@ class DeviceIsOverdueCondition(OneNetCondition):
 
     @override
     def _test(self, account: AccountData, imei: str) -> bool:
-        return account.devices.added[imei].was_overdue is True
+        device = account.devices.added[imei]
+        return device.was_overdue is True and not device.missing
 
 
 CONDITIONS: dict[str, type[Condition]] = {

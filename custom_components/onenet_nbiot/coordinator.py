@@ -38,7 +38,7 @@ from .const import (
     INTERVAL,
     LOGGER,
 )
-from .device_registry import async_register_account, async_sync_devices, async_update_issues, async_update_push_issue
+from .device_registry import async_register_account, async_sync_devices, async_update_issues
 from .devices import AVAILABILITY, BATCH_SIZE, Addition, Device, Devices
 from .exceptions import update_error
 from .history import HistoryImporter
@@ -50,6 +50,7 @@ from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import CommandState
 from .onenet.platforms import LEGACY, PLATFORMS, Platform
 from .push_health import PushHealth
+from .push_monitor import PushMonitor
 from .schedule import RELAXED_FACTOR, PollSchedule
 from .tracker import CommandTracker
 
@@ -135,12 +136,15 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._commands = commands
         self._devices = devices
         self._tracker = tracker
-        self._health = health if CONF_PUSH in entry.options else None
         self._connection = ConnectionCheck(client)
         self._new_devices = NewDevices(hass, entry, client, self._connection)
-        self._bulk = BulkUpdater(client, devices, self._connection, self._health, self._new_devices.async_see)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
         self._schedule = PollSchedule(interval, client.now())
+        self.push: PushMonitor | None = None
+        if CONF_PUSH in entry.options:
+            self.push = PushMonitor(hass, entry, client, commands, devices, self._schedule, health)
+        pushed = health if CONF_PUSH in entry.options else None
+        self._bulk = BulkUpdater(client, devices, self._connection, pushed, self._new_devices.async_see)
         poll = partial(self._async_poll_devices, reached=True)
         self.active_polls = ActivePolls(hass, entry, commands, poll, self._async_poll_now)
         # The reachability that the device entities last showed.
@@ -161,7 +165,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         entry = self.config_entry
         self._devices.async_set_platform(platform_of(entry.data).name)
         interval = timedelta(seconds=entry.options.get(CONF_INTERVAL, INTERVAL))
-        if self._health is not None:
+        if self.push is not None:
             interval *= RELAXED_FACTOR
         self._devices.gap_after = max(_GAP_MIN, _GAP_FACTOR * interval)
         async_register_account(self.hass, entry)
@@ -276,6 +280,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
             self._next_poll = now + timedelta(seconds=retry_after)
             # Polling goes on: a gateway may have caused the error, and it may be temporary.
             self._tracker.async_start_reauth_if_refused(err)
+            self._devices.async_set_unreachable()
             raise update_error(err, retry_after) from err
         finally:
             self._polling = False
@@ -339,7 +344,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
 
         Raise OneNetError if OneNET cannot be reached or refuses the account.
         """
-        self.async_check_push()
+        if self.push is not None:
+            self.push.async_check()
         now = self._client.now()
         schedule = self._schedule
         schedule.set_devices(self._commands.imeis, now)
@@ -349,7 +355,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self._last_full_poll = now
         schedule.full_poll_started(now)
         self.active_polls.async_reset()
-        await self._async_check_push_status(now)
+        if self.push is not None:
+            await self.push.async_request_status()
         due = schedule.due(now)
         others = schedule.imeis - self._devices.added.keys() - set(due[:_MAX_REQUESTS])
         imeis = [*self._devices.added, *sorted(others)]
@@ -366,29 +373,6 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         inactive = [imei for imei in due if imei not in active][: max(1, _MAX_REQUESTS - replies)]
         await self._async_poll_devices([*inactive, *active], reached=replies > 0)
         await self._new_devices.async_update(platform_of(self.config_entry.data).name)
-
-    @callback
-    def async_check_push(self) -> None:
-        """Adapt the frequency of polls, and the repair issue, to whether pushes arrive."""
-        if (health := self._health) is None:
-            return
-        now = self._client.now()
-        health.async_check(now, self._devices.added.keys() | self._commands.imeis)
-        # Where outcomes are not pushed, only polls find them.
-        is_relaxed = self._client.pushes_outcomes and health.is_active(now)
-        if is_relaxed is not self._schedule.is_relaxed:
-            self._schedule.set_relaxed(now, is_relaxed=is_relaxed)
-        async_update_push_issue(self.hass, self.config_entry, is_stopped=health.is_stopped(now))
-
-    async def _async_check_push_status(self, now: datetime) -> None:
-        """Request whether the push is active, if OneNET returns that for the account."""
-        product_id = self.config_entry.data.get(CONF_PRODUCT_ID)
-        if self._health is None or product_id is None or not self._health.is_status_due(now):
-            return
-        try:
-            self._health.set_status(is_active=await self._client.is_push_active(product_id))
-        except OneNetError as err:
-            LOGGER.debug("It is unknown whether the push is active: %s", err)
 
     def _polled_at(self, device: Device) -> datetime:
         """Return when a device's commands were last polled."""
@@ -437,10 +421,8 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         if any(command.state is CommandState.QUEUED for command in changed):
             # A command whose reply was lost was found.
             self._schedule.queued(imei, now)
-        if self._health is not None and self._client.pushes_outcomes:
-            for command in changed:
-                if command.state in (CommandState.SUCCEEDED, CommandState.FAILED):
-                    self._health.polled(imei, command.uuid, command.confirm_time, now)
+        if self.push is not None:
+            self.push.polled(imei, changed)
         if failure is not None:
             LOGGER.debug("The commands of a device could not be polled: %s", failure)
             await self._connection.async_check(failure)

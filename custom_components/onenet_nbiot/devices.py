@@ -117,7 +117,7 @@ class Reading:
 
 @dataclass(kw_only=True, slots=True)
 class PlatformUpdate:
-    """Hold OneNET's data of a device: its newest values, and its presence if `presence_known`.
+    """Hold OneNET's data of a device: its newest values if `values_known`, and its presence if `presence_known`.
 
     `online` is None if OneNET does not return it, `last_time` is when the device was last online, `polled_at` when its
     commands were last polled, `now` the platform's time.
@@ -126,6 +126,7 @@ class PlatformUpdate:
     datapoints: Sequence[Datapoint]
     polled_at: datetime
     now: datetime
+    values_known: bool = True
     presence_known: bool = False
     online: bool | None = None
     last_time: datetime | None = None
@@ -166,6 +167,7 @@ class Device:
     presence_at: datetime | None = None
     readings: dict[str, Reading] = field(default_factory=dict)
     silences: list[float] = field(default_factory=list)
+    was_added: bool = False
     was_overdue: bool | None = None
 
     imei: str
@@ -182,6 +184,7 @@ class Device:
     observed_since: datetime | None = None
     polled_at: datetime | None = None
     followed_paths: set[str] = field(default_factory=set)
+    is_last_seen_current: bool = False
     is_overdue: bool | None = None
     woke_at: datetime | None = None
 
@@ -202,6 +205,7 @@ class Device:
             presence_at=_moment(data.get("presence_at")),
             readings={path: Reading.from_row(reading) for path, reading in data.get("readings", {}).items()},
             silences=[float(seconds) for seconds in data.get("silences", [])],
+            was_added=bool(data.get("added")),
             was_overdue=data.get("overdue"),
         )
 
@@ -218,6 +222,7 @@ class Device:
             "presence_at": self.presence_at,
             "readings": {path: reading.as_row() for path, reading in self.readings.items()},
             "silences": self.silences,
+            "added": self.was_added,
             "overdue": self.was_overdue,
         }
 
@@ -395,6 +400,12 @@ class Devices:
         return SIGNAL_CHANGED.format(f"{self._entry_id}_{imei}")
 
     @callback
+    def async_set_unreachable(self) -> None:
+        """Record that OneNET is unreachable: devices may be seen meanwhile."""
+        for device in self.added.values():
+            device.is_last_seen_current = False
+
+    @callback
     def async_set_platform(self, platform: str) -> None:
         """Set the platform of an account that is loaded, and reset keys and presence from another platform."""
         self._platform = platform
@@ -402,6 +413,7 @@ class Devices:
             # It was not polled while the account was not loaded.
             device.observed_since = device.is_overdue = None
             device.followed_paths.clear()
+            device.is_last_seen_current = False
             if device.platform != platform:
                 self.async_reset_key(device)
                 device.online, device.platform, device.not_found_since = None, platform, None
@@ -445,6 +457,9 @@ class Devices:
         device.readings = {path: reading for path, reading in device.readings.items() if path in device.tracked_paths}
         device.followed_paths &= device.tracked_paths
         self.added[imei] = device
+        if not device.was_added:
+            device.was_added = True
+            self.async_save(device)
         return Addition(device, added, is_new, needs_reload=bool(changed))
 
     @callback
@@ -461,7 +476,9 @@ class Devices:
                 is_removed = subentry_id != device.subentry_id
             else:
                 # The device was removed while the account was not loaded.
-                is_removed = subentry_id is None and bool(device.readings or device.silences or device.missing)
+                is_removed = subentry_id is None and (
+                    device.was_added or bool(device.readings or device.silences or device.missing)
+                )
             if is_removed:
                 removed.add(device.imei)
                 self.added.pop(device.imei, None)
@@ -488,6 +505,7 @@ class Devices:
         """Update a device from OneNET's data, save it, and notify its entities; return the changes."""
         is_first = device.observed_since is None
         device.observed_since = device.observed_since or update.now
+        device.is_last_seen_current = update.values_known
         newest = max((datapoint.measured_at for datapoint in update.datapoints), default=None)
         if update.datapoints:
             self._check_gap(device, update.now)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_API_KEY
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
@@ -46,11 +47,15 @@ async def async_get_config_entry_diagnostics(
     entry: OneNetConfigEntry,
 ) -> dict[str, Any]:
     """Return an account's configuration without secrets, its polls and requests, and counts of what it has."""
-    account = entry.runtime_data
-    store = async_get_store(hass)
-    return {
+    described = {
         "entry": async_redact_data(entry.as_dict(), TO_REDACT),
         "platform": platform_of(entry.data).name,
+    }
+    if entry.state is not ConfigEntryState.LOADED:
+        return described
+    account = entry.runtime_data
+    store = async_get_store(hass)
+    return described | {
         "clock_skew_seconds": round(account.client.skew.total_seconds(), 1),
         "polls": account.coordinator.summary(),
         "requests": account.client.statistics.as_dict(),
@@ -83,6 +88,8 @@ async def async_get_device_diagnostics(
 
     It has no value. The service device of an account has the diagnostics of the account.
     """
+    if entry.state is not ConfigEntryState.LOADED:
+        return await async_get_config_entry_diagnostics(hass, entry)
     account = entry.runtime_data
     device = next((device for device in account.devices.added.values() if device.device_id == device_entry.id), None)
     if device is None:

@@ -56,7 +56,7 @@ class OverdueWatch:
         # A device that is not polled may have been seen meanwhile.
         if (
             self._devices.added.get(device.imei) is not device
-            or device.observed_since is None
+            or not device.is_last_seen_current
             or device.missing
             or not self._coordinator.last_update_success
         ):

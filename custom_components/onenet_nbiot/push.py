@@ -230,7 +230,8 @@ class PushWebhook:
             now = self._client.now()
             # A repeated outcome does not finish a command.
             self._health.async_arrived(now, now if changes.states else changes.newest)
-            self._coordinator.async_check_push()
+            if self._coordinator.push is not None:
+                self._coordinator.push.async_check()
             self._update_sensors()
         try:
             done, _ = await asyncio.wait((self._store.async_flush(),), timeout=_SAVE_TIMEOUT)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -165,8 +165,8 @@ class PushHealth:
             self._unpushed[key] = imei, now
 
     @callback
-    def async_check(self, now: datetime, imeis: Container[str]) -> None:
-        """Count the news that no push has brought in time; forget those of other devices than these."""
+    def async_check(self, now: datetime, is_known: Callable[[str], bool]) -> None:
+        """Count the news that no push has brought in time; forget those of devices that are not known any more."""
         for key, (imei, polled_at) in list(self._unpushed.items()):
             if now - polled_at > _LATE:
                 del self._unpushed[key]
@@ -176,7 +176,7 @@ class PushHealth:
                 self._async_save()
         for counted in list(self._missed):
             _, _, imei = counted.partition(" ")
-            if imei and imei not in imeis:
+            if imei and not is_known(imei):
                 del self._missed[counted]
 
     def is_new_other(self, outcome: PushedOutcome, now: datetime) -> bool:

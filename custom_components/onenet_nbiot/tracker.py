@@ -34,13 +34,13 @@ from .lost_replies import Match, compare, could_match, matching_records
 from .onenet.client import OneNetClient
 from .onenet.errors import ErrorKind, OneNetError, PlatformError
 from .onenet.models import HISTORY, CommandDetail, CommandRecord, CommandState
-from .onenet.operations import Read, Write
+from .onenet.operations import Operation, Read, Write
 from .onenet.push import PushedOutcome
 
 # An event of a command: the event type without `command_`, the event's fields, and the context.
 SIGNAL_COMMAND_STATE: SignalTypeFormat[str, dict[str, Any], Context] = SignalTypeFormat(f"{DOMAIN}_command_state_{{}}")
 # The same, of the commands of all accounts, after the entities were updated.
-SIGNAL_COMMAND: SignalType[str, dict[str, Any], Context] = SignalType(f"{DOMAIN}_command")
+SIGNAL_COMMAND: SignalType[str, dict[str, Any], Operation | None, Context] = SignalType(f"{DOMAIN}_command")
 # The number of waiting commands may have changed; sent before SIGNAL_COMMAND_STATE, with the context.
 SIGNAL_WAITING_COMMANDS: SignalTypeFormat[Context] = SignalTypeFormat(f"{DOMAIN}_waiting_commands_{{}}")
 
@@ -365,7 +365,8 @@ class CommandTracker:
             if key not in shown:
                 shown.add(key)
                 async_dispatcher_send(self._hass, SIGNAL_COMMAND_STATE.format(key), change, fields, context)
-        async_dispatcher_send(self._hass, SIGNAL_COMMAND, change, fields, context)
+        operation = None if command is None else command.asked.operation
+        async_dispatcher_send(self._hass, SIGNAL_COMMAND, change, fields, operation, context)
         self._hass.bus.async_fire(EVENT_ONENET, {ATTR_TYPE: f"command_{change}", **fields}, context=context)
         if reading and command and fields[ATTR_IMEI] in reading.queued:
             reading.queued[fields[ATTR_IMEI]].append(command)

@@ -13,7 +13,6 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.signal_type import SignalType
 import voluptuous as vol
 
-from .accounts import async_get_accounts
 from .command_filter import COMMAND_OPTIONS, CommandFilter
 from .const import (
     ATTR_COMMAND,
@@ -27,6 +26,7 @@ from .const import (
     ATTR_VALUES,
 )
 from .devices import SIGNAL_OVERDUE, SIGNAL_WAKE, Device
+from .onenet.operations import Operation
 from .targets import DeviceTarget
 from .tracker import SIGNAL_COMMAND
 
@@ -91,8 +91,14 @@ class CommandFinishedTrigger(OneNetTrigger):
         """Attach the trigger."""
 
         @callback
-        def command_changed(change: str, fields: Mapping[str, Any], context: Context) -> None:
-            if change in self._outcomes and self._matches(fields):
+        def command_changed(
+            change: str, fields: Mapping[str, Any], operation: Operation | None, context: Context
+        ) -> None:
+            if (
+                change in self._outcomes
+                and self._target.async_includes(fields[ATTR_CONFIG_ENTRY_ID], fields[ATTR_IMEI])
+                and self._filter.matches(fields, operation)
+            ):
                 values = fields.get(ATTR_VALUES, [])
                 selected = self._filter.select(values)
                 value = {ATTR_VALUE: selected[0][ATTR_VALUE]} if len(selected) == 1 else {}
@@ -101,16 +107,6 @@ class CommandFinishedTrigger(OneNetTrigger):
                 run_action(payload, f"{fields[ATTR_COMMAND]} command {change} on {name}", context)
 
         return self._async_attach(SIGNAL_COMMAND, command_changed)
-
-    def _matches(self, fields: Mapping[str, Any]) -> bool:
-        """Return whether the target and the options select the command of these fields."""
-        entry_id = fields[ATTR_CONFIG_ENTRY_ID]
-        if not self._target.async_includes(entry_id, fields[ATTR_IMEI]):
-            return False
-        account = async_get_accounts(self._hass).get(entry_id)
-        # OneNET may have refused the command, or another application queued it.
-        command = account.commands.find(fields.get(ATTR_UUID, "")) if account else None
-        return self._filter.matches(fields, command.asked.operation if command else None)
 
 
 class DeviceTrigger(OneNetTrigger):

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Without these, Chromium sends requests to its vendor at every start.
 ARGUMENTS = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 WAIT = 30_000
+SIZES = {"en": (1200, 1600), "zh-CN": (412, 1600)}
 # Texts of Home Assistant.
 CHINESE = {
     "Add": "添加",
@@ -48,11 +49,15 @@ async def browser(
     profile: Path,
     locale: str,
     *,
-    size: tuple[int, int] = (1200, 1600),
+    size: tuple[int, int] | None = None,
     scale: float = 1,
     timezone: str | None = None,
 ) -> AsyncIterator[Page]:
-    """Open a browser, sign in, and take a picture at the end; fail if the console has an error of the integration."""
+    """Open a browser, sign in, and take a picture at the end; fail if the console has an error of the integration.
+
+    Without a size, the browser is as wide as a desktop in English, and as a phone in Chinese.
+    """
+    width, height = size or SIZES[locale]
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             profile,
@@ -61,7 +66,7 @@ async def browser(
             args=[*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
             locale=locale,
             timezone_id=timezone,
-            viewport={"width": size[0], "height": size[1]},
+            viewport={"width": width, "height": height},
             device_scale_factor=scale,
             service_workers="block",
         )

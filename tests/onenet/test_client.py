@@ -28,6 +28,7 @@ from custom_components.onenet_nbiot.onenet.operations import CachedCommand, Read
 from custom_components.onenet_nbiot.onenet.platforms import CURRENT, LEGACY, Platform
 from tests.common import DEVICE_KEY, IMEI, KEY
 from tests.emulator import Device as EmulatedDevice, Fault, FaultKind, OneNet, Server, Trigger as EmulatedTrigger
+from tests.emulator.device import CREATED
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -80,15 +81,16 @@ async def test_get_devices_returns_the_requested_page(
     second = onenet.onenet.products[0].add("1234", "Test lamp")
     page = await client.get_devices(page=2, per_page=1)
     assert page.total_count == 2
-    assert page.devices == (
-        Device(id=str(second.id), name=str(second.id), title="Test lamp", online=False, imei="1234"),
+    expected = Device(
+        id=str(second.id), name=str(second.id), title="Test lamp", online=False, imei="1234", create_time=CREATED
     )
+    assert page.devices == (expected,)
 
 
 async def test_get_device_returns_the_device_with_the_imei(client: OneNetClient, device: EmulatedDevice) -> None:
     """`get_device` returns the device with the IMEI."""
     assert await client.get_device(IMEI) == Device(
-        id=str(device.id), name=str(device.id), title="Water meter", online=False, imei=IMEI
+        id=str(device.id), name=str(device.id), title="Water meter", online=False, imei=IMEI, create_time=CREATED
     )
 
 

@@ -158,7 +158,10 @@ async def main() -> None:
     """Run the demonstration; end cleanly when interrupted or terminated."""
     arguments = parse_arguments()
     if (task := asyncio.current_task()) is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for interruption in (signal.SIGINT, signal.SIGTERM):
+            # A program that a script has started in the background ignores SIGINT by default.
+            # A second one must not interrupt the end.
+            asyncio.get_running_loop().add_signal_handler(interruption, lambda: task.cancelling() or task.cancel())
     print("Starting Home Assistant ...", flush=True)
     try:
         await demonstrate(arguments)
@@ -167,5 +170,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+    with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(main())
