@@ -7,7 +7,7 @@ from datetime import timedelta
 import re
 from typing import Any
 
-from homeassistant.config_entries import ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult, UnknownEntry
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.selector import (
     BooleanSelector,
@@ -137,32 +137,14 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             return self._show_new_resources()
         # Without a suggested value, the frontend preselects the first device.
         suggested = user_input or {CONF_IMEI: ""}
+        subentries = self._get_entry().subentries.values()
+        schema = _device_schema(self._choices, subentries, _ticked(suggested))
         return self.async_show_form(
             step_id="user" if self._choices else "imei",
-            data_schema=self.add_suggested_values_to_schema(self._device_schema(_ticked(suggested)), suggested),
+            data_schema=self.add_suggested_values_to_schema(schema, suggested),
             errors=self._errors,
             description_placeholders={ATTR_MESSAGE: self._message, _CHARACTERS: self._characters, **self._names()},
         )
-
-    def _device_schema(self, ticked: list[str]) -> vol.Schema:
-        """Return the form of the devices to add; the section of several devices is collapsed if none is ticked."""
-        which = SelectSelector(
-            SelectSelectorConfig(options=self._choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN)
-        )
-        fields: VolDictType = {vol.Required(CONF_IMEI): which if self._choices else TextSelector()}
-        subentries = self._get_entry().subentries.values()
-        if added := [SelectOptionDict(value=subentry.subentry_id, label=subentry.title) for subentry in subentries]:
-            added.sort(key=lambda option: _natural(option["label"]))
-            fields[vol.Optional(CONF_LIKE)] = SelectSelector(
-                SelectSelectorConfig(options=added, mode=SelectSelectorMode.DROPDOWN)
-            )
-        if len(self._choices) > 1:
-            more = SelectSelector(
-                SelectSelectorConfig(options=self._choices, multiple=True, mode=SelectSelectorMode.LIST)
-            )
-            several = vol.Schema({vol.Optional(CONF_MORE): more})
-            fields[vol.Optional(CONF_SEVERAL)] = section(several, {"collapsed": not ticked})
-        return vol.Schema(fields)
 
     async def async_step_imei(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Type an IMEI, where there is no list of devices."""
@@ -433,6 +415,24 @@ class OneNetDeviceFlow(ConfigSubentryFlow):
             CONF_IMEI: self._imei,
             _COUNT: str(len(self._more) + 1),
         }
+
+
+def _device_schema(
+    choices: list[SelectOptionDict], subentries: Iterable[ConfigSubentry], ticked: list[str]
+) -> vol.Schema:
+    """Return the form of the devices to add; the section of several devices is collapsed if none is ticked."""
+    which = SelectSelector(SelectSelectorConfig(options=choices, custom_value=True, mode=SelectSelectorMode.DROPDOWN))
+    fields: VolDictType = {vol.Required(CONF_IMEI): which if choices else TextSelector()}
+    if added := [SelectOptionDict(value=subentry.subentry_id, label=subentry.title) for subentry in subentries]:
+        added.sort(key=lambda option: _natural(option["label"]))
+        fields[vol.Optional(CONF_LIKE)] = SelectSelector(
+            SelectSelectorConfig(options=added, mode=SelectSelectorMode.DROPDOWN)
+        )
+    if len(choices) > 1:
+        more = SelectSelector(SelectSelectorConfig(options=choices, multiple=True, mode=SelectSelectorMode.LIST))
+        several = vol.Schema({vol.Optional(CONF_MORE): more})
+        fields[vol.Optional(CONF_SEVERAL)] = section(several, {"collapsed": not ticked})
+    return vol.Schema(fields)
 
 
 def _ticked(user_input: Mapping[str, Any]) -> list[str]:

@@ -243,6 +243,53 @@ class Device:
         self.online, self.presence_at = online, at
         return True
 
+    def update_readings(
+        self, datapoints: Iterable[Datapoint], now: datetime, *, is_confirmed: bool = False
+    ) -> tuple[set[str], dict[str, datetime | None]]:
+        """Store the datapoints that are newer than the readings, and return the paths of their resources.
+
+        Also return those of which values may be missing, and since when; None is for a first value. `is_confirmed` is
+        whether they are values of a command, which may replace those of the same time.
+        """
+        changed: set[str] = set()
+        gaps: dict[str, datetime | None] = {}
+        for datapoint in with_timestamps(datapoints):
+            path, at = datapoint.path, datapoint.measured_at
+            if path not in self.tracked_paths:
+                continue
+            known = self.readings.get(path) or Reading(value=None, measured_at=NEVER)
+            # Of several commands that were confirmed in the same second, the last one counts.
+            is_corrected = is_confirmed and at == known.received_at and datapoint.value != known.value
+            if is_corrected or known.is_replaced_by(datapoint):
+                self.readings[path] = Reading(
+                    value=datapoint.value,
+                    measured_at=min(datapoint.timestamp or at, now),
+                    future_time=at if at > now else known.future_time,
+                    arrived_at=min(at, now) if datapoint.timestamp else None,
+                )
+                changed.add(path)
+                if path not in self.followed_paths:
+                    self.followed_paths.add(path)
+                    gaps[path] = None if known.measured_at == NEVER else known.received_at
+        return changed, gaps
+
+    def update_last_seen(self, at: datetime | None, now: datetime, *, wakes: bool = True) -> set[str]:
+        """Update when the device was last seen, as it is known now, and return the resulting changes."""
+        if at is None or (self.last_seen is not None and at <= self.last_seen):
+            return set()
+        before, observed_since = self.last_seen, self.observed_since
+        self.last_seen = at
+        if observed_since is None or (before is not None and at - before < _SILENCE_MIN):
+            return {PRESENCE}
+        if before is not None and before >= observed_since:
+            self.silences = [*self.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
+        # What the first poll finds is old, except for a device that was seen just before, which is still awake.
+        since = observed_since if before is None else observed_since - _SILENCE_MIN
+        if not wakes or at <= since or (self.woke_at is not None and now - self.woke_at < _WAKE_MIN):
+            return {PRESENCE}
+        self.woke_at = now
+        return {PRESENCE, WAKE}
+
     def identity(self) -> dict[str, str]:
         """Return the manufacturer, model and versions that the device has reported, by the device registry's names."""
         readings = ((name, self.readings.get(path)) for path, name in _IDENTITY.items())
@@ -528,7 +575,7 @@ class Devices:
                 seen = update.now - _PRESENCE_LAG
         # The time of a device that went offline is that when its registration ended.
         went_offline = bool(device.online and update.presence_known and update.online is False and not sent)
-        changed |= self._update_last_seen(device, seen, update.now, wakes=not went_offline)
+        changed |= device.update_last_seen(seen, update.now, wakes=not went_offline)
         if is_first:
             changed.add(PRESENCE)
         was_online = device.online
@@ -553,7 +600,7 @@ class Devices:
         datapoints = [Datapoint(path=path, value=value, measured_at=at) for path, value in newest.items()]
         self._check_gap(device, at)
         changed = self._update_readings(device, datapoints, at, is_confirmed=True)
-        self._async_save_and_notify(device, changed | self._update_last_seen(device, at, at))
+        self._async_save_and_notify(device, changed | device.update_last_seen(at, at))
 
     def update_from_push(self, device: Device, news: Sequence[News], now: datetime) -> tuple[set[str], bool]:
         """Update a known device from a push in memory only; the caller saves it, then notifies its entities.
@@ -579,7 +626,7 @@ class Devices:
         if device.online is not was_online:
             changed.add(PRESENCE)
         device.active_since_poll = device.active_since_poll or active
-        return changed | self._update_last_seen(device, max(seen, default=None), now), active
+        return changed | device.update_last_seen(max(seen, default=None), now), active
 
     @callback
     def async_set_found(self, device: Device, key: str | None = None) -> None:
@@ -621,53 +668,16 @@ class Devices:
     def _update_readings(
         self, device: Device, datapoints: Iterable[Datapoint], now: datetime, *, is_confirmed: bool = False
     ) -> set[str]:
-        """Store the datapoints that are newer than the readings, and return the paths of their resources.
-
-        `is_confirmed` is whether they are values of a command, which may replace those of the same time.
-        """
-        changed = set()
-        for datapoint in with_timestamps(datapoints):
-            path, at = datapoint.path, datapoint.measured_at
-            if path not in device.tracked_paths:
-                continue
-            known = device.readings.get(path) or Reading(value=None, measured_at=NEVER)
-            # Of several commands that were confirmed in the same second, the last one counts.
-            is_corrected = is_confirmed and at == known.received_at and datapoint.value != known.value
-            if is_corrected or known.is_replaced_by(datapoint):
-                device.readings[path] = Reading(
-                    value=datapoint.value,
-                    measured_at=min(datapoint.timestamp or at, now),
-                    future_time=at if at > now else known.future_time,
-                    arrived_at=min(at, now) if datapoint.timestamp else None,
-                )
-                changed.add(path)
-                if path not in device.followed_paths:
-                    device.followed_paths.add(path)
-                    since = None if known.measured_at == NEVER else known.received_at
-                    async_dispatcher_send(self._hass, SIGNAL_GAP.format(self._entry_id), device, path, since)
+        """Update the readings of a device, publish the gaps, and return the paths of the changed resources."""
+        changed, gaps = device.update_readings(datapoints, now, is_confirmed=is_confirmed)
+        for path, since in gaps.items():
+            async_dispatcher_send(self._hass, SIGNAL_GAP.format(self._entry_id), device, path, since)
         return changed
 
     def _check_gap(self, device: Device, now: datetime) -> None:
         """Expect missing values if a device was not polled for a while."""
         if device.polled_at is not None and now - device.polled_at > self.gap_after:
             device.followed_paths.clear()
-
-    def _update_last_seen(self, device: Device, at: datetime | None, now: datetime, *, wakes: bool = True) -> set[str]:
-        """Update when a device was last seen, as it is known now, and return the resulting changes."""
-        if at is None or (device.last_seen is not None and at <= device.last_seen):
-            return set()
-        before, observed_since = device.last_seen, device.observed_since
-        device.last_seen = at
-        if observed_since is None or (before is not None and at - before < _SILENCE_MIN):
-            return {PRESENCE}
-        if before is not None and before >= observed_since:
-            device.silences = [*device.silences, (at - before).total_seconds()][-_SILENCES_MAX:]
-        # What the first poll finds is old, except for a device that was seen just before, which is still awake.
-        since = observed_since if before is None else observed_since - _SILENCE_MIN
-        if not wakes or at <= since or (device.woke_at is not None and now - device.woke_at < _WAKE_MIN):
-            return {PRESENCE}
-        device.woke_at = now
-        return {PRESENCE, WAKE}
 
     @callback
     def _async_save_and_notify(self, device: Device, changed: set[str]) -> None:
