@@ -40,7 +40,6 @@ from .emulator import Device, SendStatus, Server, Trigger
 
 ROOT = Path(__file__).parents[1] / "blueprints"
 BLUEPRINTS = sorted(ROOT.glob("*/*/*.yaml"))
-OVERDUE = "binary_sensor.water_meter_overdue"
 
 type Use = Callable[..., Awaitable[None]]
 
@@ -193,23 +192,33 @@ async def test_only_chosen_devices_and_outcomes_are_told(
     assert [call.data["message"] for call in told] == ["Water meter not_found"]
 
 
-async def test_an_overdue_device_is_told(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, use: Use, notifications: list[Any]
+@pytest.mark.parametrize("chosen", [True, False])
+async def test_an_overdue_device_is_told_once(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    meter: str,
+    use: Use,
+    notifications: list[Any],
+    *,
+    chosen: bool,
 ) -> None:
-    """The notification of a device replaces its former one."""
-    await use("automation/onenet_nbiot/device_overdue.yaml", overdue=[OVERDUE])
+    """Not again after a reload; without a choice, all devices are told."""
+    await use("automation/onenet_nbiot/device_overdue.yaml", **({"devices": {"device_id": meter}} if chosen else {}))
     onenet.onenet.report(IMEI)
     await pass_time(account, onenet, timedelta(minutes=1))
     await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert hass.states.is_state(OVERDUE, "off")
     assert not notifications
     await pass_time(account, onenet, timedelta(hours=3))
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(hours=3))
     await hass.async_block_till_done(wait_background_tasks=True)
-    assert hass.states.is_state(OVERDUE, "on")
     (notification,) = notifications
-    assert (notification.data["title"], notification.data["notification_id"]) == ("Water meter", OVERDUE)
+    assert notification.data["title"] == "Water meter"
+    assert notification.data["notification_id"] == f"onenet_nbiot_overdue_{meter}"
+    assert await hass.config_entries.async_reload(account.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert len(notifications) == 1
 
 
 async def test_a_device_follows_a_toggle(
