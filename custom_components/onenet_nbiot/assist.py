@@ -190,7 +190,7 @@ def _is_overdue(item: _ExposedDevice) -> bool | None:
 
 
 def _describe_device(item: _ExposedDevice, areas: ar.AreaRegistry) -> dict[str, Any]:
-    """Return what a model is told of a device."""
+    """Return the description of a device for a language model."""
     device, account = item.device, item.account
     area = areas.async_get_area(item.area_id) if item.area_id else None
     return {
@@ -238,7 +238,7 @@ class ListCommandsTool(_OneNetTool):
 
 
 def _describe_command(command: Command, item: _ExposedDevice) -> dict[str, Any]:
-    """Return what a model is told of a command."""
+    """Return the description of a command for a language model."""
     operation = command.asked.operation
     ids = (operation.obj_id, operation.obj_inst_id, operation.res_id)
     path = "/".join(str(number) for number in ids if number is not None)
