@@ -10,6 +10,7 @@ from homeassistant.components.blueprint.models import Blueprint
 from homeassistant.components.blueprint.schemas import BLUEPRINT_SCHEMA
 from homeassistant.core import Event, HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import area_registry as ar, device_registry as dr, label_registry as lr
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
@@ -166,18 +167,30 @@ async def test_failed_expired_and_rejected_commands_are_told(
     assert len(shown) == 3
 
 
+@pytest.mark.parametrize("kind", ["device_id", "entity_id", "area_id", "label_id"])
 async def test_only_chosen_devices_and_outcomes_are_told(
-    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, meter: str, use: Use, events: list[Event]
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    meter: str,
+    use: Use,
+    events: list[Event],
+    *,
+    kind: str,
 ) -> None:
     """Own actions run with the variables of the blueprint."""
+    area, label = ar.async_get(hass).async_create("Basement"), lr.async_get(hass).async_create("Meters")
+    dr.async_get(hass).async_update_device(meter, area_id=area.id, labels={label.label_id})
+    entity_id = "sensor.water_meter_temperature"
+    target = {"device_id": meter, "entity_id": entity_id, "area_id": area.id, "label_id": label.label_id}
     onenet.onenet.products[0].add(OTHER_IMEI, "Gas meter", {(3303, 0, 5700): 4.5})
     await add_device(hass, account, "3303/0/5700", imei=OTHER_IMEI, title="Gas meter")
     told = async_mock_service(hass, "notify", "phone")
     await use(
         "automation/onenet_nbiot/command_failed.yaml",
-        devices=[meter],
-        outcomes=["command_failed"],
-        actions=[{"action": "notify.phone", "data": {"message": "{{ name }} {{ command.reason }}"}}],
+        devices={kind: target[kind]},
+        outcomes=["failed"],
+        actions=[{"action": "notify.phone", "data": {"message": "{{ name }} {{ trigger.reason }}"}}],
     )
     for imei in (IMEI, OTHER_IMEI):
         await offline_read(hass, imei=imei, obj_id=3, obj_inst_id=0, res_id=9)
@@ -190,6 +203,26 @@ async def test_only_chosen_devices_and_outcomes_are_told(
     await hass.async_block_till_done()
     assert event_types(events)[-1] == "expired"
     assert [call.data["message"] for call in told] == ["Water meter not_found"]
+
+
+async def test_without_outcomes_nothing_is_told(
+    hass: HomeAssistant,
+    account: MockConfigEntry,
+    onenet: Server,
+    meter: str,
+    use: Use,
+    notifications: list[Any],
+    events: list[Event],
+) -> None:
+    """Not even a command that succeeded."""
+    await use("automation/onenet_nbiot/command_failed.yaml", outcomes=[])
+    for res_id in (5700, 9999):
+        await offline_read(hass, **READ | {"res_id": res_id})
+    onenet.onenet.wake(IMEI, Trigger.UPDATE)
+    await poll_device(account)
+    await hass.async_block_till_done()
+    assert sorted(event_types(events)[-2:]) == ["failed", "succeeded"]
+    assert notifications == []
 
 
 @pytest.mark.parametrize("chosen", [True, False])

@@ -88,9 +88,12 @@ async def test_a_script_reads_a_resource_and_waits(house: House, address: str) -
 
 
 async def test_an_automation_tells_that_a_command_failed(house: House, address: str) -> None:
-    """The notification is shown in Home Assistant by default."""
+    """The notification is shown in Home Assistant by default; the device is selected by its area."""
     home_assistant, onenet = house.home_assistant, house.onenet.onenet
-    await use(house, address, "automation/onenet_nbiot/command_failed.yaml")
+    area = (await home_assistant.order("config/area_registry/create", name="Street"))["area_id"]
+    device_id = (await home_assistant.device(METER))["id"]
+    await home_assistant.order("config/device_registry/update", device_id=device_id, area_id=area)
+    await use(house, address, "automation/onenet_nbiot/command_failed.yaml", devices={"area_id": area})
     read = {"imei": METER, "obj_id": 3303, "obj_inst_id": 5, "res_id": 5700, "expires_in": "01:00:00"}
     await home_assistant.call("onenet_nbiot.offline_read", read)
     onenet.wake(METER, Trigger.UPDATE)
@@ -102,3 +105,8 @@ async def test_an_automation_tells_that_a_command_failed(house: House, address: 
             listed = await home_assistant.order("persistent_notification/get")
             shown = [notification for notification in listed if notification["title"] == "Water meter, kitchen"]
     assert shown[0]["message"].startswith("The read of 3303/5/5700 failed: ")
+
+
+async def test_an_automation_for_all_overdue_devices_is_set_up(house: House, address: str) -> None:
+    """The form may be left empty."""
+    await use(house, address, "automation/onenet_nbiot/device_overdue.yaml")
