@@ -102,7 +102,7 @@ async def test_a_script_reads_a_resource_and_waits(
     running = hass.async_create_task(read(hass, device_id=meter, obj_id=3303, res_id=5700))
     await until(lambda: events)
     (command,) = onenet.onenet.commands
-    assert timedelta() <= command.expired_time - command.create_time - timedelta(hours=1) < timedelta(seconds=2)
+    assert abs(command.expired_time - command.create_time - timedelta(hours=1)) < timedelta(seconds=2)
     onenet.onenet.wake(IMEI, Trigger.UPDATE)
     await poll_device(account)
     response = await running

@@ -83,7 +83,7 @@ def test_nothing_is_written_twice() -> None:
 
 @pytest.mark.parametrize("corrected", [3, 4])
 def test_the_correction_of_a_jump_is_kept(corrected: int) -> None:
-    """Somebody has decided that nothing was consumed: in the hour of the jump, or in one before."""
+    """The corrected row is that of the hour of the jump, or one before it."""
     sums = {3: (7, 11 - 4), 4: (7, 7)}
     existing = totals((0, 100, 7), (3, 100, sums[corrected][0] - 4 * (corrected == 3)), (4, 104, sums[corrected][1]))
     values = points((0.5, 100), (1.5, 103), (3.5, 104))

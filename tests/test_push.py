@@ -483,7 +483,9 @@ async def test_an_outcome_that_is_to_be_announced_is_repeated_while_home_assista
     """Automations are not ready before."""
     await announce_others(hass, account)
     hass.set_state(CoreState.starting)
-    assert await send(outcome(UNKNOWN_UUID)) == 503
+    assert await send(datapoint(7, datetime.now(UTC)), outcome(UNKNOWN_UUID)) == 503
+    await hass.async_block_till_done()
+    assert hass.states.is_state("sensor.water_meter_temperature", "7")
     hass.set_state(CoreState.running)
     assert await send(outcome(UNKNOWN_UUID)) == 200
     await hass.async_block_till_done(wait_background_tasks=True)
@@ -1001,27 +1003,7 @@ async def test_an_outcome_that_overtakes_the_reply_to_the_queued_command_is_fetc
     await call
     await hass.async_block_till_done(wait_background_tasks=True)
     assert event_types(events) == ["queued", "succeeded"]
-
-
-@LEGACY_ONLY
-async def test_an_outcome_that_overtakes_the_reply_is_not_missed(
-    hass: HomeAssistant,
-    account: MockConfigEntry,
-    onenet: Server,
-    send: Send,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A push has brought it, although a poll fetches it."""
-    await add_device(hass, account, "3303/0/5700")
-    onenet.faults.append(Fault(kind=FaultKind.DELAY, path="/offline"))
-    release = delay_reply(onenet, monkeypatch)
-    call = asyncio.create_task(offline_read(hass))
-    await until(lambda: onenet.onenet.commands)
-    onenet.onenet.wake(IMEI, Trigger.UPDATE)
-    assert await send(outcome(onenet.onenet.commands[0].uuid)) == 200
-    release.set()
-    await call
-    await hass.async_block_till_done(wait_background_tasks=True)
+    # A push has brought it, although a poll has fetched it.
     await pass_time(account, onenet, timedelta(minutes=2))
     await refresh(account)
     assert health_of(account).missed == 0

@@ -591,3 +591,35 @@ async def test_a_poll_without_values_makes_no_device_overdue(
     await refresh(account)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert not runs
+
+
+async def test_a_target_may_have_devices_of_other_integrations(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate
+) -> None:
+    """Their identifiers may have any form."""
+    await add_device(hass, account, TEMPERATURE)
+    area = ar.async_get(hass).async_create("Street")
+    other = MockConfigEntry(domain="other")
+    other.add_to_hass(hass)
+    identifiers: Any = {("other", "a", "b")}
+    registry = dr.async_get(hass)
+    foreign = registry.async_get_or_create(config_entry_id=other.entry_id, identifiers=identifiers)
+    for id_ in (foreign.id, device_id(hass, account)):
+        registry.async_update_device(id_, area_id=area.id)
+    runs = await automate("command_finished", target={"area_id": area.id})
+    await offline_read(hass)
+    await answer(hass, account, onenet)
+    assert len(runs) == 1
+
+
+async def test_a_field_without_a_value_is_none(
+    hass: HomeAssistant, account: MockConfigEntry, onenet: Server, automate: Automate
+) -> None:
+    """A template need not test whether it is defined."""
+    await add_device(hass, account, TEMPERATURE)
+    runs = await automate("command_finished")
+    await offline_read(hass)
+    await answer(hass, account, onenet)
+    (run,) = runs
+    found = variables(run)
+    assert [found[name] for name in ("obj_inst_id", "res_id", "reason", "values_omitted")] == [None] * 4

@@ -297,9 +297,7 @@ class RequestReadingTool(_OneNetTool):
         outcome = response[ATTR_DEVICES][item.device.device_id]
         read = {f"{value['obj_id']}/{value['obj_inst_id']}/{value['res_id']}" for value in outcome.get(ATTR_VALUES, ())}
         values = {
-            _without_imei(
-                _entity_name(entity), item.device
-            ): f"{state.state} {state.attributes.get(ATTR_UNIT_OF_MEASUREMENT, '')}".strip()
+            _without_imei(_entity_name(entity), item.device): _state_with_unit(state)
             for path, entity in item.entities.items()
             if path in read and (state := hass.states.get(entity.entity_id)) is not None
         }

@@ -143,7 +143,7 @@ class OneNetCoordinator(DataUpdateCoordinator[None]):
         self.push: PushMonitor | None = None
         if CONF_PUSH in entry.options:
             self.push = PushMonitor(hass, entry, client, commands, devices, self._schedule, health)
-        pushed = health if CONF_PUSH in entry.options else None
+        pushed = self.push.health if self.push else None
         self._bulk = BulkUpdater(client, devices, self._connection, pushed, self._new_devices.async_see)
         poll = partial(self._async_poll_devices, reached=True)
         self.active_polls = ActivePolls(hass, entry, commands, poll, self._async_poll_now)

@@ -1,4 +1,4 @@
-"""Fetch what OneNET kept while nobody polled, and write it into the statistics of the sensors."""
+"""Fetch the values that OneNET stored between polls, and write them into the statistics of the sensors."""
 
 import asyncio
 from collections import Counter
@@ -326,9 +326,8 @@ class HistoryImporter:
         """Return the sensor of a resource, None if it has no entity with statistics."""
         if (description := sensor_description(device, path)) is None:
             return None
-        unique_id = f"{self._entry.entry_id}_{device.imei}_{path}"
-        entity_id = er.async_get(self._hass).async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
-        state = None if entity_id is None else self._hass.states.get(entity_id)
+        entity = sensor_entity(self._hass, self._entry.entry_id, device.imei, path)
+        state = None if entity is None else self._hass.states.get(entity.entity_id)
         described, factor = with_reported_unit(description, device.reported_unit(description))
         if state is None or described.state_class not in _STATE_CLASSES:
             return None
@@ -353,6 +352,14 @@ def sensor_description(device: Device, path: str) -> ResourceSensorDescription |
         if isinstance(description, ResourceSensorDescription) and description.key == path:
             return description if description.state_class in _STATE_CLASSES else None
     return None
+
+
+@callback
+def sensor_entity(hass: HomeAssistant, entry_id: str, imei: str, path: str) -> er.RegistryEntry | None:
+    """Return the entity of the sensor that shows a resource, None without one."""
+    registry = er.async_get(hass)
+    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, f"{entry_id}_{imei}_{path}")
+    return None if entity_id is None else registry.async_get(entity_id)
 
 
 def _points(datapoints: Sequence[Datapoint], job: HistoryJob, factor: float) -> list[Point]:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import entity_registry as er, service
+from homeassistant.helpers import service
 from homeassistant.util import dt as dt_util
 
 from .const import (
@@ -24,7 +23,7 @@ from .const import (
 )
 from .coordinator import OneNetConfigEntry, OneNetRuntimeData
 from .devices import Device
-from .history import RECORDER, HistoryImporter, sensor_description
+from .history import RECORDER, HistoryImporter, sensor_description, sensor_entity
 from .onenet.client import HISTORY_MAX
 from .targets import TargetedDevice
 from .validation import ABOUT_NOW, invalid, local_time
@@ -113,8 +112,5 @@ def _paths(hass: HomeAssistant, device: Device, target: TargetedDevice) -> list[
 
 def _is_enabled(hass: HomeAssistant, target: TargetedDevice, key: str) -> bool:
     """Return whether the sensor of a resource is enabled."""
-    registry = er.async_get(hass)
-    unique_id = f"{target.entry_id}_{target.imei}_{key}"
-    entity_id = registry.async_get_entity_id(Platform.SENSOR, DOMAIN, unique_id)
-    entity = None if entity_id is None else registry.async_get(entity_id)
+    entity = sensor_entity(hass, target.entry_id, target.imei, key)
     return entity is not None and not entity.disabled

@@ -217,16 +217,16 @@ class PushWebhook:
 
     async def _async_accept(self, push: Push) -> web.Response:
         """Save what a request brings, then answer it and publish what has changed."""
-        changes = None
+        changes, is_refused = None, False
         if self._health.is_duplicate(push.fingerprint):
             self._health.counts[DUPLICATES] += 1
         else:
             changes = await self._updater.async_apply(push.events)
-            if changes.others and self._hass.state is not CoreState.running:
-                # Automations are not ready for their events.
-                return web.Response(status=503)
-            # Not before: a duplicate that arrives meanwhile must not be answered earlier.
-            self._health.received(push.fingerprint)
+            # Automations are not ready for events that are not saved: OneNET has to repeat the request.
+            is_refused = bool(changes.others) and self._hass.state is not CoreState.running
+            if not is_refused:
+                # Not before: a duplicate that arrives meanwhile must not be answered earlier.
+                self._health.received(push.fingerprint)
             now = self._client.now()
             # A repeated outcome does not finish a command.
             self._health.async_arrived(now, now if changes.states else changes.newest)
@@ -243,7 +243,7 @@ class PushWebhook:
         if not is_saved:
             self._health.counts[NOT_SAVED] += 1
         # OneNET repeats a request that is not answered with 200.
-        return web.Response(status=200 if is_saved else 503)
+        return web.Response(status=200 if is_saved and not is_refused else 503)
 
     def _count_refusal(self, kind: RefusalKind) -> None:
         """Count a refused request, and log the first one of its kind."""

@@ -1,5 +1,7 @@
 """Adapt the polls of an account, and its repair issue, to whether pushes arrive."""
 
+from typing import Any
+
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant, callback
 
@@ -21,7 +23,7 @@ class PushMonitor:
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it connects
         self,
         hass: HomeAssistant,
-        entry: ConfigEntry,
+        entry: ConfigEntry[Any],
         client: OneNetClient,
         commands: Commands,
         devices: Devices,

@@ -1,6 +1,6 @@
 """Find the devices of this integration that a target selects: entities, devices, areas, floors or labels."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
@@ -27,11 +27,18 @@ class TargetedDevice(NamedTuple):
     keys: set[str] | None
 
 
+def _parse(identifiers: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Yield the config entry id and the IMEI of a device of this integration, without an IMEI for an account's."""
+    # The identifiers of other integrations may have any form.
+    for identifier in identifiers:
+        if identifier[0] == DOMAIN:
+            entry_id, _, imei = identifier[1].partition("_")
+            yield entry_id, imei
+
+
 def identify(identifiers: Iterable[tuple[str, str]]) -> tuple[str, str] | None:
     """Return the config entry id and the IMEI of a device of this integration, None for any other device."""
-    # The identifiers of other integrations may have any form.
-    ours = [identifier[1] for identifier in identifiers if identifier[0] == DOMAIN]
-    return next(((entry_id, imei) for entry_id, _, imei in (text.partition("_") for text in ours) if imei), None)
+    return next((found for found in _parse(identifiers) if found[1]), None)
 
 
 @callback
@@ -104,5 +111,4 @@ class DeviceTarget:
         of_entities = (entities.async_get(id_) for id_ in selected.referenced | selected.indirectly_referenced)
         ids = selected.referenced_devices | {entity.device_id for entity in of_entities if entity and entity.device_id}
         found = (device for id_ in ids if (device := devices.async_get(id_)) is not None and not device.disabled)
-        texts = [text for device in found for domain, text in device.identifiers if domain == DOMAIN]
-        return {(entry_id, imei) for entry_id, _, imei in (text.partition("_") for text in texts)}
+        return {ours for device in found for ours in _parse(device.identifiers)}

@@ -16,14 +16,20 @@ import voluptuous as vol
 from .command_filter import COMMAND_OPTIONS, CommandFilter
 from .const import (
     ATTR_COMMAND,
+    ATTR_EXPIRED_TIME,
     ATTR_IMEI,
     ATTR_LAST_SEEN,
     ATTR_MESSAGE,
+    ATTR_OBJ_ID,
+    ATTR_OBJ_INST_ID,
     ATTR_OUTCOME,
     ATTR_REASON,
+    ATTR_RES_ID,
     ATTR_UUID,
+    ATTR_VALID_TIME,
     ATTR_VALUE,
     ATTR_VALUES,
+    ATTR_VALUES_OMITTED,
 )
 from .devices import SIGNAL_OVERDUE, SIGNAL_WAKE, Device
 from .onenet.operations import Operation
@@ -33,7 +39,21 @@ from .tracker import SIGNAL_COMMAND
 # The event types after which nothing more happens to a command.
 OUTCOMES = ("succeeded", "failed", "expired", "cancelled", "rejected")
 # These variables are None where the event of a command lacks the field.
-_NONE = dict.fromkeys((ATTR_DEVICE_ID, ATTR_UUID, ATTR_REASON, ATTR_MESSAGE, ATTR_VALUE))
+_NONE = dict.fromkeys(
+    (
+        ATTR_DEVICE_ID,
+        ATTR_OBJ_ID,
+        ATTR_OBJ_INST_ID,
+        ATTR_RES_ID,
+        ATTR_UUID,
+        ATTR_VALID_TIME,
+        ATTR_EXPIRED_TIME,
+        ATTR_REASON,
+        ATTR_MESSAGE,
+        ATTR_VALUE,
+        ATTR_VALUES_OMITTED,
+    )
+)
 
 
 class OneNetTrigger(Trigger):
